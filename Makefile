@@ -1,0 +1,86 @@
+# The two that matter: `make run` and `make test`. The others are for those who work on it.
+# Nothing is needed but make and Python 3.11 or newer (PYTHON=… names another one).
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STATIC := build/static/staticfiles.json
+HOST ?= 127.0.0.1
+PORT ?= 8000
+STORE ?= sql
+VAR_DIR ?= $(CURDIR)/var
+PREPARE = $(BIN)/python manage.py migrate --verbosity 0
+# With Cassandra a node is started for the site and stopped with it, unless
+# CASSANDRA_CONTACT_POINTS names nodes that are there.
+ifeq ($(STORE),cassandra)
+WITH_STORE = $(BIN)/python -m tools.local_cassandra --directory $(VAR_DIR)/cassandra --
+PREPARE += && $(BIN)/python manage.py createkeyspace
+endif
+export HOST PORT VAR_DIR
+export PREDICTION_STORE ?= $(STORE)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-container check format lock train audit clean
+
+help: ## Say what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+run: $(VENV)/serve $(STATIC) $(if $(filter cassandra,$(STORE)),$(VENV)/cassandra-node) ## Install what serving needs and serve on http://127.0.0.1:8000 (HOST, PORT, VAR_DIR, STORE=cassandra)
+	@$(WITH_STORE) sh -c '$(PREPARE) && exec $(BIN)/python -m gunicorn -c python:mnistsite.gunicorn_config'
+
+test: $(VENV)/dev ## Install everything and run all tests (TESTS="tests/api -x" for some)
+	$(BIN)/python -m pytest $(TESTS)
+
+test-container: $(VENV)/dev ## Build the container image and run it for real
+	$(BIN)/python -m pytest -m container tests/container
+
+check: $(VENV)/dev ## Lint, format, types, templates, migrations, deployment settings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/djlint --check --lint --quiet templates
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))') \
+	ALLOWED_HOSTS=digits.example.org $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+format: $(VENV)/dev ## Put code and templates into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/djlint --reformat --quiet templates
+
+train: $(VENV)/dev ## Train the compact network: make train DATA=folder-with-MNIST (downloaded without)
+	$(BIN)/python manage.py train $(if $(DATA),--data $(DATA)) $(ARGUMENTS)
+
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' pyproject.toml
+
+lock: $(VENV)/dev ## Lock the newest versions that pyproject.toml allows, with hashes
+	$(LOCK) --upgrade --all-extras -o requirements-dev.txt
+	$(LOCK) --upgrade --extra train -c requirements-dev.txt -o requirements.txt
+	$(LOCK) --upgrade -c requirements-dev.txt -o requirements-serve.txt
+	$(LOCK) --upgrade --extra cassandra-node -c requirements-dev.txt -o requirements-cassandra-node.txt
+
+audit: $(VENV)/dev ## Look for known holes in what is locked
+	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements-dev.txt
+
+clean: ## Remove what was installed and made, but not VAR_DIR
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+
+# Hashing and compressing takes seconds, so it is part of the installation.
+$(STATIC): $(VENV)/serve $(shell find predictions/assets -type f)
+	@$(BIN)/python manage.py collectstatic --no-input --clear --ignore redoc --verbosity 0
+
+# One environment serves and tests; the stamps say what stands in it.
+$(VENV)/serve: requirements-serve.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(VENV)/cassandra-node: requirements-cassandra-node.txt $(VENV)/serve
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(VENV)/dev: requirements-dev.txt $(VENV)/serve
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
