@@ -1,0 +1,87 @@
+"""From one digit's ink to the 28x28 picture that the network knows, made as MNIST was made.
+
+"The original black and white (bilevel) images from NIST were size normalized to fit in a 20x20
+pixel box while preserving their aspect ratio. The resulting images contain grey levels as a result
+of the anti-aliasing technique used by the normalization algorithm. The images were centered in a
+28x28 image by computing the center of mass of the pixels": Y. LeCun, C. Cortes, C. J. C. Burges,
+"The MNIST database of handwritten digits", http://yann.lecun.com/exdb/mnist/. Pens of MNIST are
+2.3 pixels wide at that size (half of them 1.9 to 2.8, all but one in a hundred 1.2 to 4.1), so a
+hairline on a large picture is thickened and a broad brush slimmed before it is shrunk.
+"""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+SIDE = 28  # pixels of the finished picture
+DIGIT_SIDE = 20  # pixels of the box that the digit is fitted into
+THINNEST, THICKEST = 1.6, 4.5  # pixels: strokes outside are brought there
+
+
+def normalise(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Fit a digit into 20x20 and centre it by its mass in 28x28.
+
+    Parameters
+    ----------
+    ink : uint8, shape (h, w)
+        The digit's ink alone, bright on 0, cropped to its box.
+
+    Returns
+    -------
+    uint8, shape (28, 28)
+        The digit as MNIST shows it, ink bright on 0; all 0 when there is no ink.
+    """
+    scale = DIGIT_SIDE / max(ink.shape)
+    height, width = (max(1, round(side * scale)) for side in ink.shape)
+    ink = _with_common_stroke(ink, scale)
+    if scale != 1:  # shrunk by the mean of what falls together, enlarged smoothly
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        ink = np.asarray(cv2.resize(ink, (width, height), interpolation=how))
+    moments = cv2.moments(ink)
+    if not moments["m00"]:
+        return np.zeros((SIDE, SIDE), np.uint8)
+    left = _place(moments["m10"] / moments["m00"], width)
+    top = _place(moments["m01"] / moments["m00"], height)
+    picture = np.zeros((SIDE, SIDE), np.uint8)
+    picture[top : top + height, left : left + width] = ink
+    return picture
+
+
+def stroke_width(ink: npt.NDArray[np.uint8]) -> float:
+    """Estimate the mean width of the strokes: twice their area by the length of their outlines.
+
+    Parameters
+    ----------
+    ink : uint8, shape (h, w)
+        Ink bright on 0.
+
+    Returns
+    -------
+    float
+        Pixels; 0 without ink.
+    """
+    strokes = np.pad(ink > 127, 1).astype(np.uint8)
+    outlines, _ = cv2.findContours(strokes, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    length = sum(cv2.arcLength(outline, closed=True) for outline in outlines)
+    return 2 * int(strokes.sum()) / length if length else 0.0
+
+
+def _with_common_stroke(ink: npt.NDArray[np.uint8], scale: float) -> npt.NDArray[np.uint8]:
+    """Thicken or slim strokes that would be thinner or thicker, once scaled, than pens of MNIST.
+
+    Only where the picture is shrunk: a pixel is too coarse a step otherwise.
+    """
+    if scale >= 1:
+        return ink
+    width = stroke_width(ink)
+    wanted = float(np.clip(width, THINNEST / scale, THICKEST / scale))
+    step = round(wanted - width)
+    if not width or not step:
+        return ink
+    element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (abs(step) + 1, abs(step) + 1))
+    return np.asarray(cv2.dilate(ink, element) if step > 0 else cv2.erode(ink, element))
+
+
+def _place(centre: float, size: int) -> int:
+    """Return the offset that brings the centre of mass to pixel 14, as in MNIST; all ink stays."""
+    return int(np.clip(round(SIDE / 2 - centre), 0, SIDE - size))
