@@ -1,0 +1,46 @@
+"""Gunicorn's settings, from the environment: `gunicorn -c python:mnistsite.gunicorn_config`."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gunicorn.arbiter import Arbiter
+    from gunicorn.workers.base import Worker
+
+host = os.environ.get("HOST") or "127.0.0.1"
+port = os.environ.get("PORT") or "8000"
+
+wsgi_app = "mnistsite.wsgi:application"
+bind = f"{host}:{port}"
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
+threads = int(os.environ.get("WEB_THREADS") or 4)
+# Each worker connects and loads the network for itself, after the fork.
+preload_app = False
+timeout = 60
+graceful_timeout = 20
+keepalive = 5
+# A worker's heartbeat is a file; in memory where that is possible, since a slow disk would end it.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else tempfile.gettempdir()  # noqa: S108
+control_socket_disable = True
+# The application writes one structured line a request itself.
+accesslog = None
+errorlog = "-"
+loglevel = "warning"
+
+
+def post_worker_init(worker: "Worker") -> None:
+    """Load the network and read one digit, so that no visitor waits for it."""
+    from predictions.reading import warm_up
+
+    warm_up()
+    if worker.age == 1:
+        shown = "127.0.0.1" if host in {"0.0.0.0", "::", "[::]"} else host  # noqa: S104
+        print(f"Ready: http://{shown}:{port} (Ctrl-C stops it)", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def on_exit(server: "Arbiter") -> None:
+    print("Stopped.", file=sys.stderr, flush=True)  # noqa: T201

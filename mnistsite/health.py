@@ -1,0 +1,37 @@
+"""Two questions that machines ask: does the process live, and can it do its work?"""
+
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from ml.errors import ModelError
+from predictions.errors import StoreUnavailable
+from predictions.reading import warm_up
+from predictions.stores import get_store
+
+
+@never_cache
+@require_safe
+def healthz(request: HttpRequest) -> JsonResponse:
+    """Answer whenever the process lives; ask nothing else."""
+    return JsonResponse({"status": "ok"})
+
+
+@never_cache
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    """Answer 200 when the network is loaded and the prediction store answers, else 503."""
+    problems: dict[str, str] = {}
+    try:
+        warm_up()
+    except ModelError as error:
+        problems["model"] = str(error)
+    try:
+        get_store().ping()
+    except StoreUnavailable as error:
+        problems["store"] = error.message
+    if problems:
+        return JsonResponse(
+            {"status": "unavailable", "problems": problems}, status=503, headers={"Retry-After": 5}
+        )
+    return JsonResponse({"status": "ok"})

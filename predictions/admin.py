@@ -1,0 +1,178 @@
+"""The admin of predictions: over the store interface, so that it is the same on every store.
+
+Django's own change list counts the table and needs an ORM query set; this one pages by key.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from predictions import services
+from predictions.cursors import sign_cursor
+from predictions.errors import BadQuery
+from predictions.models import Prediction
+from predictions.queries import parse_list_query
+from predictions.records import PredictionRecord, Status
+from predictions.stores import get_store
+
+admin.site.site_header = _("Handwritten digits")
+admin.site.site_title = _("Handwritten digits")
+
+
+@admin.register(Prediction)
+class PredictionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    """List, find, open and delete predictions; they are never added or changed here."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        sought = request.GET.get("id", "").strip()
+        if sought:
+            found = _find(sought)
+            if found is not None:
+                return HttpResponseRedirect(_change_url(found))
+            messages.warning(request, _("There is no prediction with the id “%s”.") % sought)
+        if request.method == "POST":
+            return self._delete_selected(request)
+        return self._list(request)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        record = _find(object_id)
+        if record is None:
+            return self._back_without(request, object_id)
+        return self._render(
+            request,
+            "change_form",
+            title=record.text or _("Nothing read"),
+            record=record,
+            has_delete_permission=self.has_delete_permission(request),
+        )
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not self.has_delete_permission(request):
+            raise PermissionDenied
+        record = _find(object_id)
+        if record is None:
+            return self._back_without(request, object_id)
+        if request.method == "POST":
+            return self._delete(request, [record.id])
+        return self._confirm(request, [record])
+
+    def _list(self, request: HttpRequest) -> HttpResponse:
+        problem = None
+        asked = request.GET.dict()
+        try:
+            query = parse_list_query(asked)
+        except BadQuery as error:
+            problem, query = error.message, parse_list_query({})
+        page = get_store().latest(query.filters, cursor=query.cursor, limit=query.limit)
+        following = None
+        if page.next is not None:
+            address = request.GET.copy()
+            address["cursor"] = sign_cursor(page.next)
+            following = address.urlencode()
+        return self._render(
+            request,
+            "change_list",
+            title=_("Predictions, newest first"),
+            records=page.records,
+            following=following,
+            problem=problem,
+            asked=asked,
+            digits=[str(digit) for digit in range(10)],
+            statuses=[str(status) for status in Status],
+            has_delete_permission=self.has_delete_permission(request),
+        )
+
+    def _delete_selected(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_delete_permission(request):
+            raise PermissionDenied
+        ids = [found for text in request.POST.getlist("selected") if (found := _id_of(text))]
+        if "confirmed" in request.POST:
+            return self._delete(request, ids)
+        records = list(get_store().get_many(ids).values())
+        if not records:
+            messages.warning(request, _("Select the predictions to delete first."))
+            return HttpResponseRedirect(request.get_full_path())
+        return self._confirm(request, records)
+
+    def _confirm(self, request: HttpRequest, records: list[PredictionRecord]) -> HttpResponse:
+        return self._render(
+            request, "delete_confirmation", title=_("Are you sure?"), records=records
+        )
+
+    def _delete(self, request: HttpRequest, ids: list[UUID]) -> HttpResponse:
+        for prediction_id in ids:
+            if services.delete(prediction_id):
+                self._log_deletion(request, prediction_id)
+        messages.success(request, _("Deleted: %d.") % len(ids))
+        return HttpResponseRedirect(reverse("admin:predictions_prediction_changelist"))
+
+    def _log_deletion(self, request: HttpRequest, prediction_id: UUID) -> None:
+        """Note it in the admin's own log, which stands in SQL whichever store keeps predictions."""
+        assert isinstance(request.user, User)  # noqa: S101 - the permission was checked
+        admin.models.LogEntry.objects.create(
+            user=request.user,
+            content_type=_content_type(),
+            object_id=str(prediction_id),
+            object_repr=str(prediction_id),
+            action_flag=admin.models.DELETION,
+        )
+
+    def _back_without(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        messages.warning(request, _("There is no prediction with the id “%s”.") % object_id)
+        return HttpResponseRedirect(reverse("admin:predictions_prediction_changelist"))
+
+    def _render(self, request: HttpRequest, template: str, **context: Any) -> TemplateResponse:
+        return TemplateResponse(
+            request,
+            f"admin/predictions/prediction/{template}.html",
+            {**self.admin_site.each_context(request), "opts": self.opts, **context},
+        )
+
+
+def _content_type() -> Any:
+    from django.contrib.contenttypes.models import ContentType
+
+    return ContentType.objects.get_for_model(Prediction)
+
+
+def _id_of(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _find(text: str) -> PredictionRecord | None:
+    prediction_id = _id_of(text)
+    return None if prediction_id is None else get_store().get(prediction_id)
+
+
+def _change_url(record: PredictionRecord) -> str:
+    return reverse("admin:predictions_prediction_change", args=[record.id])

@@ -1,0 +1,25 @@
+from typing import TYPE_CHECKING
+
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from predictions.permissions import may_delete, may_read
+
+if TYPE_CHECKING:  # rest_framework.views imports this module, the default permission
+    from rest_framework.views import APIView
+
+
+class MayRead(BasePermission):
+    """Everybody where anonymous reading is on, else who may view predictions."""
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        return may_read(request.user)
+
+
+class MayReadAndDelete(MayRead):
+    """As MayRead; and who deletes needs the permission for it."""
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        if request.method == "DELETE":
+            return may_delete(request.user)
+        return super().has_permission(request, view)

@@ -1,0 +1,137 @@
+"""What goes in and out of the API, in the names of docs/api.md."""
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.reverse import reverse
+
+from predictions.records import PredictionRecord, Source, Status
+
+SOURCES = [str(source) for source in Source]
+CLIENT_SOURCES = [str(Source.API), str(Source.CANVAS)]  # those that a client may name
+STATUSES = [str(status) for status in Status]
+
+
+class SourceSerializer(serializers.Serializer[Any]):
+    """By which way a picture comes: the drawing canvas says so itself."""
+
+    source = serializers.ChoiceField(  # type: ignore[assignment]  # pops off Field.source
+        choices=CLIENT_SOURCES, default=str(Source.API), required=False
+    )
+
+
+class FileSerializer(SourceSerializer):
+    """A picture as a file, sent in a form."""
+
+    file = serializers.FileField(help_text="PNG, JPEG, GIF, BMP, WebP or TIFF.")
+
+
+@extend_schema_field(
+    {
+        "type": "array",
+        "minItems": 28,
+        "maxItems": 28,
+        "items": {"type": "array", "minItems": 28, "maxItems": 28, "items": {"type": "number"}},
+    }
+)
+class PixelsField(serializers.Field[Any, Any, Any, Any]):
+    """28×28 numbers; `ml` looks at each of them and says what is wrong."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return data
+
+
+class JSONPictureSerializer(SourceSerializer):
+    """A picture in JSON: one of the two."""
+
+    image = serializers.CharField(required=False, help_text="The picture's bytes as base64.")
+    pixels = PixelsField(
+        required=False,
+        help_text="28 rows of 28 numbers, 0–255 (or 0–1 where nothing exceeds 1), either polarity.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("image" in attrs) == ("pixels" in attrs):
+            raise serializers.ValidationError("Send one of “image” and “pixels”.")
+        return attrs
+
+
+class DigitSerializer(serializers.Serializer[Any]):
+    digit = serializers.IntegerField(min_value=0, max_value=9)
+    confidence = serializers.FloatField()
+    probabilities = serializers.ListField(
+        child=serializers.FloatField(), min_length=10, max_length=10
+    )
+    box = serializers.ListField(
+        child=serializers.IntegerField(),
+        min_length=4,
+        max_length=4,
+        help_text="x, y, width, height in pixels of the upright picture.",
+    )
+    line = serializers.IntegerField(help_text="Counted from 0.")
+
+
+class AnswerSerializer(serializers.Serializer[PredictionRecord]):
+    """What is known of a prediction without keeping it."""
+
+    text = serializers.CharField(allow_blank=True, help_text="The lines, joined by newlines.")
+    lines = serializers.ListField(child=serializers.CharField())
+    status = serializers.ChoiceField(choices=STATUSES)
+    confidence = serializers.FloatField(allow_null=True, help_text="The least digit's.")
+    margin = serializers.FloatField(
+        allow_null=True, help_text="The least gap between a digit's first and second choice."
+    )
+    digits = DigitSerializer(many=True)
+    model_version = serializers.IntegerField()
+    source = serializers.ChoiceField(  # type: ignore[assignment]  # as above
+        choices=SOURCES
+    )
+    file_name = serializers.CharField(allow_blank=True)
+    file_size = serializers.IntegerField(help_text="Bytes.")
+    width = serializers.IntegerField(help_text="Pixels of the upright picture.")
+    height = serializers.IntegerField()
+    page = serializers.IntegerField(help_text="Counted from 0.")
+    created_by = serializers.CharField(allow_null=True)
+    duration_ms = serializers.FloatField()
+
+
+class PredictionSerializer(AnswerSerializer):
+    """A prediction as it is kept."""
+
+    id = serializers.UUIDField()
+    created_at = serializers.DateTimeField()
+    upload = serializers.UUIDField(allow_null=True)
+    correction = serializers.SerializerMethodField()
+    url = serializers.SerializerMethodField()
+    preview_url = serializers.SerializerMethodField()
+
+    @extend_schema_field({"type": "object", "nullable": True})
+    def get_correction(self, record: PredictionRecord) -> None:
+        return None
+
+    @extend_schema_field(OpenApiTypes.URI)
+    def get_url(self, record: PredictionRecord) -> str:
+        return str(reverse("api:prediction", args=[record.id], request=self.context.get("request")))
+
+    @extend_schema_field({"type": "string", "format": "uri", "nullable": True})
+    def get_preview_url(self, record: PredictionRecord) -> str | None:
+        if not record.has_preview:
+            return None
+        request = self.context.get("request")
+        return str(reverse("api:preview", args=[record.id], request=request))
+
+
+class PageSerializer(serializers.Serializer[Any]):
+    results = PredictionSerializer(many=True)
+    next = serializers.URLField(allow_null=True, help_text="The next page, null at the end.")
+
+
+class ErrorDetailSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class ErrorSerializer(serializers.Serializer[Any]):
+    error = ErrorDetailSerializer()

@@ -1,0 +1,251 @@
+"""The API's views: each parses what was asked, calls a service or the store, and presents."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status
+from rest_framework.exceptions import NotFound
+from rest_framework.generics import GenericAPIView
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+from rest_framework.utils.urls import replace_query_param
+from rest_framework.views import APIView
+
+from predictions import services
+from predictions.api.permissions import MayReadAndDelete
+from predictions.api.serializers import (
+    AnswerSerializer,
+    ErrorSerializer,
+    FileSerializer,
+    JSONPictureSerializer,
+    PageSerializer,
+    PredictionSerializer,
+    SourceSerializer,
+)
+from predictions.cursors import sign_cursor
+from predictions.previews import png_of
+from predictions.queries import MAX_LIMIT, parse_flag, parse_list_query
+from predictions.records import PictureRecord, Source, Status
+from predictions.stores import get_store
+from predictions.uploads import Upload, upload_from_base64, upload_from_form
+
+# What is kept never changes, so neither does a picture of it; it may be private.
+PICTURE_CACHE_CONTROL = "private, max-age=31536000, immutable"
+
+
+def _no_prediction() -> NotFound:
+    return NotFound("There is no prediction with this id.")
+
+
+class PredictionList(GenericAPIView[Any]):
+    """Send a picture of a handwritten digit, and list what was read."""
+
+    serializer_class = FileSerializer
+    field = "file"
+    source: Source | None = None  # what the request says, unless the address says it
+
+    def get_view_name(self) -> str:
+        return "Predictions"
+
+    @extend_schema(
+        operation_id="predictions_list",
+        summary="List predictions, newest first",
+        parameters=[
+            OpenApiParameter("digit", int, description="Those that contain this digit."),
+            OpenApiParameter("status", str, enum=[str(status) for status in Status]),
+            OpenApiParameter("since", OpenApiTypes.DATETIME, description="Made then or later."),
+            OpenApiParameter("until", OpenApiTypes.DATETIME, description="Made before then."),
+            OpenApiParameter("cursor", str, description="Where to go on: part of `next`."),
+            OpenApiParameter("limit", int, description=f"At most {MAX_LIMIT}."),
+        ],
+        responses={200: PageSerializer, 400: ErrorSerializer, 503: ErrorSerializer},
+    )
+    def get(self, request: Request) -> Response:
+        query = parse_list_query(request.query_params)
+        page = get_store().latest(query.filters, cursor=query.cursor, limit=query.limit)
+        results = PredictionSerializer(
+            page.records,  # type: ignore[arg-type]  # the stubs do not know many=True
+            many=True,
+            context={"request": request},
+        )
+        following = None
+        if page.next is not None:
+            here = request.build_absolute_uri()
+            following = replace_query_param(here, "cursor", sign_cursor(page.next))
+        return Response({"results": results.data, "next": following})
+
+    @extend_schema(
+        operation_id="predictions_create",
+        summary="Read a picture",
+        parameters=[
+            OpenApiParameter("store", bool, description="false reads without keeping (200)."),
+            OpenApiParameter(
+                "Idempotency-Key",
+                str,
+                OpenApiParameter.HEADER,
+                description="A request that is sent again is answered again (200) and done once.",
+            ),
+        ],
+        request={
+            "multipart/form-data": FileSerializer,
+            "application/json": JSONPictureSerializer,
+        },
+        responses={
+            201: PredictionSerializer,
+            200: AnswerSerializer,
+            400: ErrorSerializer,
+            409: ErrorSerializer,
+            413: ErrorSerializer,
+            415: ErrorSerializer,
+            503: ErrorSerializer,
+        },
+    )
+    def post(self, request: Request) -> Response:
+        store = parse_flag(request.query_params, "store", default=True)
+        upload, source = self._take_picture(request)
+        key = request.headers.get("Idempotency-Key")
+        if not store:
+            record = services.predict(upload, source=source, user=request.user, store=False)
+            return Response(dict(AnswerSerializer(record).data))
+        if key is None:
+            record, made = services.predict(upload, source=source, user=request.user), True
+        else:
+            record, made = services.predict_once(
+                upload, owner=_owner(request), key=key, source=source, user=request.user
+            )
+        # A plain dict: of a serializer's own the browsable API would make its upload form.
+        answer = dict(PredictionSerializer(record, context={"request": request}).data)
+        return Response(
+            answer,
+            status=status.HTTP_201_CREATED if made else status.HTTP_200_OK,
+            headers={"Location": answer["url"]},
+        )
+
+    def _take_picture(self, request: Request) -> tuple[Upload, Source]:
+        if request.content_type.startswith("application/json"):
+            sent = JSONPictureSerializer(data=request.data)
+            sent.is_valid(raise_exception=True)
+            asked = sent.validated_data
+            if "pixels" in asked:
+                upload = Upload(pixels=asked["pixels"])
+            else:
+                upload = upload_from_base64(asked["image"])
+        else:
+            upload = upload_from_form(request.FILES, self.field)
+            form = SourceSerializer(data=request.data)
+            form.is_valid(raise_exception=True)
+            asked = form.validated_data
+        return upload, self.source or Source(asked["source"])
+
+
+def _owner(request: Request) -> str:
+    """Say to whom an Idempotency-Key belongs: an account, or an address without one."""
+    if request.user.is_authenticated:
+        return f"user {request.user.pk}"
+    return f"address {request.META.get('REMOTE_ADDR', '')}"
+
+
+class PredictionDetail(APIView):
+    """One prediction."""
+
+    permission_classes = (MayReadAndDelete,)
+
+    def get_view_name(self) -> str:
+        return "Prediction"
+
+    @extend_schema(
+        operation_id="predictions_read",
+        summary="One prediction",
+        responses={200: PredictionSerializer, 404: ErrorSerializer, 503: ErrorSerializer},
+    )
+    def get(self, request: Request, prediction_id: UUID) -> Response:
+        record = get_store().get(prediction_id)
+        if record is None:
+            raise _no_prediction()
+        return Response(PredictionSerializer(record, context={"request": request}).data)
+
+    @extend_schema(
+        operation_id="predictions_delete",
+        summary="Delete a prediction and all that was kept of it",
+        responses={
+            204: None,
+            401: ErrorSerializer,
+            403: ErrorSerializer,
+            404: ErrorSerializer,
+            503: ErrorSerializer,
+        },
+    )
+    def delete(self, request: Request, prediction_id: UUID) -> Response:
+        if not services.delete(prediction_id):
+            raise _no_prediction()
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class PictureView(APIView):
+    """Answers with picture bytes; its errors are JSON, as everywhere."""
+
+    def _picture(self, prediction_id: UUID) -> PictureRecord:
+        picture = get_store().picture(prediction_id)
+        if picture is None:
+            raise _no_prediction()
+        return picture
+
+    def perform_content_negotiation(
+        self, request: Request, force: bool = False
+    ) -> tuple[BaseRenderer, str]:
+        # An <img> asks for image/*, which no renderer of errors offers: never 406.
+        return super().perform_content_negotiation(request, force=True)
+
+
+class Preview(PictureView):
+    @extend_schema(
+        operation_id="predictions_preview",
+        summary="A small preview of the picture",
+        responses={(200, "image/webp"): OpenApiTypes.BINARY, 404: ErrorSerializer},
+    )
+    def get(self, request: Request, prediction_id: UUID) -> HttpResponse:
+        preview = self._picture(prediction_id).preview
+        if preview is None:
+            raise NotFound("No preview was kept of this picture.")
+        return _picture_response(preview, "image/webp")
+
+
+class DigitPicture(PictureView):
+    @extend_schema(
+        operation_id="predictions_digit",
+        summary="What the network saw of one digit: 28×28, ink bright",
+        responses={(200, "image/png"): OpenApiTypes.BINARY, 404: ErrorSerializer},
+    )
+    def get(self, request: Request, prediction_id: UUID, position: int) -> HttpResponse:
+        glyph = self._picture(prediction_id).glyph(position)
+        if glyph is None:
+            raise NotFound("This prediction has no picture of such a digit.")
+        return _picture_response(png_of(glyph), "image/png")
+
+
+def _picture_response(content: bytes, content_type: str) -> HttpResponse:
+    return HttpResponse(
+        content, content_type=content_type, headers={"Cache-Control": PICTURE_CACHE_CONTROL}
+    )
+
+
+class Root(APIView):
+    """The way into the API."""
+
+    def get_view_name(self) -> str:
+        return "Handwritten digits"
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> Response:
+        return Response(
+            {
+                "predictions": reverse("api:predictions", request=request),
+                "schema": reverse("api:schema", request=request),
+                "docs": reverse("api:docs", request=request),
+            }
+        )

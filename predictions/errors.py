@@ -1,0 +1,40 @@
+"""What can go wrong in `predictions`, each with a code for programs and words for people."""
+
+
+class PredictionsError(Exception):
+    """Base of every error that `predictions` raises on purpose."""
+
+    status = 400
+    retry_after_s: int | None = None
+
+    def __init__(self, code: str, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        if status is not None:
+            self.status = status
+
+
+class UploadRefused(PredictionsError):
+    """What was sent is not a picture that can be read; nothing of it was kept."""
+
+
+class BadQuery(PredictionsError):
+    """A filter, cursor or limit that means nothing."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("bad_query", message)
+
+
+class StoreUnavailable(PredictionsError):
+    """The prediction store does not answer in time; nothing is claimed to be kept."""
+
+    status = 503
+    retry_after_s = 5
+
+    def __init__(self) -> None:
+        super().__init__(
+            "store_unavailable",
+            "The place where predictions are kept does not answer at the moment, so nothing was "
+            "stored. Try again in a few seconds.",
+        )

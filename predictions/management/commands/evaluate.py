@@ -1,0 +1,66 @@
+"""`manage.py evaluate`: measure a model version on labelled digits; TensorFlow is not needed."""
+
+import json
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import BaseCommand, CommandError
+
+from ml.classifier import load_classifier
+from ml.dataset import Digits, as_input, load_digits, split
+from ml.errors import MLError
+from ml.evaluation import evaluate, report
+
+SHIPPED_VERSION = 0
+
+
+class Command(BaseCommand):
+    help = "Measures how well a network reads labelled 28x28 digits in MNIST's files."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--data", type=Path, required=True, help="MNIST's idx files")
+        parser.add_argument(
+            "--part",
+            choices=["test", "validation", "training"],
+            default="test",
+            help="the test files, or a side of the training files; choose networks by validation",
+        )
+        parser.add_argument(
+            "--model-version",
+            type=int,
+            default=SHIPPED_VERSION,
+            help="default: 0, the network that ships",
+        )
+        parser.add_argument("--format", choices=["text", "json"], default="text")
+
+    def handle(self, **options: Any) -> None:
+        version = options["model_version"]
+        if version != SHIPPED_VERSION:
+            raise CommandError(
+                f"There is no model version {version}: only 0, the network that ships."
+            )
+        try:
+            classifier = load_classifier(settings.MODEL_DIR, version=version)
+            digits = load_part(options["data"], options["part"])
+        except MLError as e:
+            raise CommandError(str(e)) from e
+        metrics = evaluate(digits.labels, classifier.probabilities(as_input(digits.images)))
+        if options["format"] == "text":
+            self.stdout.write(f"Model version {version}, {options['part']}: {report(metrics)}")
+            return
+        answer = {
+            "model_version": version,
+            "part": options["part"],
+            "files": {name: dict(print_) for name, print_ in digits.fingerprints.items()},
+            "metrics": metrics,
+        }
+        self.stdout.write(json.dumps(answer))
+
+
+def load_part(directory: Path, part: str) -> Digits:
+    if part == "test":
+        return load_digits(directory, "test")
+    sides = split(load_digits(directory, "training"))
+    return sides.validation if part == "validation" else sides.training

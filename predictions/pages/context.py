@@ -1,0 +1,17 @@
+"""What every page's template may ask for. Nothing here asks a database."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.template.defaultfilters import floatformat
+from django.utils.translation import gettext as _
+
+
+def site(request: HttpRequest) -> dict[str, Any]:
+    return {
+        "site": {
+            "max_upload_bytes": settings.MAX_UPLOAD_BYTES,
+            "max_upload": _("%s MB") % floatformat(settings.MAX_UPLOAD_BYTES / 1e6, -1),
+        }
+    }

@@ -1,0 +1,62 @@
+"""The addresses of the system this site grew from: `/upload` and `/predict`.
+
+People's browsers get a form, with CSRF protection. A program that sends no cookie, such as
+`curl -F photo=@seven.png`, has no session that a foreign page could abuse: where anonymous reading
+is on it is answered by the API.
+"""
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_http_methods
+from rest_framework.renderers import JSONRenderer
+
+from predictions.api.views import PredictionList
+from predictions.pages.access import View, only
+from predictions.pages.views import FORM_METHODS, render_form, take_picture
+from predictions.permissions import may_read
+from predictions.records import Source
+
+
+def _for_programs_too(field: str) -> Callable[[View], View]:
+    """Let the API answer who sends no cookie, and the page, protected, everybody else."""
+    api = PredictionList.as_view(field=field, source=Source.LEGACY, renderer_classes=[JSONRenderer])
+
+    def decorate(page: View) -> View:
+        protected = csrf_protect(require_http_methods(FORM_METHODS)(only(may_read)(page)))
+
+        @csrf_exempt
+        def answer(request: HttpRequest) -> HttpResponse:
+            anonymous = settings.ANONYMOUS_READING and not request.META.get("HTTP_COOKIE")
+            if request.method == "POST" and anonymous:
+                return api(request)
+            return protected(request)
+
+        return answer
+
+    return decorate
+
+
+@_for_programs_too("file")
+def upload(request: HttpRequest) -> HttpResponse:
+    """Show the form, then go to the prediction's page."""
+    return take_picture(
+        request,
+        field="file",
+        source=Source.LEGACY,
+        show=lambda record: redirect("prediction-detail", record.id),
+    )
+
+
+@_for_programs_too("photo")
+def predict(request: HttpRequest) -> HttpResponse:
+    """Show the form, then the answer on the same page."""
+    return take_picture(
+        request,
+        field="photo",
+        source=Source.LEGACY,
+        show=lambda record: render_form(request, field="photo", record=record),
+    )

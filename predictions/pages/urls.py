@@ -1,0 +1,13 @@
+from django.urls import path
+
+from predictions.pages import legacy, views
+
+urlpatterns = [
+    path("", views.read, name="read"),
+    path("predictions/", views.history, name="predictions"),
+    path("predictions/<uuid:prediction_id>/", views.detail, name="prediction-detail"),
+    path("predictions/<uuid:prediction_id>/delete", views.delete, name="prediction-delete"),
+    path("upload", legacy.upload, name="upload"),
+    path("favicon.ico", views.favicon, name="favicon"),
+    path("predict", legacy.predict, name="predict"),
+]

@@ -1,0 +1,153 @@
+"""The pages: a form and its answer, the history, one prediction and its deletion."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from predictions import services
+from predictions.cursors import sign_cursor
+from predictions.errors import BadQuery, PredictionsError, StoreUnavailable
+from predictions.pages.access import only
+from predictions.pages.forms import FilterForm
+from predictions.pages.presentation import Answer
+from predictions.permissions import may_delete, may_read
+from predictions.queries import parse_list_query
+from predictions.records import PredictionRecord, Source
+from predictions.stores import get_store
+from predictions.uploads import upload_from_form
+
+PAGE_SIZE = 24
+FORM_METHODS = ["GET", "HEAD", "POST"]
+
+
+@require_http_methods(FORM_METHODS)
+@only(may_read)
+def read(request: HttpRequest) -> HttpResponse:
+    """Take a picture, then show its answer at an address that can be reloaded."""
+    asked = request.GET.get("prediction")
+    if asked and request.method != "POST":
+        return render_form(request, field="file", record=get_record(asked))
+    return take_picture(
+        request,
+        field="file",
+        source=Source.PAGE,
+        show=lambda record: redirect(f"{reverse('read')}?prediction={record.id}#answer"),
+    )
+
+
+@require_safe
+@only(may_read)
+def history(request: HttpRequest) -> HttpResponse:
+    asked = request.GET.dict()
+    form = FilterForm(initial=asked)
+    try:
+        query = parse_list_query(asked, default_limit=PAGE_SIZE)
+    except BadQuery as error:
+        return render(
+            request, "predictions/history.html", {"form": form, "error": error}, status=error.status
+        )
+    page = get_store().latest(query.filters, cursor=query.cursor, limit=query.limit)
+    context = {
+        "form": form,
+        "answers": [Answer(record) for record in page],
+        "filtered": any(asked.get(name) for name in form.fields),
+        "newest": _query_with_cursor(request, None) if query.cursor else None,
+        "older": _query_with_cursor(request, page.next) if page.next else None,
+    }
+    return render(request, "predictions/history.html", context)
+
+
+@require_safe
+@only(may_read)
+def detail(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
+    context = {
+        "answer": Answer(get_record(prediction_id)),
+        "may_delete": may_delete(request.user),
+    }
+    return render(request, "predictions/detail.html", context)
+
+
+@require_http_methods(FORM_METHODS)
+@only(may_delete)
+def delete(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
+    """Ask first, then delete."""
+    if request.method != "POST":
+        answer = Answer(get_record(prediction_id))
+        return render(request, "predictions/delete.html", {"answer": answer})
+    if not services.delete(prediction_id):
+        raise _no_prediction()
+    messages.success(request, _("The prediction and its picture were deleted."))
+    return redirect("predictions")
+
+
+@require_safe
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Lead browsers to the icon where no page of ours names it: in the admin, in plain JSON."""
+    return redirect(static("predictions/favicon.svg"))
+
+
+def take_picture(
+    request: HttpRequest,
+    *,
+    field: str,
+    source: Source,
+    show: Callable[[PredictionRecord], HttpResponse],
+) -> HttpResponse:
+    """Show the form; once a picture is sent, `show` its prediction or say what was wrong."""
+    if request.method != "POST":
+        return render_form(request, field=field)
+    try:
+        upload = upload_from_form(request.FILES, field)
+        record = services.predict(upload, source=source, user=request.user)
+    except PredictionsError as error:
+        return render_form(request, field=field, error=error)
+    return show(record)
+
+
+def render_form(
+    request: HttpRequest,
+    *,
+    field: str,
+    record: PredictionRecord | None = None,
+    error: PredictionsError | None = None,
+) -> HttpResponse:
+    """Show the form for a picture with the answer below it, or with what was wrong beside it."""
+    answer = Answer(record) if record else None
+    context = {"field": field, "answer": answer, "error": error}
+    status = error.status if error else 200
+    response = render(request, "predictions/read.html", context, status=status)
+    if isinstance(error, StoreUnavailable):
+        response["Retry-After"] = str(error.retry_after_s)
+    return response
+
+
+def get_record(prediction_id: UUID | str) -> PredictionRecord:
+    """Return the prediction with this id, or answer 404 in words."""
+    try:
+        record = get_store().get(UUID(str(prediction_id)))
+    except ValueError as error:
+        raise _no_prediction() from error
+    if record is None:
+        raise _no_prediction()
+    return record
+
+
+def _no_prediction() -> PredictionsError:
+    words = _("There is no prediction with this id. It may have been deleted.")
+    return PredictionsError("not_found", words, status=404)
+
+
+def _query_with_cursor(request: HttpRequest, cursor: UUID | None) -> str:
+    """Give this page's query, to go on from another place."""
+    query = request.GET.copy()
+    query.pop("cursor", None)
+    if cursor is not None:
+        query["cursor"] = sign_cursor(cursor)
+    return query.urlencode()

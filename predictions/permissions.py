@@ -1,0 +1,24 @@
+"""Who may do what. One rule each, for pages, API and admin alike."""
+
+from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser, PermissionsMixin
+
+GROUPS = {
+    "viewer": ["view_prediction"],
+    "reviewer": ["view_prediction", "review_prediction"],
+    "operator": ["view_prediction", "review_prediction", "delete_prediction"],
+}
+
+
+def may_read(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Send pictures and see what was read: everybody, or who may view predictions."""
+    return settings.ANONYMOUS_READING or _has(user, "predictions.view_prediction")
+
+
+def may_delete(user: AbstractBaseUser | AnonymousUser) -> bool:
+    return _has(user, "predictions.delete_prediction")
+
+
+def _has(user: AbstractBaseUser | AnonymousUser, permission: str) -> bool:
+    return isinstance(user, PermissionsMixin) and user.has_perm(permission)

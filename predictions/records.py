@@ -1,0 +1,176 @@
+"""What a store keeps: one prediction and, under the same id, its picture."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+import uuid_utils.compat as uuid_utils
+
+from ml.reader import DigitReading
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# The last that Python can tell as a time, in the year 9999.
+LAST_MILLISECOND = (datetime.max.replace(tzinfo=UTC) - EPOCH) // timedelta(milliseconds=1)
+GLYPH_SIZE = 28
+GLYPH_BYTES = GLYPH_SIZE * GLYPH_SIZE
+
+
+class Status(StrEnum):
+    """How far a reading can be believed."""
+
+    READ = "read"
+    NEEDS_REVIEW = "needs_review"
+    UNREADABLE = "unreadable"
+
+
+class Source(StrEnum):
+    """By which way a picture came in; `legacy` are the old routes `/upload` and `/predict`."""
+
+    PAGE = "page"
+    API = "api"
+    CANVAS = "canvas"
+    COMMAND = "command"
+    LEGACY = "legacy"
+
+
+def new_id() -> UUID:
+    """Make a UUIDv7: it sorts by time and tells its own millisecond (RFC 9562)."""
+    return uuid_utils.uuid7()
+
+
+def moment_of(prediction_id: UUID) -> datetime:
+    """Tell when a prediction's id was made, in UTC, to the millisecond."""
+    return EPOCH + timedelta(milliseconds=prediction_id.int >> 80)
+
+
+def first_id_at(moment: datetime) -> UUID:
+    """Give the least id that a prediction made at `moment` or later can have.
+
+    It is a UUIDv7 itself, with every random bit 0: Cassandra orders UUIDs by version first.
+    """
+    milliseconds = -((EPOCH - moment) // timedelta(milliseconds=1))  # rounded up
+    milliseconds = min(max(milliseconds, 0), LAST_MILLISECOND)
+    return UUID(int=milliseconds << 80 | 0x7 << 76 | 0b10 << 62)
+
+
+def day_of(prediction_id: UUID) -> date | None:
+    """Tell the UTC day of an id; None of an id that no prediction can have."""
+    if prediction_id.version != 7 or prediction_id.int >> 80 > LAST_MILLISECOND:
+        return None
+    return moment_of(prediction_id).date()
+
+
+def first_id_of_day(day: date) -> UUID:
+    """Give the least id that a prediction made on that UTC day can have."""
+    return first_id_at(datetime.combine(day, time.min, UTC))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictionRecord:
+    """One picture's reading. It never changes; corrections stand beside it.
+
+    `confidence` and `margin` are the least of all digits (None where there is none); `text` holds
+    a line of digits a line; boxes are in pixels of the upright picture.
+    """
+
+    id: UUID
+    text: str
+    digits: tuple[DigitReading, ...]
+    confidence: float | None
+    margin: float | None
+    status: Status
+    model_version: int
+    source: Source
+    file_name: str
+    file_size: int  # bytes
+    width: int  # pixels
+    height: int  # pixels
+    duration_ms: float
+    has_preview: bool
+    upload: UUID | None = None
+    page: int = 0
+    created_by: str | None = None
+
+    @property
+    def created_at(self) -> datetime:
+        return moment_of(self.id)
+
+    @property
+    def lines(self) -> list[str]:
+        return self.text.split("\n") if self.text else []
+
+    @property
+    def digit_set(self) -> set[int]:
+        return {reading.digit for reading in self.digits}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureRecord:
+    """What can be seen of a prediction: a small preview, and what the network saw.
+
+    `preview` is a WebP (None where none is kept); `glyphs` holds one 28×28 picture of 784 bytes,
+    ink bright, per digit.
+    """
+
+    id: UUID
+    preview: bytes | None
+    glyphs: bytes
+
+    def glyph(self, position: int) -> npt.NDArray[np.uint8] | None:
+        """Return what the network saw of the digit at `position`: uint8 (28, 28), or None."""
+        cut = self.glyphs[position * GLYPH_BYTES : (position + 1) * GLYPH_BYTES]
+        if position < 0 or len(cut) < GLYPH_BYTES:
+            return None
+        return np.frombuffer(cut, np.uint8).reshape(GLYPH_SIZE, GLYPH_SIZE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filters:
+    """Which predictions a list holds; None leaves a filter out.
+
+    Those that contain `digit`, have `status`, were made at `since` or later and before `until`.
+    """
+
+    digit: int | None = None
+    status: Status | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestKey:
+    """A client's Idempotency-Key: who sent it (`owner`), and the SHA-256 of what was sent."""
+
+    owner: str
+    key: str
+    body_hash: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """What a store knows of a request's key.
+
+    `id` is the prediction's that the key stands for, `new` whether the key was unknown until now,
+    `ours` whether the prediction is now ours to make, `done` whether it was made.
+    """
+
+    id: UUID
+    body_hash: bytes
+    new: bool
+    ours: bool
+    done: bool
+
+
+@dataclass(frozen=True)
+class Page:
+    """A part of a list, newest first, and the id to go on from (None at the end)."""
+
+    records: list[PredictionRecord]
+    next: UUID | None
+
+    def __iter__(self) -> Iterator[PredictionRecord]:
+        return iter(self.records)

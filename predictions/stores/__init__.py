@@ -1,0 +1,20 @@
+"""Where predictions are kept: one interface, chosen by the setting PREDICTION_STORE."""
+
+from functools import cache
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from predictions.stores.base import PredictionStore
+
+STORES = {
+    "sql": "predictions.stores.sql.SQLStore",
+    "cassandra": "predictions.stores.cassandra.CassandraStore",
+}
+
+
+@cache
+def get_store() -> PredictionStore:
+    """Return this process's store."""
+    store: PredictionStore = import_string(STORES[settings.PREDICTION_STORE])()
+    return store

@@ -1,0 +1,106 @@
+"""The interface that every store keeps. tests/test_store_contract.py says what it promises."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from uuid import UUID
+
+from predictions.records import (
+    Claim,
+    Filters,
+    Page,
+    PictureRecord,
+    PredictionRecord,
+    RequestKey,
+)
+
+EVERYTHING = Filters()
+EXPORT_PAGE = 500
+KEYS_KEPT_S = 86_400
+
+
+class PredictionStore(ABC):
+    """Keeps predictions and their pictures. Nothing that it keeps is ever changed.
+
+    Every method raises `predictions.errors.StoreUnavailable` when the database does not answer.
+    """
+
+    @abstractmethod
+    def add(self, record: PredictionRecord, picture: PictureRecord) -> None:
+        """Keep a prediction and its picture (of the same id), both or neither.
+
+        When this returns, both are kept.
+        """
+
+    @abstractmethod
+    def get(self, prediction_id: UUID) -> PredictionRecord | None:
+        """Return one prediction, or None where there is none."""
+
+    @abstractmethod
+    def get_many(self, prediction_ids: Iterable[UUID]) -> dict[UUID, PredictionRecord]:
+        """Return those of the predictions asked for that exist, by id."""
+
+    @abstractmethod
+    def picture(self, prediction_id: UUID) -> PictureRecord | None:
+        """Return a prediction's picture, or None where there is none."""
+
+    @abstractmethod
+    def latest(
+        self, filters: Filters = EVERYTHING, *, cursor: UUID | None = None, limit: int = 50
+    ) -> Page:
+        """Return predictions, newest first, from behind `cursor` on.
+
+        Every prediction kept before the first page was asked for comes exactly once; what arrives
+        later may come on top. A page may be short of `limit` and still have a next one.
+
+        Parameters
+        ----------
+        filters
+            Which predictions to list.
+        cursor
+            The `next` of the page before; None for the first page.
+        limit
+            The most predictions a page holds, at least 1.
+        """
+
+    @abstractmethod
+    def delete(self, prediction_id: UUID) -> bool:
+        """Delete a prediction and its picture; tell whether it was there."""
+
+    @abstractmethod
+    def claim(self, request_key: RequestKey, prediction_id: UUID, *, lease_s: float) -> Claim:
+        """Claim a client's key for a prediction to come; of several that try, one succeeds.
+
+        Keys are forgotten a day after they came.
+
+        Parameters
+        ----------
+        request_key
+            Who sends what under which key.
+        prediction_id
+            The id to keep under it, should the key be unknown.
+        lease_s
+            How many seconds the claim holds. One that has lapsed, of a request that was never
+            settled, is taken over by who asks with the same body, together with its id.
+        """
+
+    @abstractmethod
+    def settle(self, request_key: RequestKey) -> None:
+        """Note that the prediction under a key was made."""
+
+    @abstractmethod
+    def release(self, request_key: RequestKey) -> None:
+        """Give up a claim of a prediction that will not be made."""
+
+    @abstractmethod
+    def ping(self) -> None:
+        """Ask the database for a sign of life, and raise StoreUnavailable without one."""
+
+    def export(self, filters: Filters = EVERYTHING) -> Iterator[PredictionRecord]:
+        """Return every prediction that the filters let through, newest first, page by page."""
+        cursor = None
+        while True:
+            page = self.latest(filters, cursor=cursor, limit=EXPORT_PAGE)
+            yield from page
+            if page.next is None:
+                return
+            cursor = page.next

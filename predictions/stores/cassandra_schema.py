@@ -1,0 +1,178 @@
+"""The keyspace, its tables and indexes: what is there, what is missing, what contradicts."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cassandra.cluster import Session
+from cassandra.cqlengine import management
+from cassandra.cqlengine.models import Model
+from cassandra.metadata import KeyspaceMetadata
+from django_cassandra_engine.models import DjangoCassandraModel
+
+from predictions.cassandra_models import TABLES, CassandraIdempotencyKey
+from predictions.errors import PredictionsError
+from predictions.stores.cassandra_session import ALIAS
+
+# Storage-attached indexes; cqlengine's own `index=True` would make the older kind.
+INDEXES = {"predictions_digits": "VALUES(digits)", "predictions_status": "status"}
+DAY_S = 86_400
+
+
+class SchemaContradiction(PredictionsError):
+    """What is asked for contradicts what is there; nothing was changed."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("schema_contradiction", message)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The keyspace as the settings want it."""
+
+    keyspace: str
+    replication: Mapping[str, int]  # copies by datacenter
+    retention_days: int  # 0: for ever
+
+    @property
+    def replication_cql(self) -> str:
+        copies = "".join(f", '{name}': {count}" for name, count in self.replication.items())
+        return f"{{'class': 'NetworkTopologyStrategy'{copies}}}"
+
+    def compaction(self, table: str) -> dict[str, str]:
+        """Choose how a table's files are merged.
+
+        What is deleted by its age alone is kept in windows of time, which are dropped whole when
+        all in them is too old; some thirty windows are what Cassandra's documentation advises.
+        """
+        if table == CassandraIdempotencyKey.__table_name__:
+            window_hours, kept = 1, True
+        else:
+            window_hours, kept = max(24, self.retention_days * 24 // 30), self.retention_days > 0
+        if not kept:
+            return {"class": "UnifiedCompactionStrategy"}
+        return {
+            "class": "TimeWindowCompactionStrategy",
+            "compaction_window_unit": "HOURS",
+            "compaction_window_size": str(window_hours),
+        }
+
+
+def bring_up_to_date(session: Session, wanted: Wanted, *, check: bool) -> Iterator[str]:
+    """Make what is missing, or only name it; tell each in words. Nothing when all is there.
+
+    Raises
+    ------
+    SchemaContradiction
+        If what is there contradicts what is wanted; says what to do.
+    """
+    refuse_impossible_replication(session, wanted)
+    keyspace = _keyspace(session, wanted)
+    if keyspace is None:
+        yield f"keyspace {wanted.keyspace} ({wanted.replication_cql})"
+        if not check:
+            session.execute(
+                f"CREATE KEYSPACE IF NOT EXISTS {wanted.keyspace}"
+                f" WITH replication = {wanted.replication_cql} AND durable_writes = true"
+            )
+    else:
+        refuse_contradictions(keyspace, wanted)
+    yield from _tables(session, wanted, keyspace, check=check)
+    yield from _indexes(session, wanted, keyspace, check=check)
+
+
+def refuse_impossible_replication(session: Session, wanted: Wanted) -> None:
+    """Refuse copies in a datacenter that is not there, or more than it has nodes."""
+    nodes: dict[str, int] = {}
+    for host in session.cluster.metadata.all_hosts():
+        nodes[host.datacenter] = nodes.get(host.datacenter, 0) + 1
+    for name, copies in wanted.replication.items():
+        if name not in nodes:
+            raise SchemaContradiction(
+                f"The cluster has no datacenter “{name}”; it has {', '.join(sorted(nodes))}. "
+                "Set CASSANDRA_DATACENTER (or --datacenter) to one of these."
+            )
+        if copies > nodes[name]:
+            raise SchemaContradiction(
+                f"{copies} copies cannot be kept on {nodes[name]} node(s) in “{name}”. Lower "
+                "CASSANDRA_REPLICATION_FACTOR (or --replication-factor), or add nodes first."
+            )
+
+
+def refuse_contradictions(keyspace: KeyspaceMetadata, wanted: Wanted) -> None:
+    """Refuse another replication, column type or compaction than what is wanted."""
+    there = dict(keyspace.replication_strategy.export_for_schema_dict())
+    if there != _replication(wanted):
+        raise SchemaContradiction(
+            f"The keyspace {wanted.keyspace} is there with the replication {there}, the settings "
+            f"want {_replication(wanted)}. Either set CASSANDRA_DATACENTER and "
+            "CASSANDRA_REPLICATION_FACTOR to what is there, or change the keyspace: "
+            f"ALTER KEYSPACE {wanted.keyspace} WITH replication = {wanted.replication_cql}; "
+            "and then run `nodetool repair --full` on every node."
+        )
+    for model in TABLES:
+        table = keyspace.tables.get(model.__table_name__)
+        if table is None:
+            continue
+        for name, column in model._columns.items():
+            if name in table.columns and table.columns[name].cql_type != column.db_type:
+                raise SchemaContradiction(
+                    f"The column {name} of {keyspace.name}.{table.name} is of the type "
+                    f"{table.columns[name].cql_type}, not {column.db_type}: this is not a table "
+                    "of this site. Set CASSANDRA_KEYSPACE to another name."
+                )
+        compaction = table.options["compaction"]
+        wanted_compaction = wanted.compaction(table.name)
+        if any(not str(compaction.get(k)).endswith(v) for k, v in wanted_compaction.items()):
+            raise SchemaContradiction(
+                f"{keyspace.name}.{table.name} is compacted by {dict(compaction)}, but "
+                f"RETENTION_DAYS={wanted.retention_days} wants {wanted_compaction}. Either set "
+                "RETENTION_DAYS back, or change the table: ALTER TABLE "
+                f"{keyspace.name}.{table.name} WITH compaction = {wanted_compaction};"
+            )
+
+
+def _keyspace(session: Session, wanted: Wanted) -> KeyspaceMetadata | None:
+    session.cluster.refresh_schema_metadata()
+    return session.cluster.metadata.keyspaces.get(wanted.keyspace)
+
+
+def _replication(wanted: Wanted) -> dict[str, Any]:
+    copies = {name: str(count) for name, count in wanted.replication.items()}
+    return {"class": "NetworkTopologyStrategy", **copies}
+
+
+def _tables(
+    session: Session, wanted: Wanted, keyspace: KeyspaceMetadata | None, *, check: bool
+) -> Iterator[str]:
+    there = {} if keyspace is None else keyspace.tables
+    # As the engine's own sync_cassandra has it: without, cqlengine refuses the engine's models.
+    management.Model = (Model, DjangoCassandraModel)
+    for model in TABLES:
+        name = model.__table_name__
+        missing = set(model._columns) - set(there[name].columns if name in there else ())
+        if not missing:
+            continue
+        new = name not in there
+        yield f"table {name}" if new else f"columns of {name}: {', '.join(sorted(missing))}"
+        if check:
+            continue
+        management.sync_table(model, keyspaces=[wanted.keyspace], connections=[ALIAS])
+        if new:
+            compaction = wanted.compaction(name)
+            session.execute(f"ALTER TABLE {wanted.keyspace}.{name} WITH compaction = {compaction}")
+
+
+def _indexes(
+    session: Session, wanted: Wanted, keyspace: KeyspaceMetadata | None, *, check: bool
+) -> Iterator[str]:
+    there = set() if keyspace is None else set(keyspace.indexes)
+    for name, target in INDEXES.items():
+        if name in there:
+            continue
+        yield f"index {name}"
+        if not check:
+            session.execute(
+                f"CREATE INDEX IF NOT EXISTS {name} ON {wanted.keyspace}.predictions ({target})"
+                " USING 'sai'"
+            )

@@ -1,0 +1,122 @@
+"""What people send: one picture as a file, as base64, or as 28×28 numbers."""
+
+import base64
+import binascii
+import hashlib
+import json
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.http.request import HttpRequest
+from django.utils.datastructures import MultiValueDict
+
+from predictions.errors import UploadRefused
+
+MAX_FILE_NAME_LENGTH = 255
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One picture as it was sent: bytes, or 28×28 numbers.
+
+    `file_name` is safe to keep, and empty where there was none.
+    """
+
+    content: bytes = b""
+    file_name: str = ""
+    pixels: Sequence[Sequence[float]] | None = None
+
+    def fingerprint(self, source: str) -> bytes:
+        """Return the SHA-256 of all that was sent: the same request has the same."""
+        head = json.dumps([source, self.file_name, self.pixels]).encode()
+        return hashlib.sha256(head + b"\0" + self.content).digest()
+
+
+def safe_file_name(name: str) -> str:
+    """Keep the last part of a path, without control and direction characters, 255 at most.
+
+    What remains is still text of a stranger: it is only ever shown, escaped.
+    """
+    last = name.replace("\\", "/").rsplit("/", 1)[-1]
+    visible = "".join(char for char in last if unicodedata.category(char)[0] != "C").strip()
+    if visible in {"", ".", ".."}:
+        return ""
+    stem, dot, ending = visible.rpartition(".")
+    if len(visible) > MAX_FILE_NAME_LENGTH and dot and len(ending) <= 10:
+        return stem[: MAX_FILE_NAME_LENGTH - len(ending) - 1] + dot + ending
+    return visible[:MAX_FILE_NAME_LENGTH]
+
+
+def upload_from_form(files: "MultiValueDict[str, UploadedFile[Any]]", field: str) -> Upload:
+    """Take the one file of a form.
+
+    Raises
+    ------
+    UploadRefused
+        If there is none, another field than `field`, or more than one.
+    """
+    wrong_fields = sorted(set(files) - {field})
+    if wrong_fields:
+        raise UploadRefused(
+            "wrong_field",
+            f"The picture was sent in the field “{safe_file_name(wrong_fields[0])}”. "
+            f"Send it in the field “{field}”.",
+        )
+    sent = files.getlist(field)
+    if not sent:
+        raise UploadRefused(
+            "no_file", f"No file was sent. Choose a picture and send it in the field “{field}”."
+        )
+    if len(sent) > 1:
+        raise UploadRefused(
+            "too_many_files", f"{len(sent)} files were sent at once. Send one picture at a time."
+        )
+    return Upload(sent[0].read(), safe_file_name(sent[0].name or ""))
+
+
+def upload_from_base64(text: str) -> Upload:
+    """Decode a picture from base64, with or without a `data:` URL's head.
+
+    Raises
+    ------
+    UploadRefused
+        If it is not base64.
+    """
+    _, _, encoded = text.rpartition("base64,") if text.startswith("data:") else ("", "", text)
+    try:
+        return Upload(base64.b64decode("".join(encoded.split()), validate=True))
+    except (binascii.Error, ValueError) as error:
+        raise UploadRefused(
+            "wrong_base64", "The field “image” is not base64. Encode the picture's bytes as base64."
+        ) from error
+
+
+def refuse_oversized(request: HttpRequest) -> None:
+    """Refuse a body by what its head says of its length, before any of it is read.
+
+    Raises
+    ------
+    UploadRefused
+        If the body is too long, or its length is not said.
+    """
+    if "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower():
+        raise UploadRefused(
+            "length_required",
+            "The request does not say how long it is. Send it with a Content-Length.",
+            status=411,
+        )
+    if int(request.META.get("CONTENT_LENGTH") or 0) > settings.MAX_BODY_BYTES:
+        raise too_large()
+
+
+def too_large() -> UploadRefused:
+    return UploadRefused(
+        "too_large",
+        f"This is too large: a picture may have at most {settings.MAX_UPLOAD_BYTES / 1e6:g} MB. "
+        "Send a smaller one.",
+        status=413,
+    )
