@@ -1,0 +1,13 @@
+"""A real Cassandra on this machine, without Docker: one node, or three.
+
+>>> with start_cluster(directory, nodes=3) as cluster:
+...     subprocess.run(["…"], env=os.environ | cluster.environment)
+
+What stands in the directory outlives the cluster: the next one on it has the same data.
+"""
+
+from tools.local_cassandra.cluster import Cluster, start_cluster, why_unavailable
+from tools.local_cassandra.errors import LocalCassandraError
+from tools.local_cassandra.node import Node
+
+__all__ = ["Cluster", "LocalCassandraError", "Node", "start_cluster", "why_unavailable"]

@@ -1,0 +1,149 @@
+"""One Cassandra node: a process that can be started, hurt and stopped."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from tools.local_cassandra import guard
+from tools.local_cassandra.errors import LocalCassandraError
+
+START_TIMEOUT_S = 120
+STOP_TIMEOUT_S = 30
+POLL_S = 0.1
+LOG_LINES_SHOWN = 15
+# The native protocol's shortest question and its answer (version 4, sections 4.1.3 and 4.2.4).
+OPTIONS = bytes([0x04, 0, 0, 0, 0x05, 0, 0, 0, 0])
+SUPPORTED = 0x06
+
+
+class Node:
+    """A node of a cluster. Its data, address and ports stay the same over kills and restarts.
+
+    Parameters
+    ----------
+    address, port
+        Where it answers CQL.
+    log
+        What it writes, from the cluster's start on.
+    command
+        What runs it.
+    lock
+        An open file that its process holds as long as it lives.
+    """
+
+    def __init__(
+        self, address: str, port: int, *, log: Path, command: Sequence[str], lock: int
+    ) -> None:
+        self.address = address
+        self.port = port
+        self.log = log
+        self._command = command
+        self._lock = lock
+        self._guard: subprocess.Popen[str] | None = None
+        self._pid: int | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its process lives, be it paused or not."""
+        return self._guard is not None and self._guard.poll() is None
+
+    @property
+    def pid(self) -> int | None:
+        """Its process, while there is one."""
+        return self._pid if self.is_running else None
+
+    def start(self) -> None:
+        """Start it, and wait until it answers CQL."""
+        self.launch()
+        self.wait_until_ready()
+
+    def launch(self) -> None:
+        """Start its process and do not wait for it."""
+        if self.is_running:
+            return
+        self._forget()
+        with self.log.open("ab") as log:
+            self._guard = subprocess.Popen(  # noqa: S603
+                [sys.executable, "-I", guard.__file__, *self._command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                pass_fds=[self._lock],
+                start_new_session=True,  # Ctrl-C in the terminal is not for nodes
+            )
+        assert self._guard.stdout is not None  # noqa: S101
+        told = self._guard.stdout.readline()
+        if not told:
+            raise LocalCassandraError(self._with_log("could not be started"))
+        self._pid = int(told)
+
+    def wait_until_ready(self) -> None:
+        """Wait until it answers CQL."""
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not self._answers():
+            if not self.is_running:
+                raise LocalCassandraError(self._with_log("ended while it started"))
+            if time.monotonic() > deadline:
+                text = f"did not answer within {START_TIMEOUT_S} s"
+                raise LocalCassandraError(self._with_log(text))
+            time.sleep(POLL_S)
+
+    def kill(self) -> None:
+        """End it at once, as a loss of power does (SIGKILL)."""
+        self._end(signal.SIGKILL)
+
+    def pause(self) -> None:
+        """Make it hang: it keeps its connections and answers nothing (SIGSTOP)."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on after `pause`."""
+        self._signal(signal.SIGCONT)
+
+    def stop(self) -> None:
+        """Let it write what it has in memory and end; kill it where that takes too long."""
+        try:
+            self._end(signal.SIGTERM, signal.SIGCONT)  # a paused one hears the first by the second
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def _end(self, *signals: signal.Signals) -> None:
+        if self._guard is not None:
+            for number in signals:
+                if self.is_running:
+                    self._signal(number)
+            self._guard.wait(STOP_TIMEOUT_S)
+        self._forget()
+
+    def _forget(self) -> None:
+        if self._guard is not None:
+            for pipe in (self._guard.stdin, self._guard.stdout):
+                if pipe is not None:
+                    pipe.close()
+        self._guard = self._pid = None
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._pid is None or not self.is_running:
+            raise LocalCassandraError(f"The node {self.address} is not running.")
+        with suppress(ProcessLookupError):  # it may have ended just now
+            os.kill(self._pid, number)
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection((self.address, self.port), timeout=5) as connection:
+                connection.sendall(OPTIONS)
+                header = connection.recv(9)
+        except OSError:
+            return False
+        return len(header) == 9 and header[4] == SUPPORTED
+
+    def _with_log(self, fault: str) -> str:
+        lines = self.log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:]
+        return "\n".join([f"The Cassandra node {self.address} {fault}. Its log ends:", *lines])
