@@ -1,0 +1,138 @@
+"""A person looks through what was read."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import FilePayload, Page, expect
+
+from tests.browser.conftest import NewPage, Save
+from tests.conftest import Server
+
+pytestmark = [pytest.mark.browser, pytest.mark.server]
+SignIn = Callable[[Page, str], None]
+
+
+@pytest.fixture
+def send(page: Page, server: Server, png: Callable[..., bytes]) -> Callable[[str, str], str]:
+    """Send a picture to the API and return the address of its page."""
+
+    def post(text: str, name: str) -> str:
+        file = FilePayload(name=name, mimeType="image/png", buffer=png(text))
+        answer = page.request.post("/api/v1/predictions", multipart={"file": file})
+        assert answer.status == 201
+        return f"/predictions/{answer.json()['id']}/"
+
+    return post
+
+
+def names(page: Page) -> list[str]:
+    return page.locator(".history-file").all_inner_texts()
+
+
+def test_lists_filters_and_opens(page: Page, send: Callable[[str, str], str]) -> None:
+    send("3", "three.png")
+    send("", "blank.png")
+    page.goto("/")
+    page.get_by_role("link", name="History").click()
+    expect(page.get_by_role("listitem").first).to_contain_text("No digit")
+    assert names(page)[:2] == ["blank.png", "three.png"]
+    thumbnail = page.locator(".history img").nth(1)
+    assert thumbnail.evaluate("image => image.decode().then(() => image.naturalWidth)") == 200
+    page.get_by_label("Digit").select_option("3")
+    page.get_by_role("button", name="Filter").click()
+    assert names(page)[0] == "three.png"
+    assert set(page.locator(".history-text").all_inner_texts()) == {"3"}
+    page.get_by_label("Digit").select_option("")
+    page.get_by_label("Status").select_option("Could not be read")
+    page.get_by_role("button", name="Filter").click()
+    assert names(page)[0] == "blank.png"
+    page.get_by_label("Status").select_option("")
+    page.get_by_label("From").fill("2090-01-01")
+    page.get_by_role("button", name="Filter").click()
+    expect(page.get_by_text("No prediction matches.")).to_be_visible()
+    page.get_by_role("link", name="Show all").click()
+    # All of an entry is its link.
+    page.get_by_role("listitem").nth(1).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("three.png")
+    expect(page.locator("output")).to_have_text("3")
+
+
+def test_pages_go_on_where_the_one_before_ended(
+    page: Page, send: Callable[[str, str], str]
+) -> None:
+    for number in range(5):
+        send("1", f"page-{number}.png")
+    page.goto("/predictions/?limit=2")
+    assert names(page) == ["page-4.png", "page-3.png"]
+    send("1", "meanwhile.png")
+    page.get_by_role("link", name="Older").click()
+    assert names(page) == ["page-2.png", "page-1.png"]
+    page.get_by_role("link", name="Older").click()
+    assert names(page)[0] == "page-0.png"
+    page.get_by_role("link", name="Newest").click()
+    assert names(page) == ["meanwhile.png", "page-4.png"]
+
+
+def test_who_may_deletes_and_the_picture_is_gone(
+    page: Page, send: Callable[[str, str], str], sign_in: SignIn
+) -> None:
+    address = send("9", "nine.png")
+    sign_in(page, "olga")
+    page.goto(address)
+    page.get_by_role("link", name="Delete…").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Delete this prediction?")
+    page.get_by_role("link", name="Keep it").click()
+    page.get_by_role("link", name="Delete…").click()
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("status")).to_have_text("The prediction and its picture were deleted.")
+    assert page.request.get(address).status == 404
+    assert page.request.get(f"/api/v1{address}preview.webp").status == 404
+
+
+def test_who_may_not_sees_no_way_to_delete(
+    page: Page, send: Callable[[str, str], str], sign_in: SignIn
+) -> None:
+    address = send("9", "nine.png")
+    sign_in(page, "vera")
+    page.goto(address)
+    expect(page.get_by_role("link", name="JSON")).to_be_visible()
+    expect(page.get_by_role("link", name="Delete…")).to_have_count(0)
+
+
+def test_works_without_javascript(
+    new_page: NewPage, send: Callable[[str, str], str], sign_in: SignIn
+) -> None:
+    send("7", "quiet.png")
+    page = new_page(java_script_enabled=False)
+    sign_in(page, "olga")
+    page.goto("/predictions/?digit=7")
+    page.get_by_role("link", name="7", exact=True).first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("quiet.png")
+    page.get_by_role("link", name="Delete…").click()
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("status")).to_have_text("The prediction and its picture were deleted.")
+
+
+def test_works_by_keyboard_alone(page: Page, send: Callable[[str, str], str]) -> None:
+    send("4", "four.png")
+    page.goto("/predictions/")
+    page.get_by_role("button", name="Filter").focus()
+    page.keyboard.press("Tab")
+    first = page.locator(".history-text").first
+    expect(first).to_be_focused()
+    outline = first.evaluate("link => getComputedStyle(link, '::after').outlineStyle")
+    assert outline == "solid"
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("four.png")
+
+
+def test_a_file_name_is_only_ever_text(page: Page, server: Server, save: Save) -> None:
+    name = "'><img src=x onerror=alert(1)>.png"
+    page.on("dialog", lambda dialog: pytest.fail("a file name was run"))
+    page.goto("/")
+    page.set_input_files("input[type=file]", save("7", name))
+    page.wait_for_url("**#answer")
+    page.get_by_role("link", name="All about it").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+    page.goto("/predictions/")
+    assert names(page)[0] == name

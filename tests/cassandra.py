@@ -1,0 +1,84 @@
+"""A real Cassandra for the tests: a local cluster, or the one that the environment names."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import django_cassandra_engine.apps  # noqa: F401 - allows cqlengine to make tables
+import pytest
+from cassandra.cluster import Session
+from cassandra.cqlengine import connection as cqlengine
+from cassandra.cqlengine import models as cqlengine_models
+from environs import Env
+
+from mnistsite import cassandra
+from predictions.cassandra_models import TABLES
+from predictions.stores.cassandra import CassandraStore
+from predictions.stores.cassandra_schema import Wanted, bring_up_to_date
+from predictions.stores.cassandra_session import ALIAS, CassandraSession
+from tools.local_cassandra import LocalCassandraError, start_cluster, why_unavailable
+
+SHARDS = 3
+
+
+@contextmanager
+def cluster_environment(directory: Path, *, nodes: int = 1) -> Iterator[dict[str, str]]:
+    """Start nodes (or take those that are named) and say how a site finds them."""
+    if os.environ.get("CASSANDRA_CONTACT_POINTS"):
+        yield {name: value for name, value in os.environ.items() if name.startswith("CASSANDRA_")}
+        return
+    reason = why_unavailable()
+    if reason:
+        skip_or_fail(reason)
+    try:
+        cluster = start_cluster(directory, nodes=nodes)
+    except LocalCassandraError as error:
+        skip_or_fail(str(error))
+    with cluster:
+        yield cluster.environment
+
+
+def skip_or_fail(reason: str) -> None:
+    """Skip for want of a Cassandra; in CI that is a failure."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"CI needs a Cassandra: {reason}")
+    pytest.skip(f"no Cassandra: {reason}")
+
+
+@contextmanager
+def keyspace(environment: dict[str, str]) -> Iterator[Session]:
+    """Connect as the site does, make a keyspace of one's own, and drop it in the end."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        patch.setenv("CASSANDRA_KEYSPACE", f"test_{uuid4().hex[:12]}")
+        env = Env()
+        name = cassandra.keyspace(env)
+        (datacenter,) = cassandra.replication(env)
+        cqlengine_models.DEFAULT_KEYSPACE = name
+        cqlengine.register_connection(
+            ALIAS,
+            hosts=cassandra.contact_points(env),
+            cluster_options=cassandra.cluster_options(env, datacenter),
+            lazy_connect=True,
+            retry_connect=True,
+            default=True,
+        )
+        wanted = Wanted(keyspace=name, replication=cassandra.replication(env), retention_days=0)
+        try:
+            session = CassandraSession(name).connect()
+            list(bring_up_to_date(session, wanted, check=False))
+            yield session
+            session.execute(f"DROP KEYSPACE {name}", timeout=60)
+        finally:
+            cqlengine.unregister_connection(ALIAS)
+
+
+def empty_store(session: Session) -> CassandraStore:
+    """Empty every table, and return a store that knows nothing of them yet."""
+    name = cqlengine_models.DEFAULT_KEYSPACE
+    for model in TABLES:
+        session.execute(f"TRUNCATE {name}.{model.__table_name__}", timeout=60)
+    return CassandraStore(CassandraSession(name), shards=SHARDS, retention_days=0)

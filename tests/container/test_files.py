@@ -1,0 +1,57 @@
+"""Dockerfile and compose.yaml, read by the tools that know their rules."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+
+COMPOSE = ROOT / "compose.yaml"
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def check_compose(path: Path) -> subprocess.CompletedProcess[str]:
+    schema = ["--builtin-schema", "vendor.compose-spec"]
+    return run(sys.executable, "-m", "check_jsonschema", *schema, str(path))
+
+
+def test_hadolint_has_nothing_to_say_about_the_dockerfile() -> None:
+    finished = run(str(Path(sys.executable).with_name("hadolint")), "Dockerfile")
+    assert (finished.returncode, finished.stdout) == (0, "")
+
+
+def test_compose_file_is_valid_by_the_compose_specification(tmp_path: Path) -> None:
+    finished = check_compose(COMPOSE)
+    assert finished.returncode == 0, finished.stdout
+    wrong = tmp_path / "compose.yaml"
+    wrong.write_text(COMPOSE.read_text().replace("restart: unless-stopped", "restart: [1]"))
+    assert check_compose(wrong).returncode != 0
+
+
+def test_the_site_starts_after_the_keyspace_and_the_keyspace_after_cassandra() -> None:
+    services = yaml.safe_load(COMPOSE.read_text())["services"]
+    conditions = {
+        (name, other): dependency["condition"]
+        for name, service in services.items()
+        for other, dependency in service.get("depends_on", {}).items()
+    }
+    assert conditions == {
+        ("prepare", "cassandra"): "service_healthy",
+        ("web", "cassandra"): "service_healthy",
+        ("web", "prepare"): "service_completed_successfully",
+    }
+    assert services["cassandra"]["healthcheck"]["test"][0] == "CMD"
+
+
+@pytest.mark.parametrize("service", ["web", "prepare", "cassandra"])
+def test_no_service_can_gain_rights_or_is_open_to_other_machines(service: str) -> None:
+    description = yaml.safe_load(COMPOSE.read_text())["services"][service]
+    assert description["cap_drop"] == ["ALL"]
+    assert description["security_opt"] == ["no-new-privileges:true"]
+    assert all(port.startswith("127.0.0.1:") for port in description.get("ports", []))

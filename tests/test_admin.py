@@ -1,0 +1,156 @@
+"""The admin of predictions: over the store, by key, and never counting the table."""
+
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group, Permission, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from predictions.models import Prediction
+from predictions.records import PredictionRecord, Status
+from predictions.stores import get_store
+from tests.records import NOON, make_id, make_picture, make_record, minutes
+
+pytestmark = pytest.mark.django_db
+LIST = "/admin/predictions/prediction/"
+
+
+def keep(count: int = 3) -> list[PredictionRecord]:
+    records = [make_record(str(i % 10), at=NOON + minutes(i)) for i in range(count)]
+    for record in records:
+        get_store().add(record, make_picture(record))
+    return records
+
+
+def sign_in(client: Client, *groups: str) -> User:
+    user = User.objects.create_user("olga", password="correct horse", is_staff=True)
+    user.groups.set(Group.objects.filter(name__in=groups))
+    client.force_login(user)
+    return user
+
+
+def shown(response: Any) -> list[PredictionRecord]:
+    assert response.status_code == 200
+    records: list[PredictionRecord] = response.context["records"]
+    return records
+
+
+def test_lists_newest_first_and_pages_by_key(client: Client) -> None:
+    sign_in(client, "operator")
+    records = keep(120)
+    first = client.get(LIST)
+    assert shown(first) == records[:69:-1]
+    second = client.get(f"{LIST}?{first.context['following']}")
+    third = client.get(f"{LIST}?{second.context['following']}")
+    assert shown(first) + shown(second) + shown(third) == records[::-1]
+    assert third.context["following"] is None
+
+
+def test_never_counts_the_table(client: Client) -> None:
+    sign_in(client, "operator")
+    keep(3)
+    with CaptureQueriesContext(connection) as queries:
+        client.get(LIST)
+    assert len(queries) <= 8
+    assert not [query for query in queries if "COUNT(" in query["sql"].upper()]
+    assert not [query for query in queries if "predictions_picture" in query["sql"]]
+
+
+def test_filters(client: Client) -> None:
+    sign_in(client, "viewer")
+    records = keep(5)
+    blank = make_record("", at=NOON + minutes(9))
+    get_store().add(blank, make_picture(blank))
+    assert shown(client.get(LIST, {"digit": "3"})) == [records[3]]
+    assert shown(client.get(LIST, {"status": Status.UNREADABLE})) == [blank]
+    assert len(shown(client.get(LIST, {"since": "2026-03-01", "until": "2026-03-02"}))) == 6
+    assert shown(client.get(LIST, {"since": "2026-03-02"})) == []
+    bad = client.get(LIST, {"digit": "many"})
+    assert bad.status_code == 200
+    assert "digit" in bad.context["problem"]
+
+
+def test_finds_by_id(client: Client) -> None:
+    sign_in(client, "viewer")
+    record = keep(1)[0]
+    response = client.get(LIST, {"id": f" {record.id} "})
+    assert response["Location"] == f"{LIST}{record.id}/change/"
+    for unknown in (str(make_id()), "seven"):
+        response = client.get(LIST, {"id": unknown})
+        assert f"There is no prediction with the id “{unknown}”" in response.content.decode()
+
+
+def test_opens_one(client: Client) -> None:
+    sign_in(client, "viewer")
+    record = make_record("42", file_name='<script>alert("x")</script>.png')
+    get_store().add(record, make_picture(record))
+    body = client.get(reverse("admin:predictions_prediction_change", args=[record.id])).content
+    assert str(record.id).encode() in body
+    assert b"digits/1.png" in body
+    assert b'<script>alert("x")' not in body
+    assert b"&lt;script&gt;alert" in body
+    gone = client.get(reverse("admin:predictions_prediction_change", args=[make_id()]))
+    assert gone["Location"] == LIST
+
+
+def test_deletes_after_asking(client: Client) -> None:
+    user = sign_in(client, "operator")
+    first, second, third = keep(3)
+    asked = client.post(LIST, {"selected": [str(first.id), str(second.id), "nonsense"]})
+    assert asked.status_code == 200
+    assert Prediction.objects.count() == 3
+    done = client.post(LIST, {"selected": [str(first.id), str(second.id)], "confirmed": "yes"})
+    assert done["Location"] == LIST
+    assert [record.id for record in get_store().latest()] == [third.id]
+    noted = LogEntry.objects.filter(user=user)
+    assert {entry.object_id for entry in noted} == {str(first.id), str(second.id)}
+
+
+def test_deletes_from_its_page(client: Client) -> None:
+    sign_in(client, "operator")
+    record = keep(1)[0]
+    address = reverse("admin:predictions_prediction_delete", args=[record.id])
+    assert client.get(address).status_code == 200
+    assert Prediction.objects.count() == 1
+    assert client.post(address, {"post": "yes"})["Location"] == LIST
+    assert Prediction.objects.count() == 0
+
+
+def test_a_viewer_deletes_nothing(client: Client) -> None:
+    sign_in(client, "viewer")
+    record = keep(1)[0]
+    page = client.get(LIST).content
+    assert b'name="selected"' not in page
+    forbidden = {"selected": [str(record.id)], "confirmed": "yes"}
+    assert client.post(LIST, forbidden).status_code == 403
+    address = reverse("admin:predictions_prediction_delete", args=[record.id])
+    assert client.post(address, {"post": "yes"}).status_code == 403
+    assert get_store().get(record.id) == record
+
+
+def test_nothing_is_added_or_changed(client: Client) -> None:
+    user = sign_in(client, "operator")
+    user.user_permissions.set(Permission.objects.all())
+    record = keep(1)[0]
+    assert client.get(f"{LIST}add/").status_code == 403
+    client.post(reverse("admin:predictions_prediction_change", args=[record.id]), {"text": "9"})
+    assert get_store().get(record.id) == record
+
+
+def test_who_has_no_permission_sees_nothing(client: Client) -> None:
+    sign_in(client)
+    record = keep(1)[0]
+    for address in (LIST, reverse("admin:predictions_prediction_change", args=[record.id])):
+        assert client.get(address).status_code == 403
+    client.logout()
+    assert "/admin/login/" in client.get(LIST)["Location"]
+
+
+@pytest.mark.parametrize("path", ["", "auth/user/", "auth/group/", "authtoken/tokenproxy/"])
+def test_users_groups_and_tokens_are_there(client: Client, path: str) -> None:
+    client.force_login(User.objects.create_superuser("root"))
+    assert client.get(f"/admin/{path}").status_code == 200

@@ -1,0 +1,55 @@
+"""What the tests of a local Cassandra share: whether one can be started, and a way to it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from cassandra import ConsistencyLevel
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, ExecutionProfile, Session
+from cassandra.cluster import Cluster as Driver
+from cassandra.policies import DCAwareRoundRobinPolicy
+
+from tests.cassandra import skip_or_fail
+from tools.local_cassandra import Cluster, LocalCassandraError, why_unavailable
+from tools.local_cassandra.jars import cassandra_jars
+
+REQUEST_TIMEOUT_S = 30
+
+
+@pytest.fixture(scope="session")
+def startable() -> None:
+    """Skip where nothing can be started; a node that does not start is a failure all the same."""
+    if reason := why_unavailable():
+        skip_or_fail(reason)
+    try:
+        cassandra_jars(print)
+    except LocalCassandraError as error:
+        skip_or_fail(str(error))
+
+
+@contextmanager
+def session_with(cluster: Cluster) -> Iterator[Session]:
+    """Connect to all nodes of a cluster; reads and writes are at QUORUM."""
+    profile = ExecutionProfile(
+        DCAwareRoundRobinPolicy(cluster.datacenter),
+        consistency_level=ConsistencyLevel.QUORUM,
+        request_timeout=REQUEST_TIMEOUT_S,
+    )
+    with Driver(
+        cluster.contact_points,
+        port=cluster.port,
+        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+        connect_timeout=REQUEST_TIMEOUT_S,
+    ) as driver:
+        yield driver.connect()
+
+
+def make_keyspace(session: Session, *, replication_factor: int) -> None:
+    """Make the keyspace `kept` with a table `digits` in it."""
+    session.execute(
+        "CREATE KEYSPACE kept WITH replication = "
+        f"{{'class': 'NetworkTopologyStrategy', 'datacenter1': {replication_factor}}}"
+    )
+    session.execute(
+        "CREATE TABLE kept.digits (page int, id int, seen set<tinyint>, PRIMARY KEY (page, id))"
+    )
