@@ -11,7 +11,7 @@ import json
 import math
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,24 @@ MANIFEST_FILE = "manifest.json"
 NETWORK_FILE = "network.tflite"
 MANIFEST_FORMAT = 1
 DIGITS = 10
+# Networks have an output for each digit; one more says "no digit", where they have it.
+OUTPUTS = (DIGITS, DIGITS + 1)
 PICTURE_SHAPE = (28, 28, 1)
+
+
+class Classification(NamedTuple):
+    """What a network says of N pictures.
+
+    Attributes
+    ----------
+    probabilities : float32, shape (N, 10)
+        Which digit each is, given that it is one; every row sums to 1.
+    is_digit : float32, shape (N,)
+        How probable it is that each is one digit at all, 0-1; 1 where the network cannot tell.
+    """
+
+    probabilities: npt.NDArray[np.float32]
+    is_digit: npt.NDArray[np.float32]
 
 
 class Classifier:
@@ -33,7 +50,7 @@ class Classifier:
     ----------
     network
         The bytes of a ``.tflite`` file: float32 input (1 or N, 28, 28, 1), float32 logits
-        (1 or N, 10).
+        (1 or N, 10), or (1 or N, 11) where the last is of what is no digit.
     manifest
         What is known of the network; its ``temperature`` calibrates the probabilities.
     version
@@ -64,26 +81,50 @@ class Classifier:
         Returns
         -------
         float32, shape (N, 10)
-            Softmax of logits / temperature; every row sums to 1.
+            Softmax of the digits' logits / temperature; every row sums to 1.
 
         Raises
         ------
         ValueError
             When `x` has another shape.
         """
+        return self.classify(x).probabilities
+
+    def classify(self, x: npt.NDArray[np.float32]) -> Classification:
+        """Return what each picture shows, and whether it is a digit at all.
+
+        Parameters
+        ----------
+        x : float32, shape (N, 28, 28, 1)
+            Pictures in [0, 1], ink 1.
+
+        Returns
+        -------
+        Classification
+            Calibrated.
+
+        Raises
+        ------
+        ValueError
+            When `x` has another shape.
+        """
+        return calibrate(self._logits(x), self._temperature)
+
+    def _logits(self, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Run the network: float32 (N, 10 or 11)."""
         if x.shape[1:] != PICTURE_SHAPE:
             raise ValueError(f"x has the shape {x.shape}; (N, 28, 28, 1) is needed.")
         interpreter = self._interpreter()
         source = interpreter.get_input_details()[0]["index"]
-        target = interpreter.get_output_details()[0]["index"]
-        logits = np.empty((len(x), DIGITS), np.float32)  # (N, 10)
+        target = interpreter.get_output_details()[0]
+        logits = np.empty((len(x), target["shape"][-1]), np.float32)  # (N, 10 or 11)
         # One by one: batches were not faster (0.32 ms a picture alone, 0.31-0.37 ms in batches of
         # 2 to 256), and an interpreter that changes its size has to be set up anew.
         for n in range(len(x)):
             interpreter.set_tensor(source, x[n : n + 1].astype(np.float32, copy=False))
             interpreter.invoke()
-            logits[n] = interpreter.get_tensor(target)[0]
-        return _softmax(logits / self._temperature)
+            logits[n] = interpreter.get_tensor(target["index"])[0]
+        return logits
 
     def warm_up(self) -> None:
         """Read one blank picture, so that this thread's first request is as quick as the others."""
@@ -94,6 +135,30 @@ class Classifier:
         if not hasattr(self._of_thread, "interpreter"):
             self._of_thread.interpreter = _make_interpreter(self._network)
         return self._of_thread.interpreter
+
+
+def calibrate(logits: npt.NDArray[np.float32], temperature: float) -> Classification:
+    """Turn a network's outputs into what it says.
+
+    Parameters
+    ----------
+    logits : float32, shape (N, 10) or (N, 11)
+        Of the digits, and of "no digit" where there is an eleventh.
+    temperature
+        What they are divided by, above 0.
+
+    Returns
+    -------
+    Classification
+        By the softmax over all outputs: ``is_digit`` is the share of the digits in it.
+    """
+    scaled = logits.astype(np.float64) / temperature
+    # Shifted so that no exponential overflows and the digits' never all vanish.
+    digits = np.exp(scaled[:, :DIGITS] - scaled[:, :DIGITS].max(axis=1, keepdims=True))  # (N, 10)
+    total = digits.sum(axis=1, keepdims=True)  # (N, 1)
+    return Classification(
+        np.asarray(digits / total, np.float32), np.asarray(_share_of_digits(scaled), np.float32)
+    )
 
 
 def load_classifier(directory: Path, *, version: int = 0) -> Classifier:
@@ -158,23 +223,24 @@ def _make_interpreter(network: bytes) -> Interpreter:
     try:
         interpreter = Interpreter(model_content=network, num_threads=1)
         source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-        _check_tensor("input", source, (1, *PICTURE_SHAPE))
-        _check_tensor("output", target, (1, DIGITS))
+        _check_tensor("input", source, [(1, *PICTURE_SHAPE)])
+        _check_tensor("output", target, [(1, outputs) for outputs in OUTPUTS])
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError, IndexError) as e:
         raise ModelError(f"LiteRT cannot run this network: {e}") from e
     return interpreter
 
 
-def _check_tensor(name: str, details: dict[str, Any], shape: tuple[int, ...]) -> None:
+def _check_tensor(name: str, details: dict[str, Any], shapes: list[tuple[int, ...]]) -> None:
     """A dimension that may vary reads 1 before it is set."""
     found = tuple(int(size) for size in details["shape"])
-    if found != shape or details["dtype"] != np.float32:
+    if found not in shapes or details["dtype"] != np.float32:
         kind = details["dtype"].__name__
-        raise ModelError(f"The network's {name} is {kind} {found}; float32 {shape} is needed.")
+        wanted = " or ".join(map(str, shapes))
+        raise ModelError(f"The network's {name} is {kind} {found}; float32 {wanted} is needed.")
 
 
-def _softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Shape (N, 10) in and out; shifted so that no exponential overflows."""
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True), dtype=np.float64)
-    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), np.float32)
+def _share_of_digits(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """(N, 10 or 11) to (N,)."""
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(exponentials[:, :DIGITS].sum(axis=1) / exponentials.sum(axis=1))

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.arguments import Arguments
-from ml.classifier import load_classifier
+from ml.classifier import DIGITS, calibrate, load_classifier
 from ml.dataset import Digits, Split, as_input
 from ml.drawing import draw_confusion_matrix
 from ml.errors import TrainingError
-from ml.evaluation import evaluate, fit_temperature, softmax
+from ml.evaluation import evaluate, fit_temperature
 from ml.training import Fit, predict_logits
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def export(
         The fitted network.
     directory
         Must not exist yet, or be empty. Gets ``network.tflite`` (float32 (N, 28, 28, 1) in
-        [0, 1] to logits (N, 10)), ``network.keras`` (without the optimizer's state),
+        [0, 1] to logits (N, 10 or 11)), ``network.keras`` (without the optimizer's state),
         ``confusion_matrix.png`` and ``manifest.json``.
     arguments
         What it was fitted with.
@@ -69,8 +69,8 @@ def export(
     """
     digits = split.validation
     logits = predict_logits(fit.model, digits.images)
-    temperature = fit_temperature(digits.labels, logits)
-    validation = evaluate(digits.labels, softmax(logits, temperature=temperature))
+    temperature = fit_temperature(digits.labels, logits[:, :DIGITS])
+    validation = evaluate(digits.labels, calibrate(logits, temperature).probabilities)
     partial = directory.with_name(f".{directory.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -131,7 +131,7 @@ def _describe_software() -> dict[str, str]:
 
 def _evaluate(model: keras.Model, digits: Digits, temperature: float) -> dict[str, Any]:
     logits = predict_logits(model, digits.images)
-    return evaluate(digits.labels, softmax(logits, temperature=temperature))
+    return evaluate(digits.labels, calibrate(logits, temperature).probabilities)
 
 
 def _put(partial: Path, directory: Path) -> None:
@@ -147,8 +147,11 @@ def _check(
     directory: Path, images: NDArray[np.uint8], logits: NDArray[np.float32], temperature: float
 ) -> None:
     """Load the directory as serving does, and compare its answers with the fitted network's."""
-    served = load_classifier(directory).probabilities(as_input(images))
-    difference = float(np.abs(served - softmax(logits, temperature=temperature)).max())
+    served = load_classifier(directory).classify(as_input(images))
+    fitted = calibrate(logits, temperature)
+    difference = max(
+        float(np.abs(one - other).max()) for one, other in zip(served, fitted, strict=True)
+    )
     if not difference <= _TOLERANCE:
         raise TrainingError(
             f"The exported network's probabilities are up to {difference:.2g} away from those of "

@@ -1,8 +1,9 @@
 """The networks, as Keras models: definition only, no training and no reading.
 
 Every network takes float32 pictures (N, 28, 28, 1) in [0, 1], ink 1, and gives float32 logits
-(N, 10). The softmax is left to the loss in training and to the classifier in serving, which
-divides the logits by the temperature first.
+of the ten digits (N, 10), or (N, 11) where the last is of what is no digit at all. The softmax is
+left to the loss in training and to the classifier in serving, which divides the logits by the
+temperature first.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from keras import layers
 
 from ml.errors import TrainingError
 
-CLASSES = 10
+DIGITS = 10
+OUTPUTS = DIGITS + 1  # with "no digit"
 INPUT_SHAPE = (28, 28, 1)
 
 
@@ -44,11 +46,11 @@ def reference() -> keras.Model:
     x = layers.Flatten()(x)  # 3136
     x = layers.Dense(1024, activation="relu", **start)(x)
     x = layers.Dropout(0.5)(x)
-    return keras.Model(inputs, layers.Dense(CLASSES, **start)(x), name="reference")
+    return keras.Model(inputs, layers.Dense(DIGITS, **start)(x), name="reference")
 
 
 def compact() -> keras.Model:
-    """Make a small CNN that is cheap on one core: 125,098 weights, 9.9 M multiplications a digit.
+    """Make a small CNN that is cheap on one core: 125,483 weights, 9.9 M multiplications a digit.
 
     3x3 convolutions without padding, each with batch normalisation, in the manner of An et al.,
     "An Ensemble of Simple Convolutional Neural Network Models for MNIST Digit Recognition"
@@ -58,7 +60,7 @@ def compact() -> keras.Model:
     Returns
     -------
     keras.Model
-        Untrained, float32 (N, 28, 28, 1) to logits float32 (N, 10).
+        Untrained, float32 (N, 28, 28, 1) to logits float32 (N, 11).
     """
     x = inputs = keras.Input(INPUT_SHAPE)
     x = _convolution(x, 32)  # 26, 26, 32
@@ -70,7 +72,7 @@ def compact() -> keras.Model:
     x = _convolution(x, 96)  # 2, 2, 96
     x = layers.Flatten()(x)  # 384
     x = layers.Dropout(0.4)(x)
-    return keras.Model(inputs, layers.Dense(CLASSES)(x), name="compact")
+    return keras.Model(inputs, layers.Dense(OUTPUTS)(x), name="compact")
 
 
 def _convolution(x: Any, filters: int) -> Any:
@@ -94,7 +96,7 @@ def build(architecture: str) -> keras.Model:
     Returns
     -------
     keras.Model
-        Float32 (N, 28, 28, 1) in [0, 1] to logits float32 (N, 10).
+        Float32 (N, 28, 28, 1) in [0, 1] to logits float32 (N, 10) or (N, 11).
 
     Raises
     ------

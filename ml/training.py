@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ml.arguments import Arguments
 from ml.augmentation import augment
 from ml.checkpoint import read_run, restore_checkpoint, save_checkpoint
+from ml.classifier import DIGITS
 from ml.dataset import Digits, Split, as_input
 from ml.errors import TrainingError
 from ml.evaluation import accuracy
@@ -114,7 +115,7 @@ def fit(
 
 
 def predict_logits(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Read digits with a network in training: uint8 (N, 28, 28) to logits float32 (N, 10)."""
+    """Read pictures with a network in training: uint8 (N, 28, 28) to float32 (N, 10 or 11)."""
     logits: NDArray[np.float32] = model.predict(as_input(images), batch_size=512, verbose=0)
     return logits
 
@@ -183,7 +184,7 @@ def _train(
         validation_accuracy = None
         if step % per_epoch == 0:
             logits = predict_logits(model, split.validation.images)
-            validation_accuracy = accuracy(split.validation.labels, logits)
+            validation_accuracy = accuracy(split.validation.labels, logits[:, :DIGITS])
             seen.clear()
         epoch, epochs = math.ceil(step / per_epoch), math.ceil(steps / per_epoch)
         yield Progress(step, steps, epoch, epochs, float(loss), float(right), validation_accuracy)

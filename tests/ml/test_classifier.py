@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 
 import ml
-from ml.classifier import MANIFEST_FILE, NETWORK_FILE, Classifier, load_classifier
+from ml.classifier import MANIFEST_FILE, NETWORK_FILE, Classifier, calibrate, load_classifier
 from ml.errors import ModelError
 
 SHIPPED = Path(ml.__file__).parent / "models"
@@ -48,6 +49,29 @@ def test_gives_probabilities(classifier: Classifier) -> None:
     assert probabilities.dtype == np.float32
     assert (probabilities >= 0).all()
     assert probabilities.sum(axis=1) == pytest.approx(np.ones(5), abs=1e-5)
+
+
+def test_says_which_digit_and_whether_it_is_one(classifier: Classifier) -> None:
+    classification = classifier.classify(pictures(5))
+    assert np.array_equal(classification.probabilities, classifier.probabilities(pictures(5)))
+    assert classification.is_digit.shape == (5,)
+    assert classification.is_digit.dtype == np.float32
+    assert (classification.is_digit >= 0).all()
+    assert (classification.is_digit <= 1).all()
+
+
+def test_without_an_output_for_it_everything_is_a_digit() -> None:
+    classification = calibrate(np.zeros((2, 10), np.float32), temperature=2.0)
+    assert classification.probabilities == pytest.approx(np.full((2, 10), 0.1))
+    assert classification.is_digit.tolist() == [1, 1]
+
+
+def test_the_eleventh_output_takes_from_is_digit_and_not_from_the_digits() -> None:
+    logits = np.zeros((3, 11), np.float32)
+    logits[:, 10] = [-1000, 2 * np.log(10), 1000]
+    classification = calibrate(logits, temperature=2.0)
+    assert classification.probabilities == pytest.approx(np.full((3, 10), 0.1))
+    assert classification.is_digit == pytest.approx([1, 0.5, 0])
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 37])
@@ -122,16 +146,19 @@ def test_refuses_what_is_no_network(directory: Path, network: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "other", "words"),
-    [((1, 28, 28, 1), (1, 28, 29, 1), "input is float32"), ((1, 10), (1, 11), "output is float32")],
+    ("tensor", "other", "words"),
+    [("input", (1, 28, 29, 1), "input is float32"), ("output", (1, 12), "output is float32")],
 )
 def test_refuses_a_network_for_other_pictures_or_classes(
-    directory: Path, shape: tuple[int, ...], other: tuple[int, ...], words: str
+    directory: Path, tensor: str, other: tuple[int, ...], words: str
 ) -> None:
     def vector(sizes: tuple[int, ...]) -> bytes:  # as a FlatBuffer holds a tensor's shape
         return struct.pack(f"<{len(sizes) + 1}i", len(sizes), *sizes)
 
     network = (directory / NETWORK_FILE).read_bytes()
+    interpreter = Interpreter(model_content=network)
+    (details,) = getattr(interpreter, f"get_{tensor}_details")()
+    shape = tuple(details["shape"].tolist())
     assert vector(shape) in network
     put_network(directory, network.replace(vector(shape), vector(other)))
     with pytest.raises(ModelError, match=words):
