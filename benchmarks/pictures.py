@@ -1,0 +1,86 @@
+"""The labelled pictures that reading is measured on, by folder."""
+
+import csv
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ml.dataset import load_digits, split
+
+NOT_DIGITS = "not_digits"  # the folder whose pictures show no digit
+SEVERAL_DIGITS = ("pages", "strings", "cheques")  # folders of whole numbers; the rest are digits
+
+
+@dataclass(frozen=True)
+class LabelledPicture:
+    """A picture's file, and what it says: lines parted by `|`, empty where there is no digit."""
+
+    name: str
+    content: bytes
+    text: str
+
+
+def photo_folders(data: Path) -> list[str]:
+    """Name the folders of photos in the order of their labels."""
+    return list(dict.fromkeys(row["file"].split("/")[0] for row in _labels(data)))
+
+
+def load_pictures(data: Path, folder: str, limit: int | None) -> list[LabelledPicture]:
+    """Load a folder of photos, or a set of digits in numbers; evenly spread ones with a limit."""
+    if folder in DIGIT_SETS:
+        pictures, labels = DIGIT_SETS[folder](data)
+        return [
+            LabelledPicture(f"{folder}/{n}", _png(pictures[n]), str(labels[n]))
+            for n in _spread(len(labels), limit)
+        ]
+    rows = [row for row in _labels(data) if row["file"].split("/")[0] == folder]
+    return [
+        LabelledPicture(
+            rows[n]["file"], (data / "photos" / rows[n]["file"]).read_bytes(), rows[n]["text"] or ""
+        )
+        for n in _spread(len(rows), limit)
+    ]
+
+
+def _labels(data: Path) -> list[dict[str, str]]:
+    with (data / "photos" / "labels.tsv").open(newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def _spread(count: int, limit: int | None) -> list[int]:
+    wanted = min(count, limit or count)
+    return [n * count // wanted for n in range(wanted)]
+
+
+def _png(page: np.ndarray) -> bytes:
+    encoded = io.BytesIO()
+    Image.fromarray(page).save(encoded, "PNG", compress_level=1)
+    return encoded.getvalue()
+
+
+def _mnist_test(data: Path) -> tuple[np.ndarray, np.ndarray]:
+    digits = load_digits(data / "mnist", "test")
+    return 255 - digits.images, digits.labels  # black on white
+
+
+def _mnist_validation(data: Path) -> tuple[np.ndarray, np.ndarray]:
+    digits = split(load_digits(data / "mnist", "training")).validation
+    return 255 - digits.images, digits.labels
+
+
+def _semeion(data: Path) -> tuple[np.ndarray, np.ndarray]:
+    with np.load(data / "semeion" / "semeion.npz") as arrays:
+        return 255 - arrays["x"], arrays["y"]
+
+
+# Digits that are kept as arrays, each written as a PNG file. Choose by the validation digits; the
+# test digits are there to be measured at the end, by name.
+DIGIT_SETS: dict[str, Callable[[Path], tuple[np.ndarray, np.ndarray]]] = {
+    "semeion": _semeion,
+    "mnist_validation": _mnist_validation,
+    "mnist_test": _mnist_test,
+}

@@ -1,0 +1,241 @@
+"""How well, and how fast, pictures are read: a table for docs/accuracy.md.
+
+    .venv/bin/python benchmarks/reading.py                # every folder of photos
+    .venv/bin/python benchmarks/reading.py --folders phone pages --errors
+    .venv/bin/python benchmarks/reading.py --prototype    # an afternoon's script beside it
+    .venv/bin/python benchmarks/reading.py --times        # the cost, beside that of decoding
+
+Texts are compared without spaces, their lines joined in order. A digit error is an insertion, a
+deletion or a substitution; the rate is their number by that of the true digits. Further folders
+that can be named are `semeion`, `mnist_validation` and `mnist_test`.
+"""
+
+import argparse
+import io
+import os
+import statistics
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import cv2
+import django
+import numpy as np
+from django.conf import settings
+from PIL import Image
+from tqdm import tqdm
+
+from benchmarks.pictures import (
+    DIGIT_SETS,
+    NOT_DIGITS,
+    SEVERAL_DIGITS,
+    LabelledPicture,
+    load_pictures,
+    photo_folders,
+)
+from benchmarks.prototype import Prototype
+from ml.classifier import load_classifier
+from ml.errors import PictureError
+from ml.reader import Reader
+from predictions.records import Status
+from predictions.services import status_of
+
+DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+REFUSED = "refused"
+T = TypeVar("T")
+
+# Reads one picture: what it says, and its status, or `refused`.
+Read = Callable[[LabelledPicture, bool], tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was made of one picture."""
+
+    picture: LabelledPicture
+    text: str
+    status: str
+    duration_ms: float
+
+    @property
+    def truth(self) -> str:
+        return _bare(self.picture.text)
+
+    @property
+    def right(self) -> bool:
+        return self.truth == _bare(self.text)
+
+
+def main() -> None:
+    arguments = _arguments()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mnistsite.settings")
+    django.setup()
+    classifier = load_classifier(settings.MODEL_DIR)
+    reader = Reader(classifier, max_pixels=settings.MAX_PIXELS)
+    if arguments.times:
+        print_times(reader)
+        return
+    prototype = Prototype(classifier)
+
+    def by_prototype(picture: LabelledPicture, several: bool) -> tuple[str, str]:
+        return prototype.read(picture.content, several=several), str(Status.READ)
+
+    def by_reader(picture: LabelledPicture, several: bool) -> tuple[str, str]:
+        return read(reader, picture)
+
+    ways: dict[str, Read] = {"reader": by_reader}
+    if arguments.prototype:
+        ways["prototype"] = by_prototype
+    _print_head()
+    for folder in arguments.folders or photo_folders(arguments.data):
+        pictures = load_pictures(arguments.data, folder, arguments.limit)
+        for way, read_one in ways.items():
+            outcomes = measure(pictures, read_one, several=folder in SEVERAL_DIGITS)
+            _print_row(folder, way, outcomes)
+            if arguments.errors:
+                _print_errors(outcomes)
+
+
+def read(reader: Reader, picture: LabelledPicture) -> tuple[str, str]:
+    try:
+        reading = reader.read(picture.content)
+    except PictureError:
+        return "", REFUSED
+    return reading.text, str(status_of(reading))
+
+
+def measure(pictures: list[LabelledPicture], read_one: Read, *, several: bool) -> list[Outcome]:
+    outcomes = []
+    for picture in tqdm(pictures, unit=" pictures", leave=False, disable=None):
+        start = time.perf_counter()
+        text, status = read_one(picture, several)
+        duration_ms = 1000 * (time.perf_counter() - start)
+        outcomes.append(Outcome(picture, text, status, duration_ms))
+    return outcomes
+
+
+def edit_distance(truth: str, text: str) -> int:
+    """Count the insertions, deletions and substitutions between two texts (Levenshtein)."""
+    row = list(range(len(text) + 1))
+    for i, expected in enumerate(truth, start=1):
+        diagonal, row[0] = row[0], i
+        for j, found in enumerate(text, start=1):
+            substituted = diagonal + (expected != found)
+            diagonal = row[j]
+            row[j] = min(row[j] + 1, row[j - 1] + 1, substituted)
+    return row[-1]
+
+
+def _bare(text: str) -> str:
+    return "".join(char for char in text if char.isdigit())
+
+
+def _print_head() -> None:
+    print(
+        "| folder | by | pictures | exactly right | digit errors | status `read` | `needs_review` "
+        "| `unreadable` | refused | ms a picture (median) |\n|---|---|" + "---:|" * 8
+    )
+
+
+def _print_row(folder: str, way: str, outcomes: list[Outcome]) -> None:
+    count = len(outcomes)
+    statuses = Counter(outcome.status for outcome in outcomes)
+    truths = sum(len(outcome.truth) for outcome in outcomes)
+    errors = sum(edit_distance(outcome.truth, _bare(outcome.text)) for outcome in outcomes)
+    if folder == NOT_DIGITS:
+        made_up = sum(outcome.status == Status.READ and bool(outcome.text) for outcome in outcomes)
+        right, wrong = f"({_share(made_up, count)} given a digit as `read`)", "–"
+    else:
+        right = _share(sum(outcome.right for outcome in outcomes), count)
+        wrong = _share(errors, truths)
+    shares = [_share(statuses[status], count) for status in [*map(str, Status), REFUSED]]
+    duration = statistics.median(outcome.duration_ms for outcome in outcomes)
+    print(
+        f"| {folder} | {way} | {count} | {right} | {wrong} | {' | '.join(shares)} "
+        f"| {duration:.1f} |",
+        flush=True,
+    )
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / max(1, whole):.1f} %"
+
+
+def _print_errors(outcomes: list[Outcome]) -> None:
+    """List what was not read exactly: the file, the truth, what was read, its status."""
+    for outcome in outcomes:
+        if not outcome.right:
+            text = outcome.text.replace("\n", "|")
+            print(f"{outcome.picture.name}\t{outcome.picture.text}\t{text}\t{outcome.status}")
+
+
+def print_times(reader: Reader, *, repetitions: int = 15) -> None:
+    """Print what reading costs, beside the decoding alone, measured in turns."""
+    print("| picture | decoding alone, ms | reading, ms | ratio |\n|---|---:|---:|---:|")
+    for name, content, turns in (
+        ("28x28 PNG", _small_png(), 40 * repetitions),
+        ("12-megapixel JPEG", _photo(), repetitions),
+    ):
+        alone: list[float] = []
+        whole: list[float] = []
+        for _ in range(turns):
+            alone.append(_duration_ms(_decode, content))
+            whole.append(_duration_ms(reader.read, content))
+        decoding, reading = statistics.median(alone), statistics.median(whole)
+        print(f"| {name} | {decoding:.2f} | {reading:.2f} | {reading / decoding:.2f} |")
+    x = np.zeros((1, 28, 28, 1), np.float32)
+    network = statistics.median(
+        _duration_ms(reader.classifier.probabilities, x) for _ in range(600)
+    )
+    print(f"\nOf that, the network: {network:.2f} ms a digit.")
+
+
+def _decode(content: bytes) -> None:
+    Image.open(io.BytesIO(content)).load()
+
+
+def _duration_ms(work: Callable[[T], object], what: T) -> float:
+    start = time.perf_counter()
+    work(what)
+    return 1000 * (time.perf_counter() - start)
+
+
+def _small_png() -> bytes:
+    page = np.full((28, 28), 255, np.uint8)
+    cv2.putText(page, "3", (6, 22), cv2.FONT_HERSHEY_SIMPLEX, 0.7, 0, 2, cv2.LINE_AA)
+    return cv2.imencode(".png", page)[1].tobytes()
+
+
+def _photo() -> bytes:
+    """Make a photo's like: a shaded, grainy page of 4,000 x 3,000 pixels with one number."""
+    rng = np.random.default_rng(0)
+    shade = np.linspace(150, 230, 4000, dtype=np.float32)[np.newaxis, :, np.newaxis]
+    page = shade + rng.normal(0, 6, (3000, 4000, 1)) + np.array([-12, 0, 6])  # (3000, 4000, 3)
+    page = np.ascontiguousarray(np.clip(page, 0, 255).astype(np.uint8))
+    cv2.putText(
+        page, "27", (1300, 2000), cv2.FONT_HERSHEY_SIMPLEX, 30, (70, 40, 40), 60, cv2.LINE_AA
+    )
+    return cv2.imencode(".jpg", cv2.GaussianBlur(page, (0, 0), 1))[1].tobytes()
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument(
+        "--folders", nargs="+", metavar="FOLDER", help=f"folders of photos, {', '.join(DIGIT_SETS)}"
+    )
+    parser.add_argument("--limit", type=int, help="pictures a folder, evenly spread")
+    parser.add_argument("--errors", action="store_true", help="list file, truth, text and status")
+    parser.add_argument("--prototype", action="store_true", help="measure the script too")
+    parser.add_argument("--times", action="store_true", help="measure the cost instead")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
