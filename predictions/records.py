@@ -1,5 +1,6 @@
 """What a store keeps: one prediction and, under the same id, its picture."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -15,6 +16,9 @@ from ml.reader import DigitReading
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The last that Python can tell as a time, in the year 9999.
 LAST_MILLISECOND = (datetime.max.replace(tzinfo=UTC) - EPOCH) // timedelta(milliseconds=1)
+# What a UUIDv7 holds beside the time, its version and its variant (RFC 9562).
+RANDOM_BITS = 0xFFF << 64 | ((1 << 62) - 1)
+DIGITS = "0123456789"
 GLYPH_SIZE = 28
 GLYPH_BYTES = GLYPH_SIZE * GLYPH_SIZE
 
@@ -55,6 +59,13 @@ def first_id_at(moment: datetime) -> UUID:
     milliseconds = -((EPOCH - moment) // timedelta(milliseconds=1))  # rounded up
     milliseconds = min(max(milliseconds, 0), LAST_MILLISECOND)
     return UUID(int=milliseconds << 80 | 0x7 << 76 | 0b10 << 62)
+
+
+def id_of(moment: datetime, name: bytes) -> UUID:
+    """Make the UUIDv7 of something that has a time and a name: the same one every time."""
+    milliseconds = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    rest = int.from_bytes(hashlib.sha256(name).digest()[:10])
+    return UUID(int=first_id_at(milliseconds).int | rest & RANDOM_BITS)
 
 
 def day_of(prediction_id: UUID) -> date | None:
@@ -105,7 +116,8 @@ class PredictionRecord:
 
     @property
     def digit_set(self) -> set[int]:
-        return {reading.digit for reading in self.digits}
+        """Which digits there are: told by the text, since of some the text is all that is known."""
+        return {int(character) for character in self.text if character in DIGITS}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -89,6 +89,24 @@ def test_keeps_three_hundred_digits_of_one_picture(store: PredictionStore) -> No
     assert picture.glyph(300) is None
 
 
+def test_adds_many_at_once(store: PredictionStore) -> None:
+    records = [make_record(str(i % 10), at=NOON + minutes(i)) for i in range(150)]
+    store.add_many((record, make_picture(record)) for record in records)
+    assert all_pages(store, limit=40) == records[::-1]
+    assert all_pages(store, Filters(digit=3), limit=40) == records[143::-10]
+    for record in (records[0], records[149]):
+        assert store.picture(record.id) == make_picture(record)
+    store.add_many([])
+    assert len(all_pages(store, limit=200)) == 150
+
+
+def test_finds_a_digit_of_which_the_text_is_all_that_is_known(store: PredictionStore) -> None:
+    record = make_record("4", digits=(), confidence=None, margin=None)
+    keep(store, record)
+    assert all_pages(store, Filters(digit=4)) == [record]
+    assert all_pages(store, Filters(digit=5)) == []
+
+
 def test_answers_none_for_what_is_not_there(store: PredictionStore) -> None:
     assert store.get(make_id()) is None
     assert store.picture(make_id()) is None

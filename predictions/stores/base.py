@@ -13,6 +13,8 @@ from predictions.records import (
     RequestKey,
 )
 
+Pair = tuple[PredictionRecord, PictureRecord]
+
 EVERYTHING = Filters()
 EXPORT_PAGE = 500
 KEYS_KEPT_S = 86_400
@@ -24,11 +26,18 @@ class PredictionStore(ABC):
     Every method raises `predictions.errors.StoreUnavailable` when the database does not answer.
     """
 
-    @abstractmethod
     def add(self, record: PredictionRecord, picture: PictureRecord) -> None:
         """Keep a prediction and its picture (of the same id), both or neither.
 
         When this returns, both are kept.
+        """
+        self.add_many([(record, picture)])
+
+    @abstractmethod
+    def add_many(self, pairs: Iterable[Pair]) -> None:
+        """Keep many predictions, each with its picture, faster than one after the other.
+
+        When this returns, all are kept. When it raises, some may be: each with its picture.
         """
 
     @abstractmethod

@@ -8,7 +8,8 @@ partitions. Everything that is written is idempotent, so the driver may send it 
 import heapq
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -28,7 +29,7 @@ from predictions.records import (
     first_id_at,
     first_id_of_day,
 )
-from predictions.stores.base import EVERYTHING, PredictionStore
+from predictions.stores.base import EVERYTHING, Pair, PredictionStore
 from predictions.stores.cassandra_session import CassandraSession
 from predictions.stores.cassandra_statements import Statements
 from predictions.stores.columns import columns_of, digits_to_json, record_of
@@ -39,6 +40,7 @@ GREATEST_ID = first_id_at(datetime.max.replace(tzinfo=UTC))
 MAX_PARTITIONS_A_PAGE = 128
 DAYS_A_READ = 8
 READS_IN_FLIGHT = 32
+WRITES_IN_FLIGHT = 128
 
 Rows = list[dict[str, Any]]
 
@@ -70,18 +72,16 @@ class CassandraStore(PredictionStore):
         # Settled with a day's first prediction, so never out of date.
         self._shards_of_day: dict[date, int] = {}
 
-    def add(self, record: PredictionRecord, picture: PictureRecord) -> None:
-        """Keep a prediction and its picture; both are sent at once."""
-        prediction_values = columns_of(record) | {
-            **self._partition_to_write(record.id),
-            "digits": record.digit_set,
-            "readings": json.dumps(digits_to_json(record.digits), separators=(",", ":")),
-        }
-        picture_values = {"id": picture.id, "preview": picture.preview, "glyphs": picture.glyphs}
-        self._run_together(
-            (self.statements.add_prediction, _present(prediction_values)),
-            (self.statements.add_picture, _present(picture_values)),
-        )
+    def add_many(self, pairs: Iterable[Pair]) -> None:
+        """Keep predictions and their pictures; many are sent before the first is answered."""
+        waiting: deque[Callable[[], Rows]] = deque()
+        for record, picture in pairs:
+            for cql, values in self._to_add(record, picture):
+                waiting.append(self.session.start(cql, values))
+            while len(waiting) > WRITES_IN_FLIGHT:
+                waiting.popleft()()
+        for wait in waiting:
+            wait()
 
     def get(self, prediction_id: UUID) -> PredictionRecord | None:
         """Return one prediction, or None where there is none."""
@@ -193,6 +193,19 @@ class CassandraStore(PredictionStore):
     def ping(self) -> None:
         """Ask the cluster for the newest day."""
         self._days(LEAST_ID, GREATEST_ID)
+
+    def _to_add(
+        self, record: PredictionRecord, picture: PictureRecord
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Say with which statements a prediction and its picture are written."""
+        prediction_values = columns_of(record) | {
+            **self._partition_to_write(record.id),
+            "digits": record.digit_set,
+            "readings": json.dumps(digits_to_json(record.digits), separators=(",", ":")),
+        }
+        picture_values = {"id": picture.id, "preview": picture.preview, "glyphs": picture.glyphs}
+        yield self.statements.add_prediction, _present(prediction_values)
+        yield self.statements.add_picture, _present(picture_values)
 
     def _key(self, prediction_id: UUID) -> dict[str, Any] | None:
         """Return a prediction's whole key; None where its day has no predictions."""

@@ -19,25 +19,29 @@ from predictions.records import (
     RequestKey,
     first_id_at,
 )
-from predictions.stores.base import EVERYTHING, KEYS_KEPT_S, PredictionStore
+from predictions.stores.base import EVERYTHING, KEYS_KEPT_S, Pair, PredictionStore
 from predictions.stores.columns import columns_of, digits_to_json, record_of
 
 
 class SQLStore(PredictionStore):
     """Keeps predictions through the Django ORM."""
 
-    def add(self, record: PredictionRecord, picture: PictureRecord) -> None:
-        """Keep a prediction and its picture in one transaction."""
+    def add_many(self, pairs: Iterable[Pair]) -> None:
+        """Keep predictions and their pictures in one transaction: all, or none."""
+        pairs = list(pairs)
         with _database(), transaction.atomic():
-            Prediction(**columns_of(record), digits=digits_to_json(record.digits)).save(
-                force_insert=True
+            Prediction.objects.bulk_create(
+                Prediction(**columns_of(record), digits=digits_to_json(record.digits))
+                for record, _ in pairs
             )
             PredictionDigit.objects.bulk_create(
                 PredictionDigit(prediction_id=record.id, digit=digit, status=record.status)
+                for record, _ in pairs
                 for digit in sorted(record.digit_set)
             )
-            Picture(prediction_id=record.id, preview=picture.preview, glyphs=picture.glyphs).save(
-                force_insert=True
+            Picture.objects.bulk_create(
+                Picture(prediction_id=picture.id, preview=picture.preview, glyphs=picture.glyphs)
+                for _, picture in pairs
             )
 
     def get(self, prediction_id: UUID) -> PredictionRecord | None:
