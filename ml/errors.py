@@ -33,3 +33,7 @@ class DatasetError(MLError):
 
 class TrainingError(MLError):
     """A training run that cannot start or go on."""
+
+
+class ComparisonError(MLError):
+    """Two networks that cannot be compared as they are."""

@@ -106,14 +106,45 @@ def negative_log_likelihood(labels: NDArray[Any], probabilities: NDArray[np.floa
     return float(-np.log(np.maximum(of_truth, _SMALLEST)).mean())
 
 
+def calibration(
+    labels: NDArray[Any], probabilities: NDArray[np.floating], *, bins: int = 15
+) -> dict[str, list[Any]]:
+    """Set confidence beside accuracy: what a reliability diagram draws.
+
+    Parameters
+    ----------
+    labels
+        Integers (N,), 0 to 9, N > 0.
+    probabilities
+        Floats (N, 10), rows sum to 1.
+    bins
+        How many, of equal width, the confidences fall into.
+
+    Returns
+    -------
+    dict
+        For each bin ``counts``, mean ``confidences`` and ``accuracies`` (None in an empty one).
+    """
+    confidences = probabilities.max(axis=1).astype(np.float64)
+    correct = probabilities.argmax(axis=1) == labels
+    index = np.minimum((confidences * bins).astype(int), bins - 1)
+    counts = np.bincount(index, minlength=bins).tolist()
+    sums = [np.bincount(index, weights=w, minlength=bins) for w in (confidences, correct)]
+    means = [
+        [total / count if count else None for total, count in zip(of.tolist(), counts, strict=True)]
+        for of in sums
+    ]
+    return {"counts": counts, "confidences": means[0], "accuracies": means[1]}
+
+
 def expected_calibration_error(
     labels: NDArray[Any], probabilities: NDArray[np.floating], *, bins: int = 15
 ) -> float:
     """Say how far confidence and accuracy lie apart, on average.
 
-    Confidences fall into bins of equal width; the gaps between mean confidence and accuracy are
-    averaged, each bin weighted by its digits (Guo et al., "On Calibration of Modern Neural
-    Networks", arXiv:1706.04599).
+    The gaps between mean confidence and accuracy of each bin of `calibration` are averaged, each
+    bin weighted by its digits (Guo et al., "On Calibration of Modern Neural Networks",
+    arXiv:1706.04599).
 
     Parameters
     ----------
@@ -129,11 +160,13 @@ def expected_calibration_error(
     float
         0 (calibrated) to 1.
     """
-    confidences = probabilities.max(axis=1).astype(np.float64)
-    correct = probabilities.argmax(axis=1) == labels
-    index = np.minimum((confidences * bins).astype(int), bins - 1)
-    gaps = np.bincount(index, weights=correct - confidences, minlength=bins)
-    return float(np.abs(gaps).sum() / len(labels))
+    of_bins = calibration(labels, probabilities, bins=bins)
+    gaps = [
+        count * abs(accurate - confident)
+        for count, confident, accurate in zip(*of_bins.values(), strict=True)
+        if count
+    ]
+    return float(sum(gaps) / len(labels))
 
 
 def softmax(logits: NDArray[np.floating], *, temperature: float = 1.0) -> NDArray[np.float32]:
@@ -201,8 +234,9 @@ def evaluate(labels: NDArray[Any], probabilities: NDArray[np.floating]) -> dict[
     -------
     dict
         ``count``, ``accuracy``, ``confusion_matrix`` (rows are the truth), ``per_class``
-        (``precision`` and ``recall``, ten of each), ``expected_calibration_error``,
-        ``negative_log_likelihood``: numbers and lists, ready for JSON.
+        (``precision`` and ``recall``, ten of each), ``calibration``,
+        ``expected_calibration_error``, ``negative_log_likelihood``: numbers and lists, ready for
+        JSON.
     """
     matrix = confusion_matrix(labels, probabilities)
     return {
@@ -213,6 +247,7 @@ def evaluate(labels: NDArray[Any], probabilities: NDArray[np.floating]) -> dict[
             "precision": precision(matrix).tolist(),
             "recall": recall(matrix).tolist(),
         },
+        "calibration": calibration(labels, probabilities),
         "expected_calibration_error": expected_calibration_error(labels, probabilities),
         "negative_log_likelihood": negative_log_likelihood(labels, probabilities),
     }

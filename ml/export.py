@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ml.arguments import Arguments
 from ml.classifier import DIGITS, calibrate, load_classifier
+from ml.comparison import ANSWERS_FILE, answers_to, write_answers
 from ml.dataset import Digits, Split, as_input
 from ml.drawing import draw_confusion_matrix
 from ml.errors import TrainingError
@@ -48,7 +49,8 @@ def export(
     directory
         Must not exist yet, or be empty. Gets ``network.tflite`` (float32 (N, 28, 28, 1) in
         [0, 1] to logits (N, 10 or 11)), ``network.keras`` (without the optimizer's state),
-        ``confusion_matrix.png`` and ``manifest.json``.
+        ``confusion_matrix.png``, its answers to the digits for validation (`ml.comparison`) and
+        ``manifest.json``.
     arguments
         What it was fitted with.
     split
@@ -70,12 +72,15 @@ def export(
     digits = split.validation
     logits = predict_logits(fit.model, digits.images)
     temperature = fit_temperature(digits.labels, logits[:, :DIGITS])
-    validation = evaluate(digits.labels, calibrate(logits, temperature).probabilities)
+    probabilities = calibrate(logits, temperature).probabilities
+    validation = evaluate(digits.labels, probabilities)
+    answers = answers_to(digits, probabilities)
     partial = directory.with_name(f".{directory.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
         _write_network(fit.model, arguments.architecture, partial)
+        write_answers(partial / ANSWERS_FILE, answers)
         draw_confusion_matrix(validation["confusion_matrix"]).save(partial / "confusion_matrix.png")
         manifest = {
             "format": _FORMAT,
@@ -87,6 +92,7 @@ def export(
                 "validation": validation,
                 "test": None if test is None else _evaluate(fit.model, test, temperature),
             },
+            "evaluation_set": {"part": "validation", "fingerprint": answers.fingerprint},
             "temperature": temperature,
             "files": {path.name: _describe_file(path) for path in sorted(partial.iterdir())},
             "software": _describe_software(),

@@ -3,6 +3,7 @@ import pytest
 
 from ml.evaluation import (
     accuracy,
+    calibration,
     confusion_matrix,
     evaluate,
     expected_calibration_error,
@@ -114,3 +115,14 @@ def test_report_shows_every_count_and_both_shares() -> None:
     assert one.replace("|", "").split() == ["1", ".", "120", *["."] * 5, "3", ".", ".", "0.9756"]
     assert lines[-1].replace("|", "").split()[8] == "0.938"
     assert len({line.rindex("|") for line in lines[4:]}) == 1
+
+
+def test_calibration_sets_confidence_beside_accuracy() -> None:
+    labels = np.array([0, 0, 0, 0])
+    probabilities = np.zeros((4, 10))
+    probabilities[:, 0] = [0.95, 0.93, 0.25, 0.6]
+    probabilities[2, 1], probabilities[3, 1] = 0.3, 0.4
+    of_bins = calibration(labels, probabilities, bins=10)
+    assert of_bins["counts"] == [0, 0, 0, 1, 0, 0, 1, 0, 0, 2]
+    assert of_bins["confidences"][9] == pytest.approx(0.94)
+    assert of_bins["accuracies"] == [None, None, None, 0, None, None, 1, None, None, 1]

@@ -14,6 +14,7 @@ from PIL import Image
 from ml.arguments import PRESETS, choose_arguments
 from ml.checkpoint import read_run
 from ml.classifier import load_classifier
+from ml.comparison import ANSWERS_FILE, fingerprint, read_answers
 from ml.dataset import as_input, load_digits, split
 from ml.errors import TrainingError
 from ml.evaluation import accuracy, confusion_matrix, softmax
@@ -306,10 +307,23 @@ def test_the_manifest_says_how_the_network_was_made_and_how_good_it_is(
     assert manifest["software"].keys() == {"python", "tensorflow", "keras", "numpy"}
 
 
+def test_its_answers_to_the_digits_for_validation_are_kept(exported: Exported) -> None:
+    told = exported.manifest["evaluation_set"]
+    assert told == {"part": "validation", "fingerprint": fingerprint(DIGITS.validation)}
+    answers = read_answers(exported.directory / ANSWERS_FILE, told["fingerprint"])
+    assert answers.pairs[:, 0].tolist() == DIGITS.validation.labels.tolist()
+    assert answers.right.mean() == exported.manifest["metrics"]["validation"]["accuracy"]
+
+
 def test_every_file_of_the_model_is_in_the_manifest_with_its_sum(exported: Exported) -> None:
     files = exported.manifest["files"]
 
-    assert files.keys() == {"confusion_matrix.png", "network.keras", "network.tflite"}
+    assert files.keys() == {
+        "answers-idx2-ubyte",
+        "confusion_matrix.png",
+        "network.keras",
+        "network.tflite",
+    }
     assert {path.name for path in exported.directory.iterdir()} == {*files, "manifest.json"}
     for name, file in files.items():
         content = (exported.directory / name).read_bytes()
