@@ -1,7 +1,7 @@
 """From the bytes of a picture to what it says: decode, segment, normalise, classify."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +9,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from ml.classifier import Classifier
-from ml.decoding import SIDE, decode, page_from_pixels
+from ml.decoding import decode, decode_pages
 from ml.errors import PictureError
+from ml.grids import SIDE, page_from_pixels
 from ml.normalisation import normalise
 from ml.segmentation import Box, Glyph, find_lines
 
@@ -120,19 +121,22 @@ class Reader:
         The network.
     max_pixels
         The most pixels (width by height) of a picture that is read.
+    max_pages
+        The most pages of a file.
     """
 
-    def __init__(self, classifier: Classifier, *, max_pixels: int) -> None:
+    def __init__(self, classifier: Classifier, *, max_pixels: int, max_pages: int = 1) -> None:
         self.classifier = classifier
         self.max_pixels = max_pixels
+        self.max_pages = max_pages
 
     def read(self, content: bytes) -> Reading:
-        """Read one picture.
+        """Read a file of one picture.
 
         Parameters
         ----------
         content
-            The bytes of a PNG, JPEG, GIF, BMP, WebP or TIFF file.
+            The bytes of a file that `ml.decoding.decode` knows.
 
         Returns
         -------
@@ -145,6 +149,31 @@ class Reader:
             When it cannot be decoded; see `ml.decoding.decode`.
         """
         return self._classify([self._segment(content)])[0]
+
+    def read_pages(self, content: bytes) -> Iterator[Reading]:
+        """Read the pages of a file, one after another.
+
+        Each page is read before the next is decoded: many pages take no more memory than one.
+
+        Parameters
+        ----------
+        content
+            The bytes of a file that `ml.decoding.decode_pages` knows.
+
+        Yields
+        ------
+        Reading
+            A page's digits; there is at least one page.
+
+        Raises
+        ------
+        PictureError
+            When a page cannot be decoded; what was read of the pages before it still stands.
+        """
+        start = time.perf_counter()
+        for picture in decode_pages(content, max_pixels=self.max_pixels, max_pages=self.max_pages):
+            yield self._classify([_segmented(picture.page, picture.image, start)])[0]
+            start = time.perf_counter()
 
     def read_pixels(self, pixels: Sequence[Sequence[float]]) -> Reading:
         """Read a picture that comes as numbers.
@@ -162,7 +191,7 @@ class Reader:
         Raises
         ------
         PictureError
-            ``wrong_pixels``; see `ml.decoding.page_from_pixels`.
+            ``wrong_pixels``; see `ml.grids.page_from_pixels`.
         """
         start = time.perf_counter()
         page = page_from_pixels(pixels)

@@ -26,7 +26,7 @@ from predictions.uploads import Upload, too_large
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
-PICTURE_ERROR_STATUS = {"unsupported_format": 415, "too_many_pixels": 413}
+PICTURE_ERROR_STATUS = {"unsupported_format": 415, "too_many_pixels": 413, "too_many_pages": 413}
 PROBABILITY_DECIMALS = 6
 
 
