@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from cassandra.cluster import Session
 from cassandra.cqlengine import management
 from cassandra.cqlengine.models import Model
-from cassandra.metadata import KeyspaceMetadata
+from cassandra.metadata import KeyspaceMetadata, ReplicationStrategy
 from django_cassandra_engine.models import DjangoCassandraModel
 
 from predictions.cassandra_models import TABLES, CassandraIdempotencyKey
@@ -101,12 +100,13 @@ def refuse_impossible_replication(session: Session, wanted: Wanted) -> None:
 
 def refuse_contradictions(keyspace: KeyspaceMetadata, wanted: Wanted) -> None:
     """Refuse another replication, column type or compaction than what is wanted."""
-    there = dict(keyspace.replication_strategy.export_for_schema_dict())
-    if there != _replication(wanted):
+    there = keyspace.replication_strategy
+    if there != ReplicationStrategy.create("NetworkTopologyStrategy", wanted.replication):
         raise SchemaContradiction(
-            f"The keyspace {wanted.keyspace} is there with the replication {there}, the settings "
-            f"want {_replication(wanted)}. Either set CASSANDRA_DATACENTER and "
-            "CASSANDRA_REPLICATION_FACTOR to what is there, or change the keyspace: "
+            f"The keyspace {wanted.keyspace} is there with the replication "
+            f"{there.export_for_schema()}, the settings want {wanted.replication_cql}. "
+            "Either set CASSANDRA_DATACENTER and CASSANDRA_REPLICATION_FACTOR to what is there, or "
+            "change the keyspace: "
             f"ALTER KEYSPACE {wanted.keyspace} WITH replication = {wanted.replication_cql}; "
             "and then run `nodetool repair --full` on every node."
         )
@@ -135,11 +135,6 @@ def refuse_contradictions(keyspace: KeyspaceMetadata, wanted: Wanted) -> None:
 def _keyspace(session: Session, wanted: Wanted) -> KeyspaceMetadata | None:
     session.cluster.refresh_schema_metadata()
     return session.cluster.metadata.keyspaces.get(wanted.keyspace)
-
-
-def _replication(wanted: Wanted) -> dict[str, Any]:
-    copies = {name: str(count) for name, count in wanted.replication.items()}
-    return {"class": "NetworkTopologyStrategy", **copies}
 
 
 def _tables(

@@ -1,0 +1,55 @@
+"""The keyspace's making: what a second run finds, and what it refuses."""
+
+from dataclasses import replace
+
+import pytest
+from cassandra.cluster import Session
+from cassandra.cqlengine import models
+
+from predictions.cassandra_models import CassandraPrediction
+from predictions.stores.cassandra_schema import SchemaContradiction, Wanted, bring_up_to_date
+
+pytestmark = pytest.mark.cassandra
+
+
+@pytest.fixture
+def wanted(cassandra_keyspace: Session) -> Wanted:
+    """What the keyspace of the tests was made for."""
+    name = models.DEFAULT_KEYSPACE
+    strategy = cassandra_keyspace.cluster.metadata.keyspaces[name].replication_strategy
+    return Wanted(keyspace=name, replication=strategy.dc_replication_factors, retention_days=0)
+
+
+def test_a_second_run_finds_all_there(cassandra_keyspace: Session, wanted: Wanted) -> None:
+    assert list(bring_up_to_date(cassandra_keyspace, wanted, check=False)) == []
+
+
+def test_a_check_names_what_is_missing_and_makes_nothing(
+    cassandra_keyspace: Session, wanted: Wanted
+) -> None:
+    other = replace(wanted, keyspace=f"{wanted.keyspace}_not_there")
+    missing = list(bring_up_to_date(cassandra_keyspace, other, check=True))
+    assert "table predictions" in missing
+    assert missing == list(bring_up_to_date(cassandra_keyspace, other, check=True))
+
+
+def test_another_replication_is_refused_in_words(
+    cassandra_keyspace: Session, wanted: Wanted
+) -> None:
+    name = f"{wanted.keyspace}_twice"
+    cassandra_keyspace.execute(
+        f"CREATE KEYSPACE {name} WITH replication = "
+        "{'class': 'SimpleStrategy', 'replication_factor': 1}"
+    )
+    try:
+        with pytest.raises(SchemaContradiction, match=r"SimpleStrategy.*ALTER KEYSPACE"):
+            list(bring_up_to_date(cassandra_keyspace, replace(wanted, keyspace=name), check=False))
+    finally:
+        cassandra_keyspace.execute(f"DROP KEYSPACE {name}")
+
+
+def test_a_retention_that_the_tables_were_not_made_for_is_refused(
+    cassandra_keyspace: Session, wanted: Wanted
+) -> None:
+    with pytest.raises(SchemaContradiction, match=CassandraPrediction.__table_name__):
+        list(bring_up_to_date(cassandra_keyspace, replace(wanted, retention_days=9), check=False))
