@@ -18,26 +18,36 @@ from predictions.cassandra_models import TABLES
 from predictions.stores.cassandra import CassandraStore
 from predictions.stores.cassandra_schema import Wanted, bring_up_to_date
 from predictions.stores.cassandra_session import ALIAS, CassandraSession
-from tools.local_cassandra import LocalCassandraError, start_cluster, why_unavailable
+from tests.statements import HEARD
+from tools.local_cassandra import Cluster, LocalCassandraError, start_cluster, why_unavailable
 
 SHARDS = 3
 
 
 @contextmanager
-def cluster_environment(directory: Path, *, nodes: int = 1) -> Iterator[dict[str, str]]:
-    """Start nodes (or take those that are named) and say how a site finds them."""
+def cluster_environment(directory: Path) -> Iterator[dict[str, str]]:
+    """Start a node (or take those that are named) and say how a site finds it."""
     if os.environ.get("CASSANDRA_CONTACT_POINTS"):
         yield {name: value for name, value in os.environ.items() if name.startswith("CASSANDRA_")}
         return
+    with local_cluster(directory) as cluster:
+        yield cluster.environment
+
+
+@contextmanager
+def local_cluster(directory: Path, *, nodes: int = 1) -> Iterator[Cluster]:
+    """Start nodes that are the tests' own; the statements that they are asked are listened to."""
     reason = why_unavailable()
     if reason:
         skip_or_fail(reason)
     try:
-        cluster = start_cluster(directory, nodes=nodes)
+        cluster = start_cluster(directory, nodes=nodes, note_statements=True)
     except LocalCassandraError as error:
         skip_or_fail(str(error))
     with cluster:
-        yield cluster.environment
+        for node in cluster.nodes:
+            HEARD.follow(node.statements)
+        yield cluster
 
 
 def skip_or_fail(reason: str) -> None:

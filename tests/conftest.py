@@ -17,6 +17,8 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.statements import HEARD, objection
+
 ROOT = Path(__file__).resolve().parent.parent
 START_TIMEOUT_S = 30
 
@@ -30,6 +32,14 @@ def shared() -> Path:
             pytest.fail(f"CI needs the data beside the project, and there is no {path.name}/data")
         pytest.skip("needs the data beside the project (../shared/data)")
     return path
+
+
+@pytest.fixture(autouse=True)
+def no_forbidden_statement() -> Iterator[None]:
+    """Fail the test in which a Cassandra was asked what it must not be asked."""
+    yield
+    forbidden = {cql: why for cql in HEARD.new() if (why := objection(cql))}
+    assert forbidden == {}
 
 
 @pytest.fixture

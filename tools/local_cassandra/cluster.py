@@ -100,6 +100,7 @@ def start_cluster(
     *,
     nodes: int = 1,
     port: int | None = None,
+    note_statements: bool = False,
     on_progress: Callable[[str], None] = log.info,
 ) -> Cluster:
     """Start one or three nodes and wait until they answer CQL and know of each other.
@@ -110,6 +111,8 @@ def start_cluster(
         Where the nodes keep everything: data, settings, logs. An earlier cluster's is gone on with.
     port
         The port for CQL, where it is free and the directory has none from an earlier time.
+    note_statements
+        Whether each node notes what it is asked in its `statements` file, whoever asks.
     on_progress
         Is told in words what happens.
     """
@@ -121,7 +124,10 @@ def start_cluster(
     with ExitStack() as undo:
         lock = undo.enter_context(_lock(directory))
         layout = settle_layout(directory, nodes, preferred_port=port)
-        cluster = Cluster(_make_nodes(directory, layout, jars, lock.fileno()), lock)
+        made = _make_nodes(
+            directory, layout, jars, lock=lock.fileno(), note_statements=note_statements
+        )
+        cluster = Cluster(made, lock)
         undo.callback(cluster.stop)
         on_progress(
             f"Starting Cassandra {CASSANDRA_VERSION} on {', '.join(layout.addresses)}, "
@@ -139,7 +145,9 @@ def start_cluster(
     return cluster
 
 
-def _make_nodes(directory: Path, layout: Layout, jars: list[Path], lock: int) -> list[Node]:
+def _make_nodes(
+    directory: Path, layout: Layout, jars: list[Path], *, lock: int, note_statements: bool
+) -> list[Node]:
     java = find_java()
     nodes = []
     for number, address in enumerate(layout.addresses):
@@ -147,7 +155,7 @@ def _make_nodes(directory: Path, layout: Layout, jars: list[Path], lock: int) ->
         home.mkdir(exist_ok=True)
         node_log = home / "node.log"
         node_log.write_text("")
-        configuration = write_configuration(home, layout, number)
+        configuration = write_configuration(home, layout, number, note_statements=note_statements)
         command = java_command(java, jars, home, configuration, alone=len(layout.addresses) == 1)
         nodes.append(Node(address, layout.port, log=node_log, command=command, lock=lock))
     return nodes

@@ -48,7 +48,9 @@ OPENS = (
 )
 
 
-def write_configuration(directory: Path, layout: Layout, number: int) -> Path:
+def write_configuration(
+    directory: Path, layout: Layout, number: int, *, note_statements: bool
+) -> Path:
     """Write the cassandra.yaml of the node of that number (from 0) and return its path."""
     address = layout.addresses[number]
     seeds = ",".join(f"{seed}:{layout.storage_port}" for seed in layout.addresses)
@@ -86,6 +88,13 @@ def write_configuration(directory: Path, layout: Layout, number: int) -> Path:
         "networking_cache_size": "16MiB",
         "concurrent_compactors": 1,
     }
+    if note_statements:
+        settings["audit_logging_options"] = {
+            "enabled": True,
+            "logger": [{"class_name": "FileAuditLogger"}],
+            "audit_logs_dir": str(directory / "audit"),
+            "included_categories": "QUERY,DML",
+        }
     path = directory / "cassandra.yaml"
     path.write_text(yaml.safe_dump(settings, sort_keys=False))
     return path

@@ -49,6 +49,11 @@ class Node:
         self._pid: int | None = None
 
     @property
+    def statements(self) -> Path:
+        """What it was asked, a statement a line, where its cluster was started to note that."""
+        return self.log.with_name("statements.log")
+
+    @property
     def is_running(self) -> bool:
         """Whether its process lives, be it paused or not."""
         return self._guard is not None and self._guard.poll() is None
