@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.container.engine import Engine
 
+DEBIAN = "http://deb.debian.org/debian"
 PACKAGES = "ca-certificates,python3,python3-pip"
 
 
@@ -40,10 +41,27 @@ def make_stand_in(engine: Engine, suite: str, tag: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         system, archive = Path(folder, "system"), Path(folder, "system.tar")
         subprocess.run(
-            ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", suite, system],
+            ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", suite, system, mirror()],
             capture_output=True,
             check=True,
             timeout=900,
         )
         subprocess.run(["tar", "-C", system, "-cf", archive, "."], check=True)
         engine("import", str(archive), tag)
+
+
+def mirror() -> str:
+    """Return the address from which this machine's apt takes Debian."""
+    addresses = subprocess.run(
+        [
+            "apt-get",
+            "indextargets",
+            "--format=$(REPO_URI)",
+            "Created-By: Packages",
+            "Label: Debian",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    return addresses[0] if addresses else DEBIAN
