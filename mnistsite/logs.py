@@ -41,6 +41,8 @@ def logging_config(log_format: str, level: int) -> None:
                 # Said once by the request's own line already.
                 "django.request": {"level": "ERROR"},
                 "django.server": {"level": "WARNING"},
+                # The audit log says it.
+                "axes": {"level": "ERROR"},
                 # Each attempt to reach a node that is down, with its traceback; the store's own
                 # line says what it comes to.
                 "cassandra": {"level": "ERROR"},

@@ -6,6 +6,7 @@ docs/operations.md lists the variables. A bad value stops the start and is named
 import logging
 import os
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -78,10 +79,11 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "csp",
     "rest_framework",
-    "rest_framework.authtoken",
+    "knox",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "predictions",
+    "axes",
 ]
 
 MIDDLEWARE = [
@@ -100,6 +102,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "mnistsite.urls"
@@ -165,6 +168,13 @@ if PREDICTION_STORE == "cassandra":
     DATABASES["cassandra"] = cassandra.database(env)
     CASSANDRA_FALLBACK_ORDER_BY_PYTHON = False  # the engine reads it, and has no default
 
+# Counters of requests. In each worker's memory, unless all share a cache server (redis://…).
+CACHES = {"default": env.dj_cache_url("CACHE_URL", "locmem://")}
+if "locmem" in CACHES["default"]["BACKEND"]:
+    CACHES["default"]["OPTIONS"] = {"MAX_ENTRIES": 100_000}
+else:
+    CACHES["default"]["OPTIONS"] = {"socket_timeout": 1, "socket_connect_timeout": 1}
+
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 STATIC_URL = "/static/"
@@ -198,10 +208,11 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 100
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         # First the one that has a name for what is missing: so an answer to nobody is 401, not 403.
-        "rest_framework.authentication.TokenAuthentication",
+        "predictions.api.authentication.APITokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["predictions.api.permissions.MayRead"],
+    "DEFAULT_THROTTLE_CLASSES": ["predictions.api.throttles.ClientThrottle"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_PARSER_CLASSES": [
         "rest_framework.parsers.MultiPartParser",
@@ -224,7 +235,34 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
+# --- Limits --------------------------------------------------------------------------------------
+
+# Requests a minute of one client; 0 for no limit. On this machine only a program gone wild is held.
+RATE = validate.Range(min=0)
+RATE_LIMIT_ANONYMOUS = env.int("RATE_LIMIT_ANONYMOUS", 300 if PRODUCTION else 60_000, validate=RATE)
+RATE_LIMIT_USER = env.int("RATE_LIMIT_USER", 3_000 if PRODUCTION else 60_000, validate=RATE)
+# How many proxies stand in front and append to X-Forwarded-For whom they answer.
+PROXY_COUNT = env.int("PROXY_COUNT", 0, validate=validate.Range(min=0, max=9))
+
 # --- People, languages, logs --------------------------------------------------------------------
+
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+# Wrong passwords for one account from one address; so nobody locks out somebody else.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = env.int("SIGN_IN_ATTEMPTS", 5, validate=validate.Range(min=1))
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_CALLABLE = "predictions.sign_in.answer_locked_out"
+AXES_CLIENT_IP_CALLABLE = "predictions.clients.client_address"
+AXES_DISABLE_ACCESS_LOG = True  # the audit log says it
+AXES_ENABLE_ADMIN = False
+TOKEN_LIFETIME = timedelta(
+    days=env.int("TOKEN_LIFETIME_DAYS", 90, validate=validate.Range(min=1, max=3650))
+)
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}

@@ -14,7 +14,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from predictions import services
+from predictions import security_admin, services  # noqa: F401 - the former registers its own
 from predictions.cursors import sign_cursor
 from predictions.errors import BadQuery
 from predictions.models import Prediction
@@ -128,7 +128,7 @@ class PredictionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in
 
     def _delete(self, request: HttpRequest, ids: list[UUID]) -> HttpResponse:
         for prediction_id in ids:
-            if services.delete(prediction_id):
+            if services.delete(prediction_id, by=request.user):
                 self._log_deletion(request, prediction_id)
         messages.success(request, _("Deleted: %d.") % len(ids))
         return HttpResponseRedirect(reverse("admin:predictions_prediction_changelist"))

@@ -10,6 +10,9 @@ class PredictionsConfig(AppConfig):
     verbose_name = _("Predictions")
 
     def ready(self) -> None:
+        from predictions import sign_in  # noqa: F401 - listens
+        from predictions.api import schema  # noqa: F401 - registers its own
+
         # Behind the signal by which Django makes the permissions that the groups hold.
         post_migrate.connect(make_groups, dispatch_uid="predictions.make_groups")
 

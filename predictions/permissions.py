@@ -7,12 +7,26 @@ from django.contrib.auth.models import AnonymousUser, PermissionsMixin
 GROUPS = {
     "viewer": ["view_prediction"],
     "reviewer": ["view_prediction", "review_prediction"],
-    "operator": ["view_prediction", "review_prediction", "delete_prediction"],
+    "operator": [
+        "view_prediction",
+        "review_prediction",
+        "delete_prediction",
+        "view_auditentry",
+    ],
 }
 
 
+def is_signed_in(user: AbstractBaseUser | AnonymousUser) -> bool:
+    return user.is_authenticated
+
+
 def may_read(user: AbstractBaseUser | AnonymousUser) -> bool:
-    """Send pictures and see what was read: everybody, or who may view predictions."""
+    """Send pictures and see what was read of them: everybody, or who is signed in."""
+    return settings.ANONYMOUS_READING or is_signed_in(user)
+
+
+def may_view_all(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """See what others sent; who may not sees their own (`predictions/visibility.py`)."""
     return settings.ANONYMOUS_READING or _has(user, "predictions.view_prediction")
 
 

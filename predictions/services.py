@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 
 from ml.errors import PictureError
 from ml.reader import DigitReading, Reading
+from predictions.audit import Action, audit
 from predictions.errors import UploadRefused
 from predictions.idempotency import check_key, make_once
 from predictions.previews import preview_of
@@ -104,9 +106,14 @@ def predict_batch(
     return answers
 
 
-def delete(prediction_id: UUID) -> bool:
+def delete(prediction_id: UUID, *, by: "User | AnonymousUser | None") -> bool:
     """Delete a prediction with all that was kept of it; tell whether it was there."""
-    return get_store().delete(prediction_id)
+    # Where predictions stand elsewhere: nothing is deleted unless it can be noted.
+    with transaction.atomic():
+        deleted = get_store().delete(prediction_id)
+        if deleted:
+            audit(Action.DELETED, by=by, target=prediction_id)
+    return deleted
 
 
 def status_of(reading: Reading) -> Status:

@@ -150,7 +150,7 @@ def test_who_has_no_permission_sees_nothing(client: Client) -> None:
     assert "/admin/login/" in client.get(LIST)["Location"]
 
 
-@pytest.mark.parametrize("path", ["", "auth/user/", "auth/group/", "authtoken/tokenproxy/"])
+@pytest.mark.parametrize("path", ["", "auth/user/", "auth/group/", "knox/authtoken/"])
 def test_users_groups_and_tokens_are_there(client: Client, path: str) -> None:
     client.force_login(User.objects.create_superuser("root"))
     assert client.get(f"/admin/{path}").status_code == 200

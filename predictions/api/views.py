@@ -16,7 +16,7 @@ from rest_framework.reverse import reverse
 from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
 
-from predictions import services
+from predictions import services, visibility
 from predictions.api.permissions import MayReadAndDelete
 from predictions.api.serializers import (
     AnswerSerializer,
@@ -27,11 +27,11 @@ from predictions.api.serializers import (
     PredictionSerializer,
     SourceSerializer,
 )
+from predictions.clients import client_address
 from predictions.cursors import sign_cursor
 from predictions.previews import png_of
 from predictions.queries import MAX_LIMIT, parse_flag, parse_list_query
 from predictions.records import PictureRecord, Source, Status
-from predictions.stores import get_store
 from predictions.uploads import Upload, upload_from_base64, upload_from_form
 
 # What is kept never changes, so neither does a picture of it; it may be private.
@@ -67,7 +67,7 @@ class PredictionList(GenericAPIView[Any]):
     )
     def get(self, request: Request) -> Response:
         query = parse_list_query(request.query_params)
-        page = get_store().latest(query.filters, cursor=query.cursor, limit=query.limit)
+        page = visibility.latest(request.user, query)
         results = PredictionSerializer(
             page.records,  # type: ignore[arg-type]  # the stubs do not know many=True
             many=True,
@@ -147,7 +147,7 @@ def _owner(request: Request) -> str:
     """Say to whom an Idempotency-Key belongs: an account, or an address without one."""
     if request.user.is_authenticated:
         return f"user {request.user.pk}"
-    return f"address {request.META.get('REMOTE_ADDR', '')}"
+    return f"address {client_address(request._request)}"
 
 
 class PredictionDetail(APIView):
@@ -164,7 +164,7 @@ class PredictionDetail(APIView):
         responses={200: PredictionSerializer, 404: ErrorSerializer, 503: ErrorSerializer},
     )
     def get(self, request: Request, prediction_id: UUID) -> Response:
-        record = get_store().get(prediction_id)
+        record = visibility.get(request.user, prediction_id)
         if record is None:
             raise _no_prediction()
         return Response(PredictionSerializer(record, context={"request": request}).data)
@@ -181,7 +181,7 @@ class PredictionDetail(APIView):
         },
     )
     def delete(self, request: Request, prediction_id: UUID) -> Response:
-        if not services.delete(prediction_id):
+        if not services.delete(prediction_id, by=request.user):
             raise _no_prediction()
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -189,8 +189,8 @@ class PredictionDetail(APIView):
 class PictureView(APIView):
     """Answers with picture bytes; its errors are JSON, as everywhere."""
 
-    def _picture(self, prediction_id: UUID) -> PictureRecord:
-        picture = get_store().picture(prediction_id)
+    def _picture(self, request: Request, prediction_id: UUID) -> PictureRecord:
+        picture = visibility.picture(request.user, prediction_id)
         if picture is None:
             raise _no_prediction()
         return picture
@@ -209,7 +209,7 @@ class Preview(PictureView):
         responses={(200, "image/webp"): OpenApiTypes.BINARY, 404: ErrorSerializer},
     )
     def get(self, request: Request, prediction_id: UUID) -> HttpResponse:
-        preview = self._picture(prediction_id).preview
+        preview = self._picture(request, prediction_id).preview
         if preview is None:
             raise NotFound("No preview was kept of this picture.")
         return _picture_response(preview, "image/webp")
@@ -222,7 +222,7 @@ class DigitPicture(PictureView):
         responses={(200, "image/png"): OpenApiTypes.BINARY, 404: ErrorSerializer},
     )
     def get(self, request: Request, prediction_id: UUID, position: int) -> HttpResponse:
-        glyph = self._picture(prediction_id).glyph(position)
+        glyph = self._picture(request, prediction_id).glyph(position)
         if glyph is None:
             raise NotFound("This prediction has no picture of such a digit.")
         return _picture_response(png_of(glyph), "image/png")

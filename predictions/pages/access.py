@@ -1,17 +1,31 @@
-"""Who may see a page: one decorator for all of them."""
+"""Who may see a page, and how often: one decorator for all of them."""
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
+from predictions.limits import limit
+
+R = TypeVar("R", bound=HttpResponseBase)
 View = Callable[..., HttpResponse]
 Rule = Callable[[AbstractBaseUser | AnonymousUser], bool]
+
+
+def limited(view: Callable[..., R]) -> Callable[..., R]:
+    """Count the request of this client; one too many is answered 429."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> R:
+        limit(request, request.user)
+        return view(request, *args, **kwargs)
+
+    return wrapped
 
 
 def only(allowed: Rule) -> Callable[[View], View]:
@@ -19,6 +33,7 @@ def only(allowed: Rule) -> Callable[[View], View]:
 
     def decorate(view: View) -> View:
         @wraps(view)
+        @limited
         def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if allowed(request.user):
                 return view(request, *args, **kwargs)

@@ -1,8 +1,8 @@
 """The addresses of the system this site grew from: `/upload` and `/predict`.
 
 People's browsers get a form, with CSRF protection. A program that sends no cookie, such as
-`curl -F photo=@seven.png`, has no session that a foreign page could abuse: where anonymous reading
-is on it is answered by the API.
+`curl -F photo=@seven.png`, has no session that a foreign page could abuse: where it sends a token
+or anonymous reading is on, it is answered by the API.
 """
 
 from collections.abc import Callable
@@ -30,8 +30,9 @@ def _for_programs_too(field: str) -> Callable[[View], View]:
 
         @csrf_exempt
         def answer(request: HttpRequest) -> HttpResponse:
-            anonymous = settings.ANONYMOUS_READING and not request.META.get("HTTP_COOKIE")
-            if request.method == "POST" and anonymous:
+            has_no_session = not request.META.get("HTTP_COOKIE")
+            expected = settings.ANONYMOUS_READING or "Authorization" in request.headers
+            if request.method == "POST" and has_no_session and expected:
                 return api(request)
             return protected(request)
 

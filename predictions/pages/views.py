@@ -11,16 +11,15 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from predictions import services
+from predictions import services, visibility
 from predictions.cursors import sign_cursor
-from predictions.errors import BadQuery, PredictionsError, StoreUnavailable
+from predictions.errors import BadQuery, PredictionsError
 from predictions.pages.access import only
 from predictions.pages.forms import FilterForm
 from predictions.pages.presentation import Answer
 from predictions.permissions import may_delete, may_read
 from predictions.queries import parse_list_query
 from predictions.records import PredictionRecord, Source
-from predictions.stores import get_store
 from predictions.uploads import upload_from_form
 
 PAGE_SIZE = 24
@@ -33,7 +32,7 @@ def read(request: HttpRequest) -> HttpResponse:
     """Take a picture, then show its answer at an address that can be reloaded."""
     asked = request.GET.get("prediction")
     if asked and request.method != "POST":
-        return render_form(request, field="file", record=get_record(asked))
+        return render_form(request, field="file", record=get_record(request, asked))
     return take_picture(
         request,
         field="file",
@@ -53,7 +52,7 @@ def history(request: HttpRequest) -> HttpResponse:
         return render(
             request, "predictions/history.html", {"form": form, "error": error}, status=error.status
         )
-    page = get_store().latest(query.filters, cursor=query.cursor, limit=query.limit)
+    page = visibility.latest(request.user, query)
     context = {
         "form": form,
         "answers": [Answer(record) for record in page],
@@ -68,7 +67,7 @@ def history(request: HttpRequest) -> HttpResponse:
 @only(may_read)
 def detail(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
     context = {
-        "answer": Answer(get_record(prediction_id)),
+        "answer": Answer(get_record(request, prediction_id)),
         "may_delete": may_delete(request.user),
     }
     return render(request, "predictions/detail.html", context)
@@ -79,9 +78,9 @@ def detail(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
 def delete(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
     """Ask first, then delete."""
     if request.method != "POST":
-        answer = Answer(get_record(prediction_id))
+        answer = Answer(get_record(request, prediction_id))
         return render(request, "predictions/delete.html", {"answer": answer})
-    if not services.delete(prediction_id):
+    if not services.delete(prediction_id, by=request.user):
         raise _no_prediction()
     messages.success(request, _("The prediction and its picture were deleted."))
     return redirect("predictions")
@@ -123,15 +122,15 @@ def render_form(
     context = {"field": field, "answer": answer, "error": error}
     status = error.status if error else 200
     response = render(request, "predictions/read.html", context, status=status)
-    if isinstance(error, StoreUnavailable):
+    if error and error.retry_after_s is not None:
         response["Retry-After"] = str(error.retry_after_s)
     return response
 
 
-def get_record(prediction_id: UUID | str) -> PredictionRecord:
-    """Return the prediction with this id, or answer 404 in words."""
+def get_record(request: HttpRequest, prediction_id: UUID | str) -> PredictionRecord:
+    """Return the prediction with this id, if it may be seen, or answer 404 in words."""
     try:
-        record = get_store().get(UUID(str(prediction_id)))
+        record = visibility.get(request.user, UUID(str(prediction_id)))
     except ValueError as error:
         raise _no_prediction() from error
     if record is None:

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group, User
 from django.urls import reverse
-from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
 from predictions.records import PredictionRecord, Status
 from predictions.stores import get_store
+from predictions.tokens import create_token
 from tests.records import NOON, make_id, make_picture, make_record, minutes
 
 pytestmark = pytest.mark.django_db
@@ -144,8 +144,8 @@ def test_who_has_not_the_permission_deletes_nothing(api: APIClient) -> None:
 
 def test_deletes_by_token(api: APIClient, operator: User) -> None:
     record, stays = keep(2)
-    token = Token.objects.create(user=operator)
-    api.credentials(HTTP_AUTHORIZATION=f"Token {token.key}")
+    _token, text = create_token(operator, by=operator)
+    api.credentials(HTTP_AUTHORIZATION=f"Token {text}")
     assert api.delete(f"{URL}/{record.id}").status_code == 204
     assert get_store().get(record.id) is None
     assert get_store().picture(record.id) is None
@@ -161,7 +161,12 @@ def test_the_groups_hold_their_permissions() -> None:
     assert held == {
         "viewer": {"view_prediction"},
         "reviewer": {"view_prediction", "review_prediction"},
-        "operator": {"view_prediction", "review_prediction", "delete_prediction"},
+        "operator": {
+            "view_prediction",
+            "review_prediction",
+            "delete_prediction",
+            "view_auditentry",
+        },
     }
 
 

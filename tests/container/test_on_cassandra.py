@@ -42,7 +42,9 @@ def run_service(
     def run(name: str, **environment: str) -> Container:
         service = read_service(ROOT / "compose.yaml", name, project=project)
         assert service.environment["CASSANDRA_CONTACT_POINTS"] == "cassandra"
-        full = service.environment | cluster.environment | environment
+        # Compose would fill these in; the rest is what the file says.
+        here = {"CACHE_URL": "locmem://", "ANONYMOUS_READING": "on"}
+        full = service.environment | here | cluster.environment | environment
         variables = [f"--env={key}={value}" for key, value in full.items()]
         return start_container(
             "--network=host", *service.options, *variables, command=service.command

@@ -43,6 +43,12 @@ def manage(var_dir: Path, *arguments: str, **environment: str) -> subprocess.Com
         ("LOG_FORMAT", "xml"),
         ("LOG_LEVEL", "loud"),
         ("ANONYMOUS_READING", "who knows"),
+        ("RATE_LIMIT_ANONYMOUS", "-1"),
+        ("RATE_LIMIT_USER", "many"),
+        ("CACHE_URL", "paper://"),
+        ("PROXY_COUNT", "-1"),
+        ("SIGN_IN_ATTEMPTS", "0"),
+        ("TOKEN_LIFETIME_DAYS", "0"),
     ],
 )
 def test_a_bad_value_stops_the_start_and_is_named(var_dir: Path, name: str, value: str) -> None:

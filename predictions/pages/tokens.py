@@ -1,0 +1,62 @@
+"""The page on which people make and revoke their own tokens."""
+
+from datetime import timedelta
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+from knox.models import AuthToken
+
+from predictions.pages.access import only
+from predictions.permissions import is_signed_in
+from predictions.tokens import create_token, name_of, revoke_token
+
+LIFETIMES_DAYS = (30, 90, 365)
+
+
+class TokenForm(forms.Form):
+    days = forms.TypedChoiceField(
+        label=gettext_lazy("Valid for"),
+        coerce=int,
+        initial=90,
+        choices=[
+            (days, ngettext_lazy("%d day", "%d days", days) % days) for days in LIFETIMES_DAYS
+        ],
+    )
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@only(is_signed_in)
+def tokens(request: HttpRequest) -> HttpResponse:
+    """List one's own tokens; make one, and show it this once."""
+    assert isinstance(request.user, User)  # noqa: S101 - who is signed in
+    form = TokenForm(request.POST or None)
+    text = None
+    if request.method == "POST" and form.is_valid():
+        lifetime = timedelta(days=form.cleaned_data["days"])
+        _token, text = create_token(request.user, by=request.user, lifetime=lifetime)
+    own = AuthToken.objects.filter(user=request.user, expiry__gt=timezone.now())
+    context = {
+        "form": form,
+        "made": text,
+        "tokens": [(token, name_of(token)) for token in own.order_by("-created")],
+    }
+    return render(request, "predictions/tokens.html", context)
+
+
+@require_POST
+@only(is_signed_in)
+def revoke(request: HttpRequest, token_key: str) -> HttpResponse:
+    assert isinstance(request.user, User)  # noqa: S101 - who is signed in
+    token = get_object_or_404(AuthToken, user=request.user, token_key=token_key)
+    revoke_token(token, by=request.user)
+    messages.success(request, _("The token was revoked. Nothing can be done with it any more."))
+    return redirect("tokens")
