@@ -24,8 +24,12 @@ _TYPES = {0x08: np.dtype("u1"), 0x0C: np.dtype(">i4")}
 
 def write_idx(path: Path, array: NDArray[np.uint8]) -> None:
     """Write an array of uint8, of any shape."""
-    header = struct.pack(f">4B{array.ndim}i", 0, 0, 0x08, array.ndim, *array.shape)
-    path.write_bytes(header + array.tobytes())
+    path.write_bytes(idx_header(array.shape) + array.tobytes())
+
+
+def idx_header(shape: tuple[int, ...]) -> bytes:
+    """Give what stands before the numbers of an array of uint8."""
+    return struct.pack(f">4B{len(shape)}i", 0, 0, 0x08, len(shape), *shape)
 
 
 def read_idx(

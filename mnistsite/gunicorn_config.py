@@ -34,9 +34,10 @@ loglevel = "warning"
 
 def post_worker_init(worker: "Worker") -> None:
     """Load the network and read one digit, so that no visitor waits for it."""
-    from predictions.reading import warm_up
+    from predictions.reading import warm_up, watch_active_version
 
     warm_up()
+    watch_active_version()
     if worker.age == 1:
         shown = "127.0.0.1" if host in {"0.0.0.0", "::", "[::]"} else host  # noqa: S104
         print(f"Ready: http://{shown}:{port} (Ctrl-C stops it)", file=sys.stderr, flush=True)  # noqa: T201

@@ -19,6 +19,12 @@ class UploadRefused(PredictionsError):
     """What was sent is not a picture that can be read; nothing of it was kept."""
 
 
+class VersionRefused(PredictionsError):
+    """A model version that cannot be added, or must not be activated; the active one stays."""
+
+    status = 409
+
+
 class BadQuery(PredictionsError):
     """A filter, cursor or limit that means nothing."""
 

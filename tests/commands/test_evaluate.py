@@ -9,8 +9,10 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from ml.idx import write_idx
+from predictions import model_versions
 from tests.conftest import ROOT
 from tests.digits import draw_digits, write_mnist
+from tests.networks import write_model
 
 
 @pytest.fixture
@@ -61,6 +63,15 @@ def test_other_labels_make_the_network_wrong(mnist: Path) -> None:
     assert answer["metrics"]["accuracy"] < 0.2
 
 
+@pytest.mark.django_db
+def test_measures_a_version_of_the_registry(mnist: Path, tmp_path: Path) -> None:
+    model_versions.add(write_model(tmp_path / "model"))
+    answer = json.loads(evaluate("--data", mnist, "--model-version", 1, "--format", "json"))
+    shipped = json.loads(evaluate("--data", mnist, "--format", "json"))
+    assert answer == shipped | {"model_version": 1}
+
+
+@pytest.mark.django_db
 def test_a_version_that_is_not_there_is_refused(mnist: Path) -> None:
     with pytest.raises(CommandError, match="There is no model version 7"):
         evaluate("--data", mnist, "--model-version", 7)

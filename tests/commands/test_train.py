@@ -13,6 +13,7 @@ from django.conf import LazySettings
 from django.core.management import CommandError, call_command
 
 from ml.classifier import load_classifier
+from predictions.models import ModelVersion
 from tests.conftest import ROOT
 from tests.digits import write_mnist
 
@@ -31,6 +32,7 @@ def train(*arguments: Any) -> str:
     return output.getvalue()
 
 
+@pytest.mark.django_db
 def test_trains_and_says_how_good_the_network_is_and_where_it_lies(
     mnist: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -48,22 +50,28 @@ def test_trains_and_says_how_good_the_network_is_and_where_it_lies(
     assert f"The network lies in {directory}" in text
     assert load_classifier(directory).manifest == manifest
     assert not list(tmp_path.glob("*.checkpoint.npz"))
+    assert "It is model version 1, a candidate" in text
+    candidate = ModelVersion.objects.get()
+    assert (candidate.number, candidate.active, candidate.manifest) == (1, False, manifest)
+    assert bytes(candidate.weights or b"") == (directory / "network.keras").read_bytes()
     lines = capfd.readouterr().err.splitlines()
     assert any(re.match(r"3/3 steps, .*epoch 1/1, loss \d.*accuracy \d", line) for line in lines)
 
 
+@pytest.mark.django_db
 def test_without_arguments_it_takes_what_was_downloaded_and_makes_a_new_folder(
     var_dir: Path, settings: LazySettings
 ) -> None:
     settings.VAR_DIR = var_dir
     write_mnist(var_dir / "mnist")
 
-    train("--steps", 1, "--batch-size", 16)
+    train("--steps", 1, "--batch-size", 16, "--no-candidate")
 
     (directory,) = (var_dir / "training").iterdir()
     manifest = json.loads((directory / "manifest.json").read_text())
     assert manifest["architecture"] == "compact"
     assert manifest["metrics"]["test"] is None
+    assert not ModelVersion.objects.exists()
     assert set(manifest["data"]["files"]) == {"train-images-idx3-ubyte", "train-labels-idx1-ubyte"}
 
 
@@ -128,6 +136,24 @@ def test_a_broken_file_is_named(mnist: Path, tmp_path: Path) -> None:
 
     with pytest.raises(CommandError, match=f"{path.name} is cut short"):
         train("--data", mnist, "--output", tmp_path / "model")
+
+
+def test_a_network_that_cannot_be_added_is_kept_and_the_way_is_told(
+    mnist: Path, tmp_path: Path, var_dir: Path
+) -> None:
+    directory = tmp_path / "model"
+    arguments = ["--data", str(mnist), "--steps", "1", "--batch-size", "16"]
+    finished = subprocess.run(  # on a database without tables
+        [sys.executable, "manage.py", "train", *arguments, "--output", str(directory)],
+        cwd=ROOT,
+        env={**os.environ, "VAR_DIR": str(var_dir)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0
+    assert f"python manage.py importmodel {directory}" in finished.stderr
+    assert load_classifier(directory).manifest["arguments"]["steps"] == 1
 
 
 def test_without_tensorflow_it_says_what_to_install(

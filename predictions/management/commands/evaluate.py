@@ -5,15 +5,13 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.management import BaseCommand, CommandError
 
-from ml.classifier import load_classifier
 from ml.dataset import Digits, as_input, load_digits, split
 from ml.errors import MLError
 from ml.evaluation import evaluate, report
-
-SHIPPED_VERSION = 0
+from predictions import model_versions
+from predictions.errors import PredictionsError
 
 
 class Command(BaseCommand):
@@ -30,21 +28,17 @@ class Command(BaseCommand):
         parser.add_argument(
             "--model-version",
             type=int,
-            default=SHIPPED_VERSION,
+            default=model_versions.SHIPPED,
             help="default: 0, the network that ships",
         )
         parser.add_argument("--format", choices=["text", "json"], default="text")
 
     def handle(self, **options: Any) -> None:
         version = options["model_version"]
-        if version != SHIPPED_VERSION:
-            raise CommandError(
-                f"There is no model version {version}: only 0, the network that ships."
-            )
         try:
-            classifier = load_classifier(settings.MODEL_DIR, version=version)
+            classifier = model_versions.classifier_of(model_versions.get(version))
             digits = load_part(options["data"], options["part"])
-        except MLError as e:
+        except (MLError, PredictionsError) as e:
             raise CommandError(str(e)) from e
         metrics = evaluate(digits.labels, classifier.probabilities(as_input(digits.images)))
         if options["format"] == "text":

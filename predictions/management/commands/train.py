@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError
+from django.db import DatabaseError, InterfaceError
 from tqdm import tqdm
 
 from ml.arguments import PRESETS, Arguments, choose_arguments
@@ -20,6 +21,8 @@ from ml.dataset import Split, load_digits, split
 from ml.download import download_mnist
 from ml.errors import MLError
 from ml.evaluation import report
+from predictions import model_versions
+from predictions.errors import PredictionsError
 
 if TYPE_CHECKING:
     from ml.training import Progress
@@ -46,6 +49,9 @@ class Command(BaseCommand):
         parser.add_argument("--output", type=Path, help="default: a new one in VAR_DIR/training")
         parser.add_argument("--resume", action="store_true", help="go on with the run of --output")
         parser.add_argument("--test", action="store_true", help="measure on the test set at last")
+        parser.add_argument(
+            "--no-candidate", action="store_true", help="write the model directory, and no more"
+        )
 
     def handle(self, **options: Any) -> None:
         if find_spec("tensorflow") is None:
@@ -92,6 +98,8 @@ class Command(BaseCommand):
             sys.exit(EXIT_INTERRUPTED)
         checkpoint.unlink()
         self.present(manifest, directory)
+        if not options["no_candidate"]:
+            self.add_candidate(directory)
 
     def present(self, manifest: dict[str, Any], directory: Path) -> None:
         for part, metrics in manifest["metrics"].items():
@@ -101,6 +109,21 @@ class Command(BaseCommand):
         for name in ["manifest.json", *manifest["files"]]:
             size = (directory / name).stat().st_size
             self.stdout.write(f"  {name} ({size / 1000:,.0f} kB)")
+
+    def add_candidate(self, directory: Path) -> None:
+        """Add the network to the registry; hours of training do not fail for want of one."""
+        try:
+            number = model_versions.add(directory).number
+        except (PredictionsError, DatabaseError, InterfaceError) as e:
+            self.stderr.write(f"It could not be added to the model versions: {e}")
+            self.stderr.write(
+                f"Try again: python manage.py importmodel {shlex.quote(str(directory))}"
+            )
+            return
+        self.stdout.write(
+            f"It is model version {number}, a candidate. Let it serve: "
+            f"python manage.py activatemodel {number}"
+        )
 
 
 class ProgressBar:

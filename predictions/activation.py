@@ -1,0 +1,144 @@
+"""Which model version serves: the gate before it, and the way back.
+
+Activating an older version is the same as activating a newer one.
+"""
+
+import dataclasses
+
+from django.db import IntegrityError, transaction
+
+from ml.comparison import Comparison, answers_to, compare
+from ml.dataset import Digits, as_input
+from ml.errors import ModelError
+from predictions import model_versions
+from predictions.audit import Action, audit
+from predictions.errors import VersionRefused
+from predictions.models import Activation, ModelVersion
+
+
+def activate(
+    number: int,
+    *,
+    by: str = "",
+    force: bool = False,
+    reason: str = "",
+    digits: Digits | None = None,
+) -> Activation:
+    """Let a version serve, if it passes the gate: it must not read worse than the active one.
+
+    Workers notice within two seconds (`predictions/reading.py`).
+
+    Parameters
+    ----------
+    number
+        The version to activate.
+    by
+        Who does it.
+    force
+        Whether it may read worse, or be impossible to compare; then a reason is needed.
+    reason
+        Why, for the record.
+    digits
+        Digits to compare by, where the two versions answered different ones.
+
+    Raises
+    ------
+    VersionRefused
+        If it does not pass; the active one stays.
+    """
+    candidate, present = model_versions.get(number), model_versions.active()
+    if candidate.number == present.number:
+        raise VersionRefused("already_active", f"Model version {number} is active already.")
+    if force and not reason.strip():
+        raise VersionRefused("reason_needed", "Say why this version is to be forced.", status=400)
+    try:
+        model_versions.classifier_of(candidate)
+    except ModelError as error:
+        raise VersionRefused(
+            "version_damaged", f"Model version {number} cannot run: {error}"
+        ) from error
+    comparison = _compare(present, candidate, digits)
+    if not force:
+        _pass_gate(present, candidate, comparison)
+    return _switch(
+        Activation(
+            number=candidate.number,
+            replaced=present.number,
+            by=by,
+            forced=force,
+            reason=reason.strip(),
+            comparison=None if comparison is None else dataclasses.asdict(comparison),
+        )
+    )
+
+
+def previous() -> int | None:
+    """Return the version to roll back to: the one that the active one replaced."""
+    last = Activation.objects.order_by("-pk").first()
+    return None if last is None else last.replaced
+
+
+def _compare(
+    present: ModelVersion, candidate: ModelVersion, digits: Digits | None
+) -> Comparison | None:
+    """Compare by the answers that were kept, or by `digits`; None where neither is possible."""
+    if digits is not None:
+        x = as_input(digits.images)
+        answers = [
+            answers_to(digits, model_versions.classifier_of(version).probabilities(x))
+            for version in (present, candidate)
+        ]
+        return compare(*answers)
+    first, second = (model_versions.answers_of(version) for version in (present, candidate))
+    if first is None or second is None or first.fingerprint != second.fingerprint:
+        return None
+    return compare(first, second)
+
+
+def _pass_gate(
+    present: ModelVersion, candidate: ModelVersion, comparison: Comparison | None
+) -> None:
+    if comparison is None:
+        raise VersionRefused(
+            "not_comparable",
+            f"Model versions {candidate.number} and {present.number} were measured on different "
+            "digits. Compare them with `manage.py activatemodel --data`, or force it with a "
+            "reason.",
+        )
+    if comparison.second_is_worse():
+        raise VersionRefused(
+            "reads_worse",
+            f"Model version {candidate.number} reads worse than version {present.number}: of "
+            f"{comparison.count:,} digits, only the active one reads {comparison.only_first:,} "
+            f"right, and only the new one {comparison.only_second:,} (p = "
+            f"{comparison.p_value:.2g}). Keep the active one, or force it with a reason.",
+        )
+
+
+def _switch(activation: Activation) -> Activation:
+    """Change the active version, unless somebody else changed it since the comparison."""
+    versions = ModelVersion.objects
+    try:
+        with transaction.atomic():
+            rested = versions.filter(active=True, number=activation.replaced).update(active=False)
+            if rested != (activation.replaced != model_versions.SHIPPED):
+                raise _overtaken()
+            versions.filter(number=activation.number).update(active=True)
+            activation.save(force_insert=True)
+            audit(
+                Action.ACTIVATED,
+                by=activation.by,
+                target=f"model version {activation.number}",
+                replaced=activation.replaced,
+                forced=activation.forced,
+                reason=activation.reason,
+            )
+    except IntegrityError as error:
+        raise _overtaken() from error
+    return activation
+
+
+def _overtaken() -> VersionRefused:
+    return VersionRefused(
+        "overtaken", "Somebody else activated another version meanwhile. Look, then try again."
+    )

@@ -1,0 +1,47 @@
+"""`manage.py activatemodel`: let another model version serve, or go back to the one before."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError
+
+from ml.dataset import load_digits, split
+from ml.errors import MLError
+from predictions import activation
+from predictions.errors import PredictionsError
+
+
+class Command(BaseCommand):
+    help = "Activates a model version, unless it reads worse than the active one."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        which = parser.add_mutually_exclusive_group(required=True)
+        which.add_argument("version", type=int, nargs="?", help="0: the network that ships")
+        which.add_argument(
+            "--previous", action="store_true", help="roll back to the version before the active one"
+        )
+        parser.add_argument(
+            "--data",
+            type=Path,
+            help="MNIST's idx files: compare the two on their validation digits, where they were "
+            "measured on different ones",
+        )
+        parser.add_argument("--force", action="store_true", help="pass the gate; needs --reason")
+        parser.add_argument("--reason", default="", help="why, for the record")
+
+    def handle(self, **options: Any) -> None:
+        number = activation.previous() if options["previous"] else options["version"]
+        if number is None:
+            raise CommandError("No version was ever replaced, so there is none to go back to.")
+        try:
+            digits = options["data"] and split(load_digits(options["data"], "training")).validation
+            activated = activation.activate(
+                number, force=options["force"], reason=options["reason"], digits=digits
+            )
+        except (PredictionsError, MLError) as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(
+            f"Model version {activated.number} is active in place of {activated.replaced}. "
+            "Workers change to it within two seconds."
+        )

@@ -1,0 +1,28 @@
+"""`manage.py exportmodel`: write a model version into one file, for another site."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError
+
+from predictions import model_versions
+from predictions.errors import PredictionsError
+from predictions.model_archives import write_archive
+
+
+class Command(BaseCommand):
+    help = "Writes a model version into a zip file that `importmodel` takes."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("version", type=int)
+        parser.add_argument("path", type=Path, help="the file to write; must not be there yet")
+
+    def handle(self, *, version: int, path: Path, **options: Any) -> None:
+        if path.exists():
+            raise CommandError(f"{path} is there already: remove it or choose another name.")
+        try:
+            write_archive(model_versions.get(version), path)
+        except (PredictionsError, OSError) as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"Model version {version} lies in {path}.")

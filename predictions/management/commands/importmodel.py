@@ -1,0 +1,29 @@
+"""`manage.py importmodel`: add a model version from a file or a folder as a candidate."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError
+
+from predictions import model_versions
+from predictions.errors import PredictionsError
+from predictions.model_archives import add_archive
+
+
+class Command(BaseCommand):
+    help = "Adds what `exportmodel` or `train` wrote as a candidate; nothing serves it yet."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("path", type=Path, help="a zip file, or a model directory")
+
+    def handle(self, *, path: Path, **options: Any) -> None:
+        try:
+            add = model_versions.add if path.is_dir() else add_archive
+            version = add(path)
+        except PredictionsError as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(
+            f"Added model version {version.number}. Let it serve: "
+            f"python manage.py activatemodel {version.number}"
+        )

@@ -1,0 +1,87 @@
+"""A model version as one file, to carry from one site to another: a zip with sums of all in it."""
+
+import hashlib
+import json
+import tempfile
+import zipfile
+import zlib
+from pathlib import Path
+
+from ml.classifier import MANIFEST_FILE, NETWORK_FILE
+from ml.comparison import ANSWERS_FILE
+from ml.errors import ModelError
+from ml.idx import idx_header
+from predictions import model_versions
+from predictions.errors import VersionRefused
+from predictions.models import ModelVersion
+
+SUMS_FILE = "SHA256SUMS"
+FILES = (MANIFEST_FILE, NETWORK_FILE, model_versions.WEIGHTS_FILE, ANSWERS_FILE)
+MAX_BYTES = 50_000_000  # of all files, unpacked: a network has under one million
+
+
+def write_archive(version: ModelVersion, path: Path) -> None:
+    """Write a version's files and their sums; the archive appears whole, or not at all.
+
+    Raises
+    ------
+    VersionRefused
+        If the version is damaged: it would be refused elsewhere.
+    """
+    try:
+        model_versions.classifier_of(version)
+    except ModelError as error:
+        raise VersionRefused("version_damaged", str(error)) from error
+    contents = {
+        MANIFEST_FILE: json.dumps(version.manifest, indent=1).encode(),
+        NETWORK_FILE: bytes(version.network),
+    }
+    if version.weights is not None:
+        contents[model_versions.WEIGHTS_FILE] = bytes(version.weights)
+    answers = model_versions.answers_of(version)
+    if answers is not None:
+        contents[ANSWERS_FILE] = idx_header(answers.pairs.shape) + answers.pairs.tobytes()
+    partial = path.with_name(f".{path.name}.partial")
+    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in contents.items():
+            archive.writestr(name, content)
+        archive.writestr(SUMS_FILE, "".join(_sum_line(*item) for item in contents.items()))
+    partial.replace(path)
+
+
+def add_archive(path: Path, *, by: str = "") -> ModelVersion:
+    """Add the version in an archive as a candidate, under the next number of this site.
+
+    Raises
+    ------
+    VersionRefused
+        If it is no such archive, damaged, or cannot run here; nothing is added.
+    """
+    with tempfile.TemporaryDirectory() as directory:
+        for name, content in _read(path).items():
+            (Path(directory) / name).write_bytes(content)
+        return model_versions.add(Path(directory), by=by)
+
+
+def _read(path: Path) -> dict[str, bytes]:
+    """Read the files that an archive may hold, each as its sum says."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            known = [member for member in archive.infolist() if member.filename in FILES]
+            if sum(member.file_size for member in known) > MAX_BYTES:
+                raise VersionRefused("bad_archive", f"{path} holds more than a model version can.")
+            contents = {member.filename: archive.read(member) for member in known}
+            sums = archive.read(SUMS_FILE).decode()
+    except (OSError, zipfile.BadZipFile, zlib.error, KeyError, ValueError, RuntimeError) as error:
+        raise VersionRefused(
+            "bad_archive", f"{path} is no exported model version, or is damaged: {error}"
+        ) from error
+    if sums != "".join(_sum_line(*item) for item in contents.items()):
+        raise VersionRefused(
+            "bad_archive", f"{path} is damaged: its files are not those that it was made of."
+        )
+    return contents
+
+
+def _sum_line(name: str, content: bytes) -> str:
+    return f"{hashlib.sha256(content).hexdigest()}  {name}\n"
