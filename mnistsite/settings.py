@@ -183,7 +183,7 @@ STATIC_ROOT = Path(env.str("STATIC_ROOT", "") or BASE_DIR / "build" / "static")
 STATICFILES_DIRS = [BASE_DIR / "predictions" / "assets"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "mnistsite.staticfiles.StaticFilesStorage"},
 }
 
 # --- Reading pictures ---------------------------------------------------------------------------

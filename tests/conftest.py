@@ -122,7 +122,7 @@ def start_server(static_root: Path) -> Iterator[StartServer]:
     servers: list[Server] = []
 
     def start(var_dir: Path, **environment: str) -> Server:
-        port = _free_port()
+        port = int(environment.get("PORT") or _free_port())
         full = {
             **{k: v for k, v in os.environ.items() if k not in {"DATABASE_URL"}},
             "DJANGO_SETTINGS_MODULE": "mnistsite.settings",
@@ -132,9 +132,11 @@ def start_server(static_root: Path) -> Iterator[StartServer]:
             "LOG_FORMAT": "json",
             **environment,
         }
-        subprocess.run(
-            [sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=full, check=True
-        )
+        preparations = [["migrate", "-v0"]]
+        if full.get("PREDICTION_STORE") == "cassandra":
+            preparations.append(["createkeyspace"])
+        for command in preparations:
+            subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=full, check=True)
         log = var_dir / f"gunicorn-{port}.log"
         with log.open("ab") as output:
             process = subprocess.Popen(

@@ -57,6 +57,7 @@ class DigitAnswer:
     percent: str
     box: Box
     bars: list[Bar]
+    doubtful: bool
 
 
 @dataclass(frozen=True)
@@ -88,9 +89,24 @@ class Answer:
     @cached_property
     def digits(self) -> list[DigitAnswer]:
         return [
-            DigitAnswer(position, digit.digit, percent(digit.confidence), digit.box, _bars(digit))
+            DigitAnswer(
+                position=position,
+                digit=digit.digit,
+                percent=percent(digit.confidence),
+                box=digit.box,
+                bars=_bars(digit),
+                doubtful=digit.confidence < settings.REVIEW_BELOW_CONFIDENCE,
+            )
             for position, digit in enumerate(self.record.digits)
         ]
+
+    @property
+    def size(self) -> str:
+        """How large the text may stand on a page, as the style sheet names it."""
+        longest = max((len(line) for line in self.record.lines), default=0)
+        if longest <= 1 and len(self.record.lines) <= 1:
+            return "single"
+        return "word" if longest <= 12 and len(self.record.lines) <= 4 else "page"
 
     @property
     def enlargement(self) -> float:

@@ -4,12 +4,13 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Response, sync_playwright
 
 from tests.browser.chromium import find_chromium, launch
-from tests.conftest import Server
+from tests.conftest import Server, StartServer
 
 NewPage = Callable[..., Page]
 Save = Callable[..., Path]
@@ -36,6 +37,22 @@ def chromium() -> Iterator[Browser]:
         browser = launch(playwright, path)
         yield browser
         browser.close()
+
+
+@pytest.fixture(
+    scope="session", params=["sql", pytest.param("cassandra", marks=pytest.mark.cassandra)]
+)
+def server(
+    request: pytest.FixtureRequest,
+    start_server: StartServer,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Server:
+    """A real server on each store."""
+    environment = {"PREDICTION_STORE": request.param}
+    if request.param == "cassandra":
+        environment |= request.getfixturevalue("cassandra_environment")
+        environment["CASSANDRA_KEYSPACE"] = f"browser_{uuid4().hex[:12]}"
+    return start_server(tmp_path_factory.mktemp(request.param), **environment)
 
 
 class Complaints:
@@ -80,8 +97,8 @@ def new_page(chromium: Browser, server: Server, complaints: Complaints) -> Itera
     """Open a window of its own: `new_page(viewport={…}, java_script_enabled=False)`."""
     contexts = []
 
-    def make(**options: Any) -> Page:
-        context = chromium.new_context(base_url=server.url, **options)
+    def make(base_url: str = server.url, **options: Any) -> Page:
+        context = chromium.new_context(base_url=base_url, **options)
         context.set_default_timeout(15_000)
         contexts.append(context)
         page = context.new_page()

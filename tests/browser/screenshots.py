@@ -81,7 +81,7 @@ def take_picture(url: str) -> bytes:
         page = browser.new_page(viewport={"width": 1180, "height": 800}, color_scheme="light")
         page.goto(url)
         photo = FilePayload(name="eight.jpg", mimeType="image/jpeg", buffer=draw_photo())
-        page.set_input_files("input[type=file]", photo)
+        page.set_input_files("#picture", photo)
         page.wait_for_url("**#answer")
         page.wait_for_load_state("networkidle")
         shot = page.screenshot(full_page=True)

@@ -30,7 +30,7 @@ def visit(save: Save, sign_in: Callable[[Page, str], None]) -> Callable[[Page], 
 
     def read(page: Page) -> list[str]:
         sign_in(page, "olga")
-        page.set_input_files("input[type=file]", save("8", "a-rather-long-file-name" * 4 + ".png"))
+        page.set_input_files("#picture", save("8", "a-rather-long-file-name" * 4 + ".png"))
         page.wait_for_url("**#answer")
         detail = page.get_by_role("link", name="All about it").get_attribute("href")
         return [

@@ -54,7 +54,7 @@ def test_lists_filters_and_opens(page: Page, send: Callable[[str, str], str]) ->
     # All of an entry is its link.
     page.get_by_role("listitem").nth(1).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("three.png")
-    expect(page.locator("output")).to_have_text("3")
+    expect(page.locator("output.text")).to_have_text("3")
 
 
 def test_pages_go_on_where_the_one_before_ended(
@@ -130,7 +130,7 @@ def test_a_file_name_is_only_ever_text(page: Page, server: Server, save: Save) -
     name = "'><img src=x onerror=alert(1)>.png"
     page.on("dialog", lambda dialog: pytest.fail("a file name was run"))
     page.goto("/")
-    page.set_input_files("input[type=file]", save("7", name))
+    page.set_input_files("#picture", save("7", name))
     page.wait_for_url("**#answer")
     page.get_by_role("link", name="All about it").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(name)

@@ -4,17 +4,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from tests.browser.conftest import Complaints, NewPage, Save
-from tests.conftest import Server
+from tests.conftest import Server, StartServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 
 
-def drop(page: Page, path: Path) -> None:
-    """Drop a file on the form as the operating system does, not by a script."""
-    box = page.locator(".drop").bounding_box()
+def drop(page: Page, target: str, *paths: Path) -> None:
+    """Drop files as the operating system does, not by a script."""
+    box = page.locator(target).bounding_box()
     assert box is not None
     session = page.context.new_cdp_session(page)
     for kind in ("dragEnter", "dragOver", "drop"):
@@ -24,9 +24,31 @@ def drop(page: Page, path: Path) -> None:
                 "type": kind,
                 "x": box["x"] + 20,  # at the edge: all of it takes the file
                 "y": box["y"] + box["height"] - 20,
-                "data": {"items": [], "files": [str(path)], "dragOperationsMask": 1},
+                "data": {
+                    "items": [],
+                    "files": [str(path) for path in paths],
+                    "dragOperationsMask": 1,
+                },
             },
         )
+
+
+def paste(page: Page, path: Path) -> None:
+    """Paste a picture as if it had been copied somewhere else."""
+    page.evaluate(
+        """([bytes, name]) => {
+          const clipboardData = new DataTransfer();
+          const picture = new File([new Uint8Array(bytes)], name, { type: "image/png" });
+          clipboardData.items.add(picture);
+          document.dispatchEvent(new ClipboardEvent("paste", { clipboardData }));
+        }""",
+        [list(path.read_bytes()), path.name],
+    )
+
+
+def entry(page: Page, name: str) -> Locator:
+    """A picture's line in the queue."""
+    return page.locator(".entry", has_text=name)
 
 
 def test_reads_a_chosen_picture(page: Page, save: Save) -> None:
@@ -34,12 +56,12 @@ def test_reads_a_chosen_picture(page: Page, save: Save) -> None:
     page.on("filechooser", lambda chooser: chooser.set_files(path))
     page.goto("/")
     # Forced, since what takes the click lies over the words: the native input.
-    page.get_by_text("Choose a picture").click(force=True)
+    page.get_by_text("Choose pictures").click(force=True)
     page.wait_for_url("**/?prediction=*#answer")
-    expect(page.locator("output")).to_have_text("8")
+    expect(page.locator("output.text")).to_have_text("8")
     expect(page).to_have_title("8 – Handwritten digits")
     expect(page.get_by_text("Read", exact=True).and_(page.locator(".status"))).to_be_visible()
-    expect(page.get_by_role("list", name="Probability of each digit")).to_contain_text("8")
+    expect(page.locator(".answer .bars")).to_contain_text("8")
     for words in ("The picture that was sent: eight.png", "What the network saw and read as 8"):
         shown = page.get_by_alt_text(words)
         expect(shown).to_be_visible()
@@ -48,7 +70,7 @@ def test_reads_a_chosen_picture(page: Page, save: Save) -> None:
 
 def test_the_box_lies_around_the_digit(page: Page, save: Save) -> None:
     page.goto("/")
-    page.set_input_files("input[type=file]", save("1", size=400))
+    page.set_input_files("#picture", save("1", size=400))
     page.wait_for_url("**#answer")
     image, box = (page.locator(f".boxed {part}").bounding_box() for part in ("img", "rect"))
     assert image is not None
@@ -59,48 +81,136 @@ def test_the_box_lies_around_the_digit(page: Page, save: Save) -> None:
     assert 0.3 < box["height"] / image["height"] < 0.9
 
 
-def test_reads_a_dropped_picture(page: Page, save: Save) -> None:
+@pytest.mark.parametrize("target", [".drop", "h1", ".site-footer"])
+def test_reads_a_picture_dropped_anywhere(page: Page, save: Save, target: str) -> None:
+    page.set_viewport_size({"width": 1280, "height": 1600})
     page.goto("/")
-    drop(page, save("3"))
+    drop(page, target, save("3"))
     page.wait_for_url("**/?prediction=*")
-    expect(page.locator("output")).to_have_text("3")
+    expect(page.locator("output.text")).to_have_text("3")
 
 
-def test_shows_the_picture_and_says_that_it_is_being_read(page: Page, save: Save) -> None:
+def test_reads_a_pasted_picture(page: Page, save: Save) -> None:
     page.goto("/")
-    # An answer without content leaves the page as it was while the picture was on its way.
-    page.route("**/", lambda route: route.fulfill(status=204))
-    page.set_input_files("input[type=file]", save("7"))
-    expect(page.get_by_role("status")).to_have_text("Reading…")
-    expect(page.locator("img.chosen")).to_be_visible()
-    expect(page.get_by_text("Choose a picture")).to_be_hidden()
+    paste(page, save("5"))
+    page.wait_for_url("**/?prediction=*")
+    expect(page.locator("output.text")).to_have_text("5")
+
+
+def test_says_that_a_picture_is_on_its_way(page: Page, save: Save) -> None:
+    page.goto("/")
+    held = []
+    page.route("**/", lambda route: held.append(route))
+    page.set_input_files("#picture", save("7"))
+    line = entry(page, "seven.png")
+    expect(line.get_by_text("Sending…")).to_be_visible()
+    expect(line.locator("img")).to_be_visible()
+    expect(line.get_by_role("progressbar", name="seven.png")).to_be_visible()
+    page.unroute("**/")
+    held[0].continue_()
+    expect(page.locator("output.text")).to_have_text("7")
+    expect(page.locator("[data-live]")).to_have_text("seven.png: 7")
+    expect(line).to_be_hidden()
 
 
 def test_the_way_back_leads_to_a_form_that_can_be_used(page: Page, save: Save) -> None:
     page.goto("/")
-    page.set_input_files("input[type=file]", save("7"))
+    page.set_input_files("#picture", save("7"))
     page.wait_for_url("**#answer")
     page.go_back()
-    expect(page.get_by_text("Choose a picture")).to_be_visible()
-    expect(page.get_by_role("status")).to_have_text("")
-    page.set_input_files("input[type=file]", save("4", "four.png"))
+    expect(page.get_by_text("Choose pictures")).to_be_visible()
+    expect(page.locator("output.text")).to_have_count(0)
+    page.set_input_files("#picture", save("4", "four.png"))
     page.wait_for_url("**#answer")
-    expect(page.locator("output")).to_have_text("4")
+    page.reload()
+    expect(page.locator("output.text")).to_have_text("4")
 
 
-def test_says_beside_the_form_what_was_wrong(
+def test_says_beside_the_picture_what_was_wrong(
     page: Page, tmp_path: Path, complaints: Complaints, save: Save
 ) -> None:
     complaints.expect("status of 415")
     words = tmp_path / "words.png"
     words.write_text("just some words")
     page.goto("/")
-    page.set_input_files("input[type=file]", words)
-    expect(page.get_by_role("alert")).to_contain_text("Send a PNG, JPEG, GIF, BMP, WebP or TIFF")
-    expect(page.locator("output")).to_have_count(0)
-    page.set_input_files("input[type=file]", save("7"))
+    page.set_input_files("#picture", words)
+    expect(entry(page, "words.png")).to_contain_text("Send a PNG, JPEG, GIF, BMP, WebP or TIFF")
+    expect(page.locator("[data-live]")).to_contain_text("words.png was not read. This file is not")
+    expect(entry(page, "words.png").get_by_role("button", name="Try again")).to_be_hidden()
+    expect(page.locator("output.text")).to_have_count(0)
+    page.set_input_files("#picture", save("7"))
     page.wait_for_url("**#answer")
-    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(page.locator("output.text")).to_have_text("7")
+
+
+def test_reads_many_at_once_and_says_which_were_not_read(
+    page: Page, png: Callable[..., bytes], complaints: Complaints
+) -> None:
+    complaints.expect("status of 415")
+    complaints.expect("status of 400")
+    bad = {3: b"words", 9: b"", 17: png("1")[:80]}
+    files = [
+        FilePayload(
+            name=f"picture-{number:02}.png",
+            mimeType="image/png",
+            buffer=bad.get(number, png(str(number % 10))),
+        )
+        for number in range(20)
+    ]
+    page.goto("/")
+    page.set_input_files("#picture", files)
+    expect(page.locator(".entry[data-state=done]")).to_have_count(17, timeout=60_000)
+    expect(page.locator(".entry[data-state=failed]")).to_have_count(3)
+    for number in range(20):
+        line = entry(page, f"picture-{number:02}.png")
+        if number in bad:
+            expect(line.locator(".entry-problem")).not_to_be_empty()
+        else:
+            expect(line.locator(".entry-text")).to_have_text(str(number % 10))
+    entry(page, "picture-08.png").get_by_role("link", name="Show").click()
+    expect(page.locator("output.text")).to_have_text("8")
+    page.goto("/predictions/")
+    for number in range(20):
+        expected = 0 if number in bad else 1
+        expect(page.get_by_text(f"picture-{number:02}.png")).to_have_count(expected)
+
+
+def test_what_could_not_be_sent_can_be_tried_again(
+    page: Page, save: Save, complaints: Complaints
+) -> None:
+    complaints.expect("ERR_INTERNET_DISCONNECTED")
+    page.goto("/")
+    page.context.set_offline(True)
+    page.set_input_files("#picture", save("6", "six.png"))
+    expect(entry(page, "six.png")).to_contain_text("The site cannot be reached.")
+    page.context.set_offline(False)
+    entry(page, "six.png").get_by_role("button", name="Try again").click()
+    expect(page.locator("output.text")).to_have_text("6")
+
+
+def test_outlasts_a_server_that_stops_and_starts_again(
+    new_page: NewPage, start_server: StartServer, tmp_path: Path, save: Save, complaints: Complaints
+) -> None:
+    complaints.expect("ERR_CONNECTION_REFUSED")
+    server = start_server(tmp_path)
+    page = new_page(base_url=server.url)
+    page.goto("/")
+    server.stop()
+    server.log.unlink()  # it says that the server is ready
+    page.set_input_files("#picture", save("9", "nine.png"))
+    expect(entry(page, "nine.png")).to_contain_text("The site cannot be reached.")
+    start_server(tmp_path, PORT=server.environment["PORT"])
+    entry(page, "nine.png").get_by_role("button", name="Try again").click()
+    expect(page.locator("output.text")).to_have_text("9")
+
+
+def test_copies_the_answer(page: Page, save: Save, server: Server) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=server.url)
+    page.goto("/")
+    page.set_input_files("#picture", save("7"))
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_text("Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == "7"
 
 
 def test_does_not_send_what_is_too_large(page: Page, tmp_path: Path) -> None:
@@ -110,8 +220,8 @@ def test_does_not_send_what_is_too_large(page: Page, tmp_path: Path) -> None:
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.method))
     page.goto("/")
-    page.set_input_files("input[type=file]", large)
-    expect(page.get_by_role("alert")).to_have_text(
+    page.set_input_files("#picture", large)
+    expect(entry(page, "large.png")).to_contain_text(
         "This file is too large: a picture may have at most 20 MB. Choose a smaller one."
     )
     assert "POST" not in sent
@@ -126,10 +236,12 @@ def test_works_by_keyboard_alone(page: Page, save: Save) -> None:
     expect(page.get_by_text("Skip to the content")).to_be_in_viewport()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
-    expect(page.locator("input[type=file]")).to_be_focused()
+    expect(page.locator("#picture")).to_be_focused()
     assert page.locator(".drop").evaluate("drop => getComputedStyle(drop).outlineStyle") == "solid"
     page.keyboard.press("Enter")
     page.wait_for_url("**#answer")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Copy")).to_be_focused()
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="All about it")).to_be_focused()
     page.keyboard.press("Enter")
@@ -142,12 +254,12 @@ def test_works_without_javascript(new_page: NewPage, save: Save, by_drop: bool) 
     page = new_page(java_script_enabled=False)
     page.goto("/")
     if by_drop:
-        drop(page, save("2"))
+        drop(page, ".drop", save("2"))
     else:
-        page.set_input_files("input[type=file]", save("2"))
+        page.set_input_files("#picture", save("2"))
     page.get_by_role("button", name="Read it").click()
     page.wait_for_url("**/?prediction=*")
-    expect(page.locator("output")).to_have_text("2")
+    expect(page.locator("output.text")).to_have_text("2")
 
 
 @pytest.mark.parametrize(
@@ -159,11 +271,11 @@ def test_the_old_addresses_work_with_and_without_javascript(
     for scripted in (True, False):
         page = new_page(java_script_enabled=scripted)
         page.goto(path)
-        page.set_input_files("input[type=file]", save("6"))
+        page.set_input_files("#picture", save("6"))
         if not scripted:
             page.get_by_role("button", name="Read it").click()
         page.wait_for_url(address)
-        expect(page.locator("output")).to_have_text("6")
+        expect(page.locator("output.text")).to_have_text("6")
 
 
 def test_greets_by_name_and_signs_out(page: Page, sign_in: Callable[[Page, str], None]) -> None:

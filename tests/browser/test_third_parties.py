@@ -48,7 +48,7 @@ def test_the_browsable_api_leads_back_and_to_signing_in(page: Page) -> None:
         "href", "/accounts/login/?next=%2Fapi%2Fv1%2F"
     )
     page.get_by_role("link", name="Handwritten digits").first.click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Read a handwritten digit")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Read handwritten digits")
 
 
 def test_the_docs_render_and_try_the_api(page: Page) -> None:
@@ -72,7 +72,7 @@ def test_the_docs_ask_only_this_site(page: Page, server: Server) -> None:
 
 def test_the_admin_lists_finds_opens_and_deletes(page: Page, save: Save, sign_in: SignIn) -> None:
     page.goto("/")
-    page.set_input_files("input[type=file]", save("7", "admin.png"))
+    page.set_input_files("#picture", save("7", "admin.png"))
     page.wait_for_url("**#answer")
     prediction_id = page.url.partition("prediction=")[2].partition("#")[0]
     page.goto("/admin/")

@@ -1,65 +1,68 @@
-// Sends the form as soon as a picture was chosen or dropped, and shows it meanwhile.
+// The page that reads: what comes in goes through the queue, and its answer is shown below.
 // Without this module the form works by its button.
 
+import { enliven } from "./answer.js";
+import { startDrawing } from "./drawing.js";
+import { receive } from "./intake.js";
+import { Queue } from "./queue.js";
+
 const form = document.querySelector("[data-upload]");
-const input = form.querySelector("input[type=file]");
-const progress = form.querySelector("[data-progress]");
-const problem = form.querySelector("[data-error]");
-const drop = input.parentElement;
-const chosen = new Image();
+const [input, ...otherInputs] = document.querySelectorAll("input[type=file]");
+const problem = document.querySelector("[data-problem]");
+const answers = document.querySelector("[data-answers]");
+const live = document.querySelector("[data-live]");
+const words = { ...form.dataset, maxBytes: Number(form.dataset.maxBytes) };
+const fill = (sentence, { file, text }) =>
+  sentence.replace("{name}", file.name).replace("{text}", text);
+let latest = []; // the files that were brought together last
+let shown = location.search; // which answer
 
-chosen.className = "chosen";
-chosen.alt = "";
-chosen.hidden = true;
-drop.prepend(chosen);
+/** Show answers at an address of their own, which can be reloaded and sent to others. */
+function show(parts, url) {
+  answers.replaceChildren(...parts.map((part) => document.importNode(part, true)));
+  enliven(answers);
+  const [title] = answers.querySelectorAll("output");
+  document.title = words.title.replace("{text}", title.textContent.trim());
+  history.pushState(null, "", `${url}#answer`);
+  shown = location.search;
+  answers.firstElementChild.focus({ preventScroll: true });
+  answers.scrollIntoView({ block: "nearest" }); // the style sheet says how
+}
+
+const queue = new Queue({
+  list: document.querySelector("[data-queue]"),
+  template: document.querySelector("#queue-entry"),
+  form,
+  field: input.name,
+  words,
+  onAnswer(entry, { asked }) {
+    live.textContent = fill(words.read, entry);
+    // Of many answers that come in one after the other, the first is shown and the others can be.
+    if (asked || latest.length === 1 || latest[0] === entry.file) show(entry.answers, entry.url);
+  },
+  onProblem(entry) {
+    live.textContent = fill(words.notRead, entry);
+  },
+});
+
+receive([input, ...otherInputs], (files) => {
+  problem.hidden = true;
+  latest = files;
+  queue.add(files);
+});
+
+const draw = document.querySelector("[data-draw]");
+startDrawing(draw, async (id) => {
+  const url = `${draw.dataset.read}?prediction=${id}`;
+  const response = await fetch(url, { headers: { Accept: "text/html" } });
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  show([...page.querySelectorAll(".answer")], url);
+});
+
+input.multiple = true;
+input.required = false;
 form.querySelector("[data-send]").hidden = true;
-
-function say(words) {
-  problem.hidden = !words;
-  problem.textContent = words;
-  input.setAttribute("aria-invalid", String(words !== ""));
-}
-
-function show(file) {
-  URL.revokeObjectURL(chosen.src);
-  chosen.hidden = true;
-  // A format that the browser cannot show stays hidden; the site may read it all the same.
-  chosen.onload = () => {
-    chosen.hidden = false;
-  };
-  chosen.src = URL.createObjectURL(file);
-}
-
-function send() {
-  const [file] = input.files;
-  if (!file) return;
-  if (file.size > Number(form.dataset.maxBytes)) {
-    form.reset();
-    say(form.dataset.tooLarge);
-    return;
-  }
-  say("");
-  show(file);
-  form.classList.add("sending");
-  progress.textContent = form.dataset.reading;
-  form.requestSubmit();
-}
-
-input.addEventListener("change", send);
-
-for (const [event, over] of [["dragenter", true], ["dragleave", false], ["drop", false]]) {
-  input.addEventListener(event, () => drop.classList.toggle("over", over));
-}
-
-// A page that one comes back to must not look as if it were still sending, nor send again.
-function begin() {
-  form.reset();
-  form.classList.remove("sending");
-  progress.textContent = "";
-  chosen.hidden = true;
-}
-
-begin();
-window.addEventListener("pageshow", (event) => {
-  if (event.persisted) begin();
+// The way back leads to the answer before; a link within the page leads nowhere else.
+window.addEventListener("popstate", () => {
+  if (location.search !== shown) location.reload();
 });

@@ -1,0 +1,166 @@
+// A sheet to draw on, by mouse, pen, finger or keyboard. Strokes are kept as points in units of the
+// sheet's side: so they can be undone, follow every change of size, and are drawn anew for the
+// network, always dark on light, however the screen shows them.
+
+const PICTURE_SIDE = 320; // pixels of the picture that is sent
+const STEP = 0.025; // of the side: what an arrow key moves the pen
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+export class Canvas extends EventTarget {
+  width = 0.06; // of the side
+  #strokes = [];
+  #pointer = null; // the one that draws; others (a palm, a second finger) are left alone
+  #pen = null; // where the keyboard's pen stands: {x, y, down}
+
+  constructor(element) {
+    super();
+    this.element = element;
+    new ResizeObserver(() => this.#fit()).observe(element);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#paint());
+    element.addEventListener("pointerdown", (event) => this.#press(event));
+    element.addEventListener("pointermove", (event) => this.#move(event));
+    for (const end of ["pointerup", "pointercancel"]) {
+      element.addEventListener(end, (event) => this.#lift(event));
+    }
+    element.addEventListener("keydown", (event) => this.#key(event));
+    element.addEventListener("blur", () => this.#putDown(null));
+  }
+
+  get empty() {
+    return this.#strokes.length === 0;
+  }
+
+  /** Where the pen was last, in units of the side. */
+  get lastPoint() {
+    return this.#strokes.at(-1)?.points.at(-1);
+  }
+
+  undo() {
+    this.#strokes.pop();
+    this.#changed();
+  }
+
+  clear() {
+    this.#strokes = [];
+    this.#changed();
+  }
+
+  /** The drawing as a PNG, black on white. */
+  picture() {
+    const sheet = document.createElement("canvas");
+    sheet.width = sheet.height = PICTURE_SIDE;
+    const context = sheet.getContext("2d");
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, PICTURE_SIDE, PICTURE_SIDE);
+    this.#draw(context, PICTURE_SIDE, "#000");
+    return new Promise((resolve) => sheet.toBlob(resolve, "image/png"));
+  }
+
+  #changed() {
+    this.#paint();
+    this.dispatchEvent(new Event("change"));
+  }
+
+  #begin(x, y) {
+    this.#strokes.push({ width: this.width, points: [{ x, y }] });
+    this.#changed();
+  }
+
+  #extend(...points) {
+    this.#strokes.at(-1).points.push(...points);
+    this.#changed();
+  }
+
+  #press(event) {
+    if (this.#pointer !== null || event.button !== 0) return;
+    this.#pointer = event.pointerId;
+    this.element.setPointerCapture(event.pointerId); // a stroke may leave the sheet and come back
+    const { x, y } = this.#place(event);
+    this.#begin(x, y);
+  }
+
+  #move(event) {
+    if (event.pointerId !== this.#pointer) return;
+    const all = event.getCoalescedEvents?.() ?? [];
+    this.#extend(...(all.length > 0 ? all : [event]).map((one) => this.#place(one)));
+  }
+
+  #lift(event) {
+    if (event.pointerId === this.#pointer) this.#pointer = null;
+  }
+
+  #place(event) {
+    const { left, top, width, height } = this.element.getBoundingClientRect();
+    return { x: (event.clientX - left) / width, y: (event.clientY - top) / height };
+  }
+
+  #key(event) {
+    const arrow = ARROWS[event.key];
+    if (event.key === "z" && (event.ctrlKey || event.metaKey)) this.undo();
+    else if (event.key === " ") this.#putDown(!this.#pen?.down);
+    else if (arrow) this.#step(...arrow);
+    else return;
+    event.preventDefault();
+  }
+
+  /** Put the keyboard's pen down or up; null puts it away. */
+  #putDown(down) {
+    if (down === null && this.#pen === null) return;
+    this.#pen = down === null ? null : { x: 0.5, y: 0.5, ...this.#pen, down };
+    if (down) this.#begin(this.#pen.x, this.#pen.y);
+    else this.#paint();
+  }
+
+  #step(right, down) {
+    const { x, y, down: drawing } = this.#pen ?? { x: 0.5, y: 0.5, down: false };
+    const within = (value) => Math.min(1, Math.max(0, value));
+    this.#pen = { x: within(x + right * STEP), y: within(y + down * STEP), down: drawing };
+    if (drawing) this.#extend({ x: this.#pen.x, y: this.#pen.y });
+    else this.#paint();
+  }
+
+  /** Give the sheet as many pixels as the screen has there. */
+  #fit() {
+    const side = Math.round(this.element.clientWidth * devicePixelRatio);
+    if (side === 0 || side === this.element.width) return;
+    this.element.width = this.element.height = side;
+    this.#paint();
+  }
+
+  #paint() {
+    const context = this.element.getContext("2d");
+    const side = this.element.width;
+    context.clearRect(0, 0, side, side);
+    const { color, outlineColor } = getComputedStyle(this.element);
+    this.#draw(context, side, color);
+    if (this.#pen === null) return;
+    context.beginPath();
+    context.strokeStyle = outlineColor;
+    context.lineWidth = side / 160;
+    context.arc(this.#pen.x * side, this.#pen.y * side, side / (this.#pen.down ? 40 : 25), 0, 7);
+    context.stroke();
+  }
+
+  #draw(context, side, colour) {
+    context.strokeStyle = colour;
+    context.lineCap = context.lineJoin = "round";
+    for (const { width, points } of this.#strokes) {
+      context.lineWidth = width * side;
+      context.beginPath();
+      lead(context, points.map(({ x, y }) => [x * side, y * side]));
+      context.stroke();
+    }
+  }
+}
+
+/** Lead a smooth line through points: curves from the middle of each piece to the next one's. */
+function lead(context, points) {
+  const [first, ...rest] = points;
+  context.moveTo(...first);
+  let before = first;
+  for (const point of rest) {
+    context.quadraticCurveTo(...before, (before[0] + point[0]) / 2, (before[1] + point[1]) / 2);
+    before = point;
+  }
+  context.lineTo(...before); // a single point becomes a dot
+}

@@ -1,0 +1,171 @@
+"""A person draws a digit and sees at once what it says."""
+
+import math
+
+import pytest
+from playwright.sync_api import CDPSession, Page, Route, expect
+
+from tests.browser.conftest import Complaints, NewPage
+
+pytestmark = [pytest.mark.browser, pytest.mark.server]
+Point = tuple[float, float]
+PLACES = [(x, y) for y in (0.24, 0.5, 0.76) for x in (0.2, 0.5, 0.8)]
+
+
+def eight(page: Page, place: Point, height: float = 0.4) -> list[Point]:
+    """The points of an eight around a place of the sheet (both in units of its side)."""
+    sheet = page.locator("[data-canvas]")
+    sheet.scroll_into_view_if_needed()
+    box = sheet.bounding_box()
+    assert box is not None
+    side = box["width"]
+    return [
+        (
+            box["x"] + side * (place[0] + height * 0.27 * math.sin(2 * turn)),
+            box["y"] + side * (place[1] - height * 0.5 * math.cos(turn)),
+        )
+        for turn in (2 * math.pi * step / 36 for step in range(37))
+    ]
+
+
+def draw_by_mouse(page: Page, points: list[Point]) -> None:
+    page.mouse.move(*points[0])
+    page.mouse.down()
+    for point in points:
+        page.mouse.move(*point)
+    page.mouse.up()
+
+
+def draw_by_touch(session: CDPSession, points: list[Point]) -> None:
+    kinds = ["touchStart", *["touchMove"] * (len(points) - 1), "touchEnd"]
+    for kind, (x, y) in zip(kinds, [*points, points[-1]], strict=True):
+        touches = [] if kind == "touchEnd" else [{"x": x, "y": y}]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
+
+
+def expect_text(page: Page, text: str) -> None:
+    expect(page.get_by_role("status", name="The drawing says")).to_have_text(text)
+
+
+def clear(page: Page) -> None:
+    page.get_by_role("button", name="Clear").click()
+    expect_text(page, "–")
+
+
+def test_reads_an_eight_drawn_by_mouse_wherever_it_stands(page: Page) -> None:
+    page.goto("/")
+    for place in PLACES:
+        draw_by_mouse(page, eight(page, place))
+        expect_text(page, "8")
+        clear(page)
+
+
+def test_reads_an_eight_drawn_by_finger_and_does_not_scroll(new_page: NewPage) -> None:
+    page = new_page(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
+    page.goto("/")
+    session = page.context.new_cdp_session(page)
+    for place in PLACES:
+        points = eight(page, place)
+        scrolled = page.evaluate("scrollY")
+        draw_by_touch(session, points)
+        assert page.evaluate("scrollY") == scrolled
+        expect_text(page, "8")
+        clear(page)
+
+
+def test_answers_while_the_pen_is_down_and_keeps_nothing(page: Page) -> None:
+    page.goto("/predictions/")
+    before = page.locator(".history li").count()
+    page.goto("/")
+    points = eight(page, (0.5, 0.5), 0.7)
+    page.mouse.move(*points[0])
+    page.mouse.down()
+    for point in points:
+        page.mouse.move(*point)
+    expect_text(page, "8")
+    bars = page.locator(".draw .bars li")
+    expect(bars.nth(8)).to_contain_text("%")
+    assert float(bars.nth(8).locator("rect").get_attribute("width") or 0) > 50
+    page.goto("/predictions/")
+    assert page.locator(".history li").count() == before
+
+
+def test_keeps_a_drawing_when_asked_to(page: Page) -> None:
+    page.goto("/")
+    draw_by_mouse(page, eight(page, (0.5, 0.5), 0.7))
+    page.get_by_role("button", name="Keep").click()
+    page.wait_for_url("**/?prediction=*#answer")
+    expect(page.locator("output.text")).to_have_text("8")
+    expect(page.get_by_role("button", name="Keep")).to_be_disabled()
+    page.get_by_role("link", name="All about it").click()
+    expect(page.get_by_text("Drawn on this site")).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_have_text("drawing.png")
+
+
+def test_takes_strokes_back_and_clears(page: Page) -> None:
+    page.goto("/")
+    for name in ("Undo", "Clear", "Keep"):
+        expect(page.get_by_role("button", name=name)).to_be_disabled()
+    draw_by_mouse(page, eight(page, (0.5, 0.5), 0.7))
+    expect_text(page, "8")
+    page.keyboard.press("Control+z")
+    page.locator("[data-canvas]").focus()
+    page.keyboard.press("Control+z")
+    expect_text(page, "–")
+    expect(page.get_by_role("button", name="Undo")).to_be_disabled()
+
+
+def test_is_drawn_by_keyboard(page: Page) -> None:
+    page.goto("/")
+    page.locator("[data-canvas]").focus()
+    for key, times in [("ArrowUp", 10), ("Space", 1), ("ArrowDown", 22), ("Space", 1)]:
+        for _ in range(times):
+            page.keyboard.press(key)
+    page.keyboard.press("ArrowLeft")
+    expect_text(page, "1")
+
+
+def test_strokes_are_as_wide_as_was_chosen_and_as_fine_as_the_screen(
+    new_page: NewPage, complaints: Complaints
+) -> None:
+    complaints.expect("getImageData")  # this test asks for the pixels, the page does not
+    page = new_page(device_scale_factor=3)
+    page.goto("/")
+    sheet = page.locator("[data-canvas]")
+    assert sheet.evaluate("sheet => sheet.width / sheet.clientWidth") == pytest.approx(3, abs=0.01)
+    ink = """sheet => sheet.getContext("2d").getImageData(0, 0, sheet.width, sheet.height)
+      .data.filter((value, at) => at % 4 === 3 && value > 0).length"""
+    inked = []
+    for width in (2, 12):
+        page.get_by_label("Stroke").fill(str(width))
+        draw_by_mouse(page, eight(page, (0.5, 0.5), 0.6))
+        inked.append(sheet.evaluate(ink))
+        clear(page)
+    assert inked[1] > 3 * inked[0]
+
+
+def test_an_answer_that_was_overtaken_is_not_shown(page: Page) -> None:
+    page.goto("/")
+    held: list[Route] = []
+    page.route("**/api/**", lambda route: held.append(route))
+    with page.expect_request("**/api/v1/predictions?store=false"):
+        draw_by_mouse(page, eight(page, (0.5, 0.5), 0.7))
+    with page.expect_event("requestfailed") as overtaken:
+        page.get_by_role("button", name="Clear").click()
+    assert overtaken.value.failure == "net::ERR_ABORTED"
+    expect_text(page, "–")
+    page.unroute_all(behavior="ignoreErrors")
+
+
+def test_says_when_the_site_cannot_be_reached_and_goes_on_by_itself(
+    page: Page, complaints: Complaints
+) -> None:
+    complaints.expect("ERR_INTERNET_DISCONNECTED")
+    page.goto("/")
+    page.context.set_offline(True)
+    draw_by_mouse(page, eight(page, (0.5, 0.5), 0.7))
+    alert = page.locator(".draw [role=alert]")
+    expect(alert).to_contain_text("The site cannot be reached. Your drawing stays")
+    page.context.set_offline(False)
+    expect_text(page, "8")
+    expect(alert).to_be_hidden()
