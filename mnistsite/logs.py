@@ -45,7 +45,7 @@ def logging_config(log_format: str, level: int) -> None:
                 "axes": {"level": "ERROR"},
                 # Each attempt to reach a node that is down, with its traceback; the store's own
                 # line says what it comes to.
-                "cassandra": {"level": "ERROR"},
+                "cassandra": {"level": "CRITICAL"},
             },
         }
     )

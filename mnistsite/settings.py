@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -163,9 +164,11 @@ CASSANDRA_KEYSPACE = cassandra.keyspace(env)
 CASSANDRA_REPLICATION = cassandra.replication(env)
 # Over how many partitions a day's predictions are spread: docs/scaling.md.
 CASSANDRA_SHARDS = env.int("CASSANDRA_SHARDS", 4, validate=validate.Range(min=1, max=1024))
+# How the cluster is reached: by the store, or else only by what reads a table there.
+CASSANDRA_DATABASE = partial(cassandra.database, env)
 if PREDICTION_STORE == "cassandra":
     INSTALLED_APPS.insert(0, "django_cassandra_engine")
-    DATABASES["cassandra"] = cassandra.database(env)
+    DATABASES["cassandra"] = CASSANDRA_DATABASE()
     CASSANDRA_FALLBACK_ORDER_BY_PYTHON = False  # the engine reads it, and has no default
 
 # Counters of requests. In each worker's memory, unless all share a cache server (redis://…).

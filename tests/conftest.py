@@ -16,7 +16,10 @@ from urllib.request import urlopen
 import cv2
 import numpy as np
 import pytest
+from django.conf import LazySettings
 
+from predictions.stores import get_store
+from predictions.stores.base import PredictionStore
 from tests.statements import HEARD, objection
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -186,6 +189,20 @@ def cassandra_store(cassandra_keyspace: Any) -> Any:
     from tests.cassandra import empty_store
 
     return empty_store(cassandra_keyspace)
+
+
+@pytest.fixture(params=["sql", pytest.param("cassandra", marks=pytest.mark.cassandra)])
+def each_store(
+    request: pytest.FixtureRequest, settings: LazySettings, db: None
+) -> Iterator[PredictionStore]:
+    """The site's store, empty: what uses this runs once on SQL and once on Cassandra."""
+    if request.param == "cassandra":
+        store = request.getfixturevalue("cassandra_store")
+        settings.PREDICTION_STORE = "cassandra"
+        settings.CASSANDRA_KEYSPACE = store.session.keyspace
+    get_store.cache_clear()
+    yield get_store()
+    get_store.cache_clear()
 
 
 def _free_port() -> int:

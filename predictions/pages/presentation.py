@@ -32,7 +32,7 @@ SOURCE_WORDS = {
     Source.API: gettext_lazy("API"),
     Source.CANVAS: gettext_lazy("Drawn on this site"),
     Source.COMMAND: gettext_lazy("Command line"),
-    Source.LEGACY: gettext_lazy("Old address (/upload or /predict)"),
+    Source.LEGACY: gettext_lazy("Old address (/upload or /predict) or old system"),
 }
 LARGEST = (640, 480)  # pixels that a picture takes on a page
 MOST_ENLARGED = 16  # times
