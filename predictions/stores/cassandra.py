@@ -76,12 +76,25 @@ class CassandraStore(PredictionStore):
         """Keep predictions and their pictures; many are sent before the first is answered."""
         waiting: deque[Callable[[], Rows]] = deque()
         for record, picture in pairs:
-            for cql, values in self._to_add(record, picture):
+            for cql, values in self.statements_to_add(record, picture):
                 waiting.append(self.session.start(cql, values))
             while len(waiting) > WRITES_IN_FLIGHT:
                 waiting.popleft()()
         for wait in waiting:
             wait()
+
+    def statements_to_add(
+        self, record: PredictionRecord, picture: PictureRecord
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Say by which statements a prediction and then its picture are written."""
+        prediction_values = columns_of(record) | {
+            **self._partition_to_write(record.id),
+            "digits": record.digit_set,
+            "readings": json.dumps(digits_to_json(record.digits), separators=(",", ":")),
+        }
+        picture_values = {"id": picture.id, "preview": picture.preview, "glyphs": picture.glyphs}
+        yield self.statements.add_prediction, _present(prediction_values)
+        yield self.statements.add_picture, _present(picture_values)
 
     def get(self, prediction_id: UUID) -> PredictionRecord | None:
         """Return one prediction, or None where there is none."""
@@ -193,19 +206,6 @@ class CassandraStore(PredictionStore):
     def ping(self) -> None:
         """Ask the cluster for the newest day."""
         self._days(LEAST_ID, GREATEST_ID)
-
-    def _to_add(
-        self, record: PredictionRecord, picture: PictureRecord
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Say with which statements a prediction and its picture are written."""
-        prediction_values = columns_of(record) | {
-            **self._partition_to_write(record.id),
-            "digits": record.digit_set,
-            "readings": json.dumps(digits_to_json(record.digits), separators=(",", ":")),
-        }
-        picture_values = {"id": picture.id, "preview": picture.preview, "glyphs": picture.glyphs}
-        yield self.statements.add_prediction, _present(prediction_values)
-        yield self.statements.add_picture, _present(picture_values)
 
     def _key(self, prediction_id: UUID) -> dict[str, Any] | None:
         """Return a prediction's whole key; None where its day has no predictions."""

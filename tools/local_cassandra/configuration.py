@@ -5,6 +5,8 @@ of a fault holds for a cluster elsewhere. How fast it is does not: the heap is s
 optimising compiler is off.
 """
 
+import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -135,6 +137,8 @@ def java_command(
         *(f"-D{name}={value}" for name, value in properties.items()),
         *(f"--add-exports={package}=ALL-UNNAMED" for package in EXPORTS),
         *(f"--add-opens={package}=ALL-UNNAMED" for package in OPENS),
+        # Of what is said twice, Java takes the last.
+        *shlex.split(os.environ.get("LOCAL_CASSANDRA_JAVA_OPTIONS", "")),
         "-classpath",
         ":".join(map(str, jars)),
         "org.apache.cassandra.service.CassandraDaemon",

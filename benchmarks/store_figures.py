@@ -1,0 +1,68 @@
+"""What the benchmark of stores measures, and how it is printed."""
+
+import random
+import time
+from collections.abc import Callable
+from statistics import median
+
+from benchmarks.store_rows import Rows, batches, id_of_number, newest_number
+from predictions.records import Filters, Status
+from predictions.stores.base import Pair
+
+PAGE = 50
+WARM_UP_ROUNDS = 30
+INSERTS = 200
+INSERT = "insert one"
+LOAD = "load (rows)"
+
+
+def measure(sizes: list[Rows], samples: list[Pair], *, rounds: int) -> None:
+    """Read pages of every kind, and then insert, in each size in turn."""
+    rng = random.Random(1)  # noqa: S311 - not for secrets
+    for turn in range(WARM_UP_ROUNDS + rounds):
+        for rows in sizes:
+            rows.select()
+            for name, call in _reads(rows, turn, rng.random()).items():
+                seconds = _timed(call)
+                if turn >= WARM_UP_ROUNDS:
+                    rows.seconds.setdefault(name, []).append(seconds)
+    for rows in sizes:
+        rows.select()
+        for ((record, picture),) in batches(newest_number(rows.store) + 1, INSERTS, 1, samples):
+            began = time.perf_counter()
+            rows.store.add(record, picture)
+            rows.seconds.setdefault(INSERT, []).append(time.perf_counter() - began)
+
+
+def _reads(rows: Rows, turn: int, where: float) -> dict[str, Callable[[], object]]:
+    """Say what is read in a turn; `where`, from 0 to 1, is a place among the rows."""
+    store = rows.store
+    digit = Filters(digit=turn % 10)
+    to_review = Filters(status=Status.NEEDS_REVIEW)
+    some_id = id_of_number(PAGE + int(where * (rows.count - PAGE)))
+    return {
+        "latest 50": lambda: store.latest(limit=PAGE),
+        "latest 50 with a digit": lambda: store.latest(digit, limit=PAGE),
+        "latest 50 to review": lambda: store.latest(to_review, limit=PAGE),
+        "50 behind a cursor": lambda: store.latest(cursor=some_id, limit=PAGE),
+        "one by its id": lambda: store.get(some_id),
+    }
+
+
+def _timed(call: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+def table(name: str, sizes: list[Rows]) -> str:
+    """Print calls a second by size, and the largest size's time by the smallest's."""
+    counts = " | ".join(f"{rows.count:,} rows" for rows in sizes)
+    lines = [f"| {name}, a second | {counts} | time × |", "|---|" + "---:|" * (len(sizes) + 1)]
+    for call in sizes[0].seconds:
+        medians = [median(rows.seconds[call]) for rows in sizes]
+        cells = [f"{1 / value:,.0f} ({value * 1000:.2f} ms)" for value in medians]
+        lines.append(f"| {call} | {' | '.join(cells)} | {medians[-1] / medians[0]:.2f} |")
+    loaded = [f"{rows.loaded_per_s:,.0f}" if rows.loaded_per_s else "" for rows in sizes]
+    lines.append(f"| {LOAD} | {' | '.join(loaded)} | |")
+    return "\n".join(["", *lines, ""])
