@@ -168,7 +168,8 @@ class CassandraStore(PredictionStore):
         """Claim a client's key by compare-and-set.
 
         Where an attempt is not answered, nobody knows whether it took effect; the next one finds
-        out, since it is told what is there.
+        out, since it is told what is there. So the driver may send it again: what is there may
+        well be our own.
         """
         now_ms = time.time_ns() // 1_000_000
         lease_until = now_ms + round(lease_s * 1000)
@@ -179,7 +180,8 @@ class CassandraStore(PredictionStore):
             "lease_until": lease_until,
         }
         (row,) = self.session.run(self.statements.add_key, values)
-        if row["[applied]"]:
+        our_own = (prediction_id, lease_until)
+        if row["[applied]"] or (row["id"], row["lease_until"]) == our_own:
             return Claim(
                 id=prediction_id, body_hash=request_key.body_hash, new=True, ours=True, done=False
             )

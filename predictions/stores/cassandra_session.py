@@ -12,6 +12,7 @@ from cassandra.cluster import NoHostAvailable, Session
 from cassandra.connection import ConnectionException
 from cassandra.cqlengine import CQLEngineException
 from cassandra.cqlengine import connection as cqlengine
+from cassandra.protocol import ErrorMessage
 from cassandra.query import PreparedStatement
 
 from predictions.errors import StoreUnavailable
@@ -20,7 +21,13 @@ log = structlog.get_logger(__name__)
 
 ALIAS = "cassandra"  # in settings.DATABASES
 RETRY_AFTER_S = 1.0
-UNREACHABLE = (DriverException, NoHostAvailable, ConnectionException, CQLEngineException)
+UNREACHABLE = (
+    DriverException,
+    NoHostAvailable,
+    ConnectionException,
+    CQLEngineException,
+    ErrorMessage,  # a node's fault that the driver has no exception for
+)
 
 Rows = list[dict[str, Any]]
 
@@ -33,6 +40,12 @@ def cluster_errors() -> Iterator[None]:
     except UNREACHABLE as error:
         log.warning("cassandra", error=f"{type(error).__name__}: {error}"[:500])
         raise StoreUnavailable from error
+
+
+class Once(str):
+    """A statement that must not be sent twice; all others may be."""
+
+    __slots__ = ()
 
 
 class CassandraSession:
@@ -108,8 +121,7 @@ class CassandraSession:
         statement = self._prepared.get(cql)
         if statement is None:
             statement = session.prepare(cql)
-            # Everything but a compare-and-set may be sent twice: by the driver's retries, and to
-            # a second node when the first one hangs.
-            statement.is_idempotent = " IF " not in cql
+            # By the driver's retries, and to a second node when the first one hangs.
+            statement.is_idempotent = not isinstance(cql, Once)
             self._prepared[cql] = statement
         return statement

@@ -9,6 +9,7 @@ from predictions.cassandra_models import (
     CassandraPrediction,
 )
 from predictions.stores.base import KEYS_KEPT_S
+from predictions.stores.cassandra_session import Once
 
 
 class Statements:
@@ -116,8 +117,8 @@ class Statements:
         )
 
     @cached_property
-    def take_over_key(self) -> str:
-        return (
+    def take_over_key(self) -> Once:
+        return Once(
             f"UPDATE {self.keys} USING TTL {KEYS_KEPT_S} SET lease_until = :lease_until"
             " WHERE owner = :owner AND key = :key IF lease_until = :lapsed AND done = false"
         )
@@ -130,8 +131,9 @@ class Statements:
         )
 
     @cached_property
-    def release_key(self) -> str:
-        return f"DELETE FROM {self.keys} WHERE owner = :owner AND key = :key IF done = false"
+    def release_key(self) -> Once:
+        # The second time it would release the claim of whoever came in between.
+        return Once(f"DELETE FROM {self.keys} WHERE owner = :owner AND key = :key IF done = false")
 
 
 def _list(names: list[str]) -> str:
