@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
+from uuid import uuid4
 
 import cv2
 import numpy as np
@@ -172,6 +173,28 @@ def cassandra_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
     with cluster_environment(tmp_path_factory.mktemp("cassandra")) as environment:
         yield environment
+
+
+@pytest.fixture(scope="session")
+def cassandra_server(
+    start_server: StartServer,
+    cassandra_environment: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Server:
+    """One real server that keeps its predictions in that Cassandra."""
+    return start_server(
+        tmp_path_factory.mktemp("cassandra_server"),
+        **cassandra_environment,
+        PREDICTION_STORE="cassandra",
+        CASSANDRA_KEYSPACE=f"test_{uuid4().hex[:12]}",
+    )
+
+
+@pytest.fixture(params=["server", pytest.param("cassandra_server", marks=pytest.mark.cassandra)])
+def each_server(request: pytest.FixtureRequest) -> Server:
+    """A real server on each store in turn."""
+    server: Server = request.getfixturevalue(request.param)
+    return server
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Lock
-from typing import Any
+from typing import Any, ClassVar
 
 import structlog
 from cassandra import DriverException
@@ -55,9 +55,12 @@ class CassandraSession:
     meanwhile is told at once, so that no thread waits for nothing.
     """
 
+    # One of the process, as cqlengine's connection is: who comes while another connects it would be
+    # given none.
+    _connecting: ClassVar[Lock] = Lock()
+
     def __init__(self, keyspace: str) -> None:
         self.keyspace = keyspace
-        self._lock = Lock()
         self._session: Session | None = None
         self._prepared: dict[str, PreparedStatement] = {}
         self._not_before = 0.0
@@ -99,7 +102,7 @@ class CassandraSession:
             If no node answers, or none did a moment ago.
         """
         if self._session is None:
-            with self._lock, cluster_errors():
+            with self._connecting, cluster_errors():
                 if self._session is None:
                     self._session = self._connect()
         return self._session

@@ -157,7 +157,7 @@ def test_without_keeping_a_key_means_nothing(api: APIClient, png: Png) -> None:
 
 
 @pytest.mark.server
-def test_of_many_that_race_one_is_done(server: Server, png: Png) -> None:
+def test_of_many_that_race_one_is_done(each_server: Server, png: Png) -> None:
     import json
     from urllib.error import HTTPError
     from urllib.request import Request, urlopen
@@ -167,7 +167,7 @@ def test_of_many_that_race_one_is_done(server: Server, png: Png) -> None:
 
     def post(number: int) -> tuple[int, str]:
         request = Request(  # noqa: S310
-            f"{server.url}{URL}",
+            f"{each_server.url}{URL}",
             body,
             {
                 "Content-Type": "multipart/form-data; boundary=x",
