@@ -182,7 +182,7 @@ def _lock(directory: Path) -> IO[str]:
 def _wait_until_all_see_all(cluster: Cluster) -> None:
     """Ask each node for what all three have a copy of, until it reaches all of them."""
     from cassandra import ConsistencyLevel, DriverException
-    from cassandra.cluster import EXEC_PROFILE_DEFAULT, ExecutionProfile
+    from cassandra.cluster import EXEC_PROFILE_DEFAULT, ExecutionProfile, NoHostAvailable
     from cassandra.cluster import Cluster as Driver
     from cassandra.policies import WhiteListRoundRobinPolicy
 
@@ -200,7 +200,7 @@ def _wait_until_all_see_all(cluster: Cluster) -> None:
                     session.execute(
                         "SELECT * FROM system_distributed.parent_repair_history LIMIT 1"
                     )
-                except DriverException as error:
+                except (DriverException, NoHostAvailable) as error:
                     if time.monotonic() > deadline:
                         raise LocalCassandraError(
                             f"The node {node.address} did not find the others within "
