@@ -1,0 +1,109 @@
+"""Clients that send pictures without pause, and a ledger of what they were promised."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from threading import Event, Thread
+from typing import Any
+
+from tests.program import Answer, post_picture
+
+CLIENTS = 4
+PAUSE_S = 0.05
+ASK_AGAIN_AFTER_S = 0.3  # sooner than told, to try harder
+PATIENCE_S = 60
+# A request that comes too early is told so: the key's first request may still be in work.
+LATER = {409, 503}
+
+
+@dataclass
+class Load:
+    """Clients at work. A context manager: at its end each has an answer to all that it sent.
+
+    Parameters
+    ----------
+    url
+        The site's.
+    picture
+        Draws the picture of a number.
+    """
+
+    url: str
+    picture: Callable[[int], bytes]
+    # Of each key what was answered first; and every answer at all.
+    ledger: dict[str, dict[str, Any]] = field(default_factory=dict)
+    answers: list[Answer] = field(default_factory=list)
+    differing: list[str] = field(default_factory=list)
+
+    def __enter__(self) -> "Load":
+        self._enough = Event()
+        self._clients = [Thread(target=self._work, args=(number,)) for number in range(CLIENTS)]
+        for client in self._clients:
+            client.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._enough.set()
+        for client in self._clients:
+            client.join()
+
+    def acknowledged(self, since: float, until: float) -> list[Answer]:
+        """Return what was promised to those who asked and heard in that time."""
+        return [
+            answer
+            for answer in self.answers
+            if answer.status in {200, 201}
+            and since <= answer.asked_at
+            and answer.answered_at <= until
+        ]
+
+    def refused(self, since: float, until: float) -> list[Answer]:
+        return [
+            answer
+            for answer in self.answers
+            if answer.status not in {200, 201} and since <= answer.answered_at <= until
+        ]
+
+    def figures(self, since: float, until: float) -> str:
+        """Tell in words how it went in that time."""
+        promised = self.acknowledged(since, until)
+        refusals = Counter(answer.status for answer in self.refused(since, until))
+        shown = ", ".join(f"{count} × {status}" for status, count in refusals.items()) or "none"
+        return (
+            f"{until - since:5.1f} s: {len(promised):4} acknowledged, refused: {shown}, "
+            f"longest stall {self.longest_stall_s(since, until):.2f} s"
+        )
+
+    def longest_stall_s(self, since: float, until: float) -> float:
+        """Return the longest time in which nobody was acknowledged anything."""
+        moments = [
+            answer.answered_at
+            for answer in self.answers
+            if answer.status in {200, 201} and since <= answer.answered_at <= until
+        ]
+        edges = [since, *sorted(moments), until]
+        return max(later - earlier for earlier, later in pairwise(edges))
+
+    def _work(self, client: int) -> None:
+        number = client
+        while not self._enough.wait(PAUSE_S):
+            self._send_until_acknowledged(
+                f"{client}-{number}", self.picture(number), once_more=number % 5 == 0
+            )
+            number += CLIENTS
+
+    def _send_until_acknowledged(self, key: str, content: bytes, *, once_more: bool) -> None:
+        """Send as a program does that must not lose a picture, or even once too often."""
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            answer = post_picture(self.url, content, key)
+            self.answers.append(answer)
+            if answer.status not in {200, 201}:
+                time.sleep(ASK_AGAIN_AFTER_S)
+                continue
+            if self.ledger.setdefault(key, answer.body) != answer.body:
+                self.differing.append(key)
+            if answer.status == 200 or not once_more:
+                return
