@@ -154,7 +154,7 @@ def test_deletes_what_a_clock_that_runs_ahead_has_written(
 
 def write_half(store: CassandraStore, record: PredictionRecord, *, half: int) -> None:
     """Write only the prediction (0) or only the picture (1)."""
-    statements = list(store._to_add(record, make_picture(record)))
+    statements = list(store.statements_to_add(record, make_picture(record)))
     store.session.run(*statements[half])
 
 
@@ -189,7 +189,7 @@ def test_a_write_that_is_sent_again_changes_nothing(cassandra_store: CassandraSt
 
 def test_what_is_absent_is_left_unset(cassandra_store: CassandraStore) -> None:
     record = make_record("", created_by=None)
-    (_, values), _ = cassandra_store._to_add(record, make_picture(record))
+    (_, values), _ = cassandra_store.statements_to_add(record, make_picture(record))
     assert not {"upload", "created_by", "confidence", "margin", "digits"} & set(values)
 
 
