@@ -10,12 +10,15 @@ if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
     from gunicorn.workers.base import Worker
 
+# The worker reads its limits there.
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mnistsite.settings")
+
 host = os.environ.get("HOST") or "127.0.0.1"
 port = os.environ.get("PORT") or "8000"
 
 wsgi_app = "mnistsite.wsgi:application"
 bind = f"{host}:{port}"
-worker_class = "gthread"
+worker_class = "mnistsite.worker.Worker"
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 threads = int(os.environ.get("WEB_THREADS") or 4)
 # Each worker connects and loads the network for itself, after the fork.
@@ -23,6 +26,8 @@ preload_app = False
 timeout = 60
 graceful_timeout = 20
 keepalive = 5
+# Slow clients hold no thread, only one of so many connections of a worker.
+worker_connections = 500
 # A worker's heartbeat is a file; in memory where that is possible, since a slow disk would end it.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else tempfile.gettempdir()  # noqa: S108
 control_socket_disable = True

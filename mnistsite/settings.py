@@ -244,6 +244,13 @@ SPECTACULAR_SETTINGS = {
 RATE = validate.Range(min=0)
 RATE_LIMIT_ANONYMOUS = env.int("RATE_LIMIT_ANONYMOUS", 300 if PRODUCTION else 60_000, validate=RATE)
 RATE_LIMIT_USER = env.int("RATE_LIMIT_USER", 3_000 if PRODUCTION else 60_000, validate=RATE)
+# Of one worker: requests that are in work or wait for a thread; one more is answered 503.
+MAX_IN_FLIGHT = env.int("MAX_IN_FLIGHT", 64, validate=validate.Range(min=1))
+# Seconds that a client has for the head of its request, for its body, and to take the answer.
+SECONDS = validate.Range(min=0, min_inclusive=False, max=3600)
+HEAD_TIMEOUT = env.float("HEAD_TIMEOUT", 10.0, validate=SECONDS)
+BODY_TIMEOUT = env.float("BODY_TIMEOUT", 60.0, validate=SECONDS)
+ANSWER_TIMEOUT = env.float("ANSWER_TIMEOUT", 30.0, validate=SECONDS)
 # How many proxies stand in front and append to X-Forwarded-For whom they answer.
 PROXY_COUNT = env.int("PROXY_COUNT", 0, validate=validate.Range(min=0, max=9))
 

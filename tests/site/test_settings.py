@@ -46,6 +46,8 @@ def manage(var_dir: Path, *arguments: str, **environment: str) -> subprocess.Com
         ("RATE_LIMIT_ANONYMOUS", "-1"),
         ("RATE_LIMIT_USER", "many"),
         ("CACHE_URL", "paper://"),
+        ("MAX_IN_FLIGHT", "0"),
+        ("HEAD_TIMEOUT", "0"),
         ("PROXY_COUNT", "-1"),
         ("SIGN_IN_ATTEMPTS", "0"),
         ("TOKEN_LIFETIME_DAYS", "0"),

@@ -1,0 +1,245 @@
+"""The worker stays calm: slow clients, too many at once, a stop or a reload in the middle."""
+
+import json
+import re
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.conftest import Server, StartServer
+
+pytestmark = pytest.mark.server
+Png = Callable[..., bytes]
+URL = "/api/v1/predictions"
+TIMEOUT_S = 8.0
+QUICK_S = 5.0  # that a busy test machine may take to answer what takes milliseconds
+
+
+@pytest.fixture(scope="module")
+def small(start_server: StartServer, tmp_path_factory: pytest.TempPathFactory) -> Server:
+    """One worker of two threads that is soon impatient and soon busy."""
+    return start_server(
+        tmp_path_factory.mktemp("small"),
+        WEB_CONCURRENCY="1",
+        WEB_THREADS="2",
+        MAX_IN_FLIGHT="3",
+        HEAD_TIMEOUT=str(TIMEOUT_S),
+        BODY_TIMEOUT=str(TIMEOUT_S),
+    )
+
+
+@pytest.fixture(scope="session")
+def slow_picture() -> bytes:
+    """A picture whose reading takes a good part of a second: 40 million pixels."""
+    return cv2.imencode(".png", np.full((5000, 8000), 255, np.uint8))[1].tobytes()
+
+
+def address(server: Server) -> tuple[str, int]:
+    return "127.0.0.1", urlsplit(server.url).port or 0
+
+
+def form(picture: bytes) -> tuple[bytes, dict[str, str]]:
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
+    return head + picture + b"\r\n--x--\r\n", {"Content-Type": "multipart/form-data; boundary=x"}
+
+
+def ask(
+    connection: HTTPConnection, method: str, path: str, body: bytes = b"", **headers: str
+) -> tuple[int, bytes, HTTPResponse]:
+    connection.request(method, path, body or None, headers)
+    response = connection.getresponse()
+    return response.status, response.read(), response
+
+
+def send_picture(server: Server, picture: bytes) -> tuple[int, bytes, HTTPResponse]:
+    body, headers = form(picture)
+    connection = HTTPConnection(*address(server), timeout=60)
+    try:
+        return ask(connection, "POST", URL, body, **headers)
+    finally:
+        connection.close()
+
+
+def read_answer(client: socket.socket) -> bytes:
+    answer = b""
+    while part := client.recv(65536):
+        answer += part
+    return answer
+
+
+@pytest.fixture
+def trickle() -> Iterator[Callable[[Server, bytes], socket.socket]]:
+    """Start clients that send a byte every tenth of a second after a first part."""
+    with ExitStack() as stack:
+        over = threading.Event()
+        stack.callback(over.set)
+
+        def start(server: Server, first: bytes) -> socket.socket:
+            client = stack.enter_context(socket.create_connection(address(server), 20))
+            client.sendall(first)
+
+            def send() -> None:
+                try:
+                    while not over.wait(0.1):
+                        client.send(b"a")
+                except OSError:
+                    pass
+
+            threading.Thread(target=send, daemon=True).start()
+            return client
+
+        yield start
+
+
+HEAD = b"POST /api/v1/predictions HTTP/1.1\r\nHost: localhost\r\n"
+
+
+def test_more_slow_clients_than_threads_keep_nobody_waiting(
+    small: Server, trickle: Callable[[Server, bytes], socket.socket], png: Png
+) -> None:
+    started = time.monotonic()
+    firsts = (HEAD + b"X-Long: ", HEAD + b"Content-Length: 1000\r\n\r\n")
+    slow = [trickle(small, first) for first in firsts for _ in range(6)]
+    with ExitStack() as stack:
+        silent = [
+            stack.enter_context(socket.create_connection(address(small), 20)) for _ in range(6)
+        ]
+        for _ in range(3):
+            asked = time.monotonic()
+            assert send_picture(small, png("7"))[0] == 201
+            assert time.monotonic() - asked < QUICK_S
+        for client in slow:
+            answer = read_answer(client)
+            assert answer.startswith(b"HTTP/1.1 408 ")
+            assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == "too_slow"
+        assert time.monotonic() - started < TIMEOUT_S + QUICK_S
+        assert [read_answer(client) for client in silent] == [b""] * 6
+
+
+def test_who_does_not_close_after_an_answer_keeps_nobody_waiting(small: Server) -> None:
+    with ExitStack() as stack:
+        lazy = [stack.enter_context(socket.create_connection(address(small), 20)) for _ in range(6)]
+        for client in lazy:
+            client.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+        asked = time.monotonic()
+        connection = HTTPConnection(*address(small), timeout=20)
+        assert ask(connection, "GET", "/api/v1/")[0] == 200
+        assert time.monotonic() - asked < QUICK_S, "gunicorn's own lingers 2 s for each of them"
+        connection.close()
+        assert all(b"200 OK" in read_answer(client) for client in lazy)
+
+
+def test_too_many_at_once_are_refused_at_once_and_health_answers(
+    small: Server, slow_picture: bytes
+) -> None:
+    with ThreadPoolExecutor(12) as pool:
+        waiting = [pool.submit(send_picture, small, slow_picture) for _ in range(12)]
+        time.sleep(0.2)
+        for path in ("/healthz", "/readyz"):
+            asked = time.monotonic()
+            connection = HTTPConnection(*address(small), timeout=20)
+            assert ask(connection, "GET", path)[0] == 200
+            assert time.monotonic() - asked < QUICK_S
+            connection.close()
+        answers = [future.result() for future in waiting]
+    statuses = sorted(status for status, _, _ in answers)
+    assert set(statuses) == {201, 503}
+    assert statuses.count(201) >= 3
+    for status, body, response in answers:
+        if status == 503:
+            assert json.loads(body)["error"]["code"] == "busy"
+            assert response.headers["Retry-After"] == "1"
+    connection = HTTPConnection(*address(small), timeout=20)
+    listed = json.loads(ask(connection, "GET", f"{URL}?status=unreadable")[1])["results"]
+    connection.close()
+    assert len(listed) == statuses.count(201), "what was refused is not kept"
+
+
+def test_requests_come_one_after_another_on_a_connection(small: Server, png: Png) -> None:
+    connection = HTTPConnection(*address(small), timeout=20)
+    body, headers = form(png("3"))
+    for _ in range(5):
+        status, answer, _ = ask(connection, "POST", URL, body, **headers)
+        assert (status, json.loads(answer)["text"]) == (201, "3")
+    assert ask(connection, "GET", "/healthz")[0] == 200
+    connection.close()
+
+
+def test_requests_sent_together_are_answered_in_order(small: Server) -> None:
+    paths = ["/healthz", "/api/v1/", "/nothing", "/readyz"]
+    sent = b"".join(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() for path in paths)
+    with socket.create_connection(address(small), 20) as client:
+        client.sendall(sent + b"GET /healthz HTTP/1.0\r\n\r\n")
+        answer = read_answer(client)
+    statuses = re.findall(rb"HTTP/1\.[01] (\d+) ", answer)
+    assert statuses == [b"200", b"200", b"404", b"200", b"200"]
+
+
+def test_a_client_that_asks_is_told_to_go_on(small: Server, png: Png) -> None:
+    body, headers = form(png("5"))
+    head = HEAD + f"Content-Type: {headers['Content-Type']}\r\nConnection: close\r\n".encode()
+    with socket.create_connection(address(small), 20) as client:
+        client.sendall(head + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body))
+        assert client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(body)
+        answer = read_answer(client)
+    assert answer.startswith(b"HTTP/1.1 201 ")
+
+
+def test_a_stop_finishes_what_is_in_work(
+    start_server: StartServer, slow_picture: bytes, tmp_path: Path
+) -> None:
+    server = start_server(tmp_path, WEB_CONCURRENCY="1")
+    with ThreadPoolExecutor(4) as pool:
+        waiting = [pool.submit(send_picture, server, slow_picture) for _ in range(4)]
+        time.sleep(0.3)
+        server.process.send_signal(signal.SIGTERM)
+        answers = [future.result() for future in waiting]
+    assert [status for status, _, _ in answers] == [201] * 4
+    assert server.process.wait(30) == 0
+    again = start_server(tmp_path)
+    for _, body, _ in answers:
+        connection = HTTPConnection(*address(again), timeout=20)
+        assert ask(connection, "GET", urlsplit(json.loads(body)["url"]).path)[0] == 200
+        connection.close()
+    assert again.stop() == 0
+
+
+def test_a_reload_under_load_loses_nothing(
+    start_server: StartServer, png: Png, tmp_path: Path
+) -> None:
+    server = start_server(tmp_path)
+    over = threading.Event()
+
+    def send_until_over() -> list[int]:
+        statuses = []
+        while not over.is_set():
+            statuses.append(send_picture(server, png("8"))[0])
+        return statuses
+
+    with ThreadPoolExecutor(6) as pool:
+        sending: list[Future[list[int]]] = [pool.submit(send_until_over) for _ in range(6)]
+        for _ in range(3):
+            time.sleep(1.5)
+            server.process.send_signal(signal.SIGHUP)
+        time.sleep(3)
+        over.set()
+        statuses = [status for future in sending for status in future.result()]
+    assert set(statuses) == {201}
+    assert server.stop() == 0
+    kept = server.manage("shell", "--no-imports", "-c", COUNT)
+    assert int(kept) == len(statuses)
+
+
+COUNT = "from predictions.models import Prediction; print(Prediction.objects.count())"
