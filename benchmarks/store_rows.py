@@ -169,7 +169,7 @@ def newest_number(store: PredictionStore) -> int:
 
 def _read(digit: int, size: int) -> Pair:
     upload = Upload(_draw(digit, size), f"scan-{digit}-{size}.png")
-    record = services.predict(upload, source=Source.API, store=False)
+    (record,) = services.predict(upload, source=Source.API, store=False)
     reading = get_reader().read(upload.content)
     picture = PictureRecord(
         id=record.id, preview=preview_of(reading.image), glyphs=reading.glyphs.tobytes()

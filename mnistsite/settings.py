@@ -194,6 +194,9 @@ STORAGES = {
 MODEL_DIR = BASE_DIR / "ml" / "models"
 MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_BYTES", 20_000_000, validate=validate.Range(min=1))
 MAX_PIXELS = env.int("MAX_PIXELS", 64_000_000, validate=validate.Range(min=784))
+MAX_PAGES = env.int("MAX_PAGES", 20, validate=validate.Range(min=1, max=100))
+MAX_BATCH_FILES = env.int("MAX_BATCH_FILES", 100, validate=validate.Range(min=1, max=10_000))
+MAX_BATCH_BYTES = env.int("MAX_BATCH_BYTES", 100_000_000, validate=validate.Range(min=1))
 # A digit is believed when the network gives it at least this (calibrated) probability.
 REVIEW_BELOW_CONFIDENCE = env.float(
     "REVIEW_BELOW_CONFIDENCE", 0.8, validate=validate.Range(min=0, max=1)
@@ -203,8 +206,9 @@ ANONYMOUS_READING = env.bool("ANONYMOUS_READING", True)
 
 # Requests: a body may hold a picture as base64 (4/3 of its size) and a form around it.
 MAX_BODY_BYTES = MAX_UPLOAD_BYTES * 4 // 3 + 65_536
+LONGEST_BODY_BYTES = max(MAX_BODY_BYTES, MAX_BATCH_BYTES)  # at any address
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
-DATA_UPLOAD_MAX_NUMBER_FILES = 100
+DATA_UPLOAD_MAX_NUMBER_FILES = MAX_BATCH_FILES + 1  # so that a batch of one more is told so
 
 # --- API ----------------------------------------------------------------------------------------
 

@@ -1,5 +1,8 @@
 """What can go wrong in `predictions`, each with a code for programs and words for people."""
 
+import copyreg
+from typing import Any
+
 
 class PredictionsError(Exception):
     """Base of every error that `predictions` raises on purpose."""
@@ -13,6 +16,10 @@ class PredictionsError(Exception):
         self.message = message
         if status is not None:
             self.status = status
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # From one process to another: as it is, whatever the arguments of a class are.
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 class UploadRefused(PredictionsError):

@@ -1,8 +1,9 @@
 """Idempotency-Key: a request that is sent again is answered again, and done once.
 
-The key is claimed in the store before anything is written, with the id that the prediction will
-have. Whoever finds it claimed waits a moment for the answer. A claim whose maker died lapses, and
-is taken over with the same id; so however often a request is sent, one prediction comes of it.
+The key is claimed in the store before anything is written, with the id that the prediction, or an
+upload of several pages, will have. Whoever finds it claimed waits a moment for the answer. A claim
+whose maker died lapses, and is taken over with the same id; so however often a request is sent, it
+is done once.
 The draft of the standard: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 """
 
@@ -14,7 +15,7 @@ from predictions.errors import PredictionsError, UploadRefused
 from predictions.records import PredictionRecord, RequestKey, new_id
 from predictions.stores import get_store
 
-LEASE_S = 10.0
+LEASE_S = 30.0  # longer than a file of many pages takes
 WAIT_S = 2.0
 ASK_EVERY_S = 0.05
 MAX_KEY_LENGTH = 255
@@ -49,23 +50,23 @@ def check_key(key: str) -> None:
 
 
 def make_once(
-    request_key: RequestKey, make: Callable[[UUID], PredictionRecord]
-) -> tuple[PredictionRecord, bool]:
-    """Make a prediction under a key, or find the one that the key stands for.
+    request_key: RequestKey, make: Callable[[UUID], list[PredictionRecord]]
+) -> tuple[list[PredictionRecord], bool]:
+    """Make the predictions of an upload under a key, or find those that the key stands for.
 
     Parameters
     ----------
     request_key
         Who sends what under which key.
     make
-        Makes and keeps the prediction under the id that it is given.
+        Makes and keeps the upload's predictions under the id that it is given.
 
     Returns
     -------
-    record
-        The prediction, as it is kept.
+    records
+        The predictions, page by page, as they are kept.
     made
-        Whether it was made now.
+        Whether they were made now.
 
     Raises
     ------
@@ -84,9 +85,9 @@ def make_once(
                 "This Idempotency-Key was used for another request. Use a new key.",
             )
         # Also where the maker died after it had kept the prediction and before it could say so.
-        record = None if claim.new else store.get(claim.id)
-        if record is not None:
-            return record, False
+        # The first page is kept last: where it is, all are.
+        if not claim.new and store.get(claim.id) is not None:
+            return store.get_upload(claim.id), False
         if claim.done:
             raise KeyConflict(
                 "idempotency_key_deleted",
@@ -98,9 +99,9 @@ def make_once(
             raise KeyInWork
         time.sleep(ASK_EVERY_S)
     try:
-        record = make(claim.id)
+        records = make(claim.id)
     except UploadRefused:
         store.release(request_key)  # nothing was kept, and nothing will be
         raise
     store.settle(request_key)
-    return record, True
+    return records, True

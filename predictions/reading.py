@@ -120,4 +120,4 @@ def _load_shipped() -> Classifier:
 
 
 def _reader_with(classifier: Classifier) -> Reader:
-    return Reader(classifier, max_pixels=settings.MAX_PIXELS)
+    return Reader(classifier, max_pixels=settings.MAX_PIXELS, max_pages=settings.MAX_PAGES)

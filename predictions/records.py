@@ -19,6 +19,7 @@ LAST_MILLISECOND = (datetime.max.replace(tzinfo=UTC) - EPOCH) // timedelta(milli
 # What a UUIDv7 holds beside the time, its version and its variant (RFC 9562).
 RANDOM_BITS = 0xFFF << 64 | ((1 << 62) - 1)
 DIGITS = "0123456789"
+MOST_PAGES = 100  # that an upload can ever have
 GLYPH_SIZE = 28
 GLYPH_BYTES = GLYPH_SIZE * GLYPH_SIZE
 
@@ -68,6 +69,11 @@ def id_of(moment: datetime, name: bytes) -> UUID:
     return UUID(int=first_id_at(milliseconds).int | rest & RANDOM_BITS)
 
 
+def id_of_page(upload_id: UUID, page: int) -> UUID:
+    """Give the id of an upload's page: the first has the upload's own, the others follow it."""
+    return UUID(int=upload_id.int + page)
+
+
 def day_of(prediction_id: UUID) -> date | None:
     """Tell the UTC day of an id; None of an id that no prediction can have."""
     if prediction_id.version != 7 or prediction_id.int >> 80 > LAST_MILLISECOND:
@@ -85,7 +91,8 @@ class PredictionRecord:
     """One picture's reading. It never changes; corrections stand beside it.
 
     `confidence` and `margin` are the least of all digits (None where there is none); `text` holds
-    a line of digits a line; boxes are in pixels of the upright picture.
+    a line of digits a line; boxes are in pixels of the upright picture. `upload` ties the pages of
+    a file of several (`id_of_page` gives their ids), counted by `page` from 0.
     """
 
     id: UUID
@@ -166,8 +173,9 @@ class RequestKey:
 class Claim:
     """What a store knows of a request's key.
 
-    `id` is the prediction's that the key stands for, `new` whether the key was unknown until now,
-    `ours` whether the prediction is now ours to make, `done` whether it was made.
+    `id` is the prediction's, or the upload's, that the key stands for, `new` whether the key was
+    unknown until now, `ours` whether the prediction is now ours to make, `done` whether it was
+    made.
     """
 
     id: UUID

@@ -1,6 +1,8 @@
 """The few things this product does. Pages, API, admin and commands all come through here."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -10,7 +12,7 @@ from django.db import transaction
 from ml.errors import PictureError
 from ml.reader import DigitReading, Reading
 from predictions.audit import Action, audit
-from predictions.errors import UploadRefused
+from predictions.errors import StoreUnavailable, UploadRefused
 from predictions.idempotency import check_key, make_once
 from predictions.previews import preview_of
 from predictions.reading import get_reader
@@ -20,9 +22,11 @@ from predictions.records import (
     RequestKey,
     Source,
     Status,
+    id_of_page,
     new_id,
 )
 from predictions.stores import get_store
+from predictions.stores.base import Pair
 from predictions.uploads import Upload, too_large
 
 if TYPE_CHECKING:
@@ -38,38 +42,37 @@ def predict(
     source: Source,
     user: "User | AnonymousUser | None" = None,
     store: bool = True,
-    prediction_id: UUID | None = None,
-) -> PredictionRecord:
-    """Read a picture and, unless `store` is false, keep the reading.
+    upload_id: UUID | None = None,
+) -> list[PredictionRecord]:
+    """Read each page of an upload and, unless `store` is false, keep the readings.
+
+    An `upload_id` that is given is kept under a key by which the same upload is sent again.
 
     Raises
     ------
     UploadRefused
-        If it is no picture that can be read; nothing is kept.
+        If it has a page that cannot be read; nothing is kept.
     StoreUnavailable
-        If it could not be kept.
+        If all of it could not be kept.
     """
     if len(upload.content) > settings.MAX_UPLOAD_BYTES:
         raise too_large()
-    reader = get_reader()
     try:
-        if upload.pixels is None:
-            reading = reader.read(upload.content)
-        else:
-            reading = reader.read_pixels(upload.pixels)
+        pairs = [
+            _records_of(reading, upload, source=source, user=user)
+            for reading in _read(upload)  # one after another: of a page only its records remain
+        ]
     except PictureError as error:
         raise _refusal_of(error) from error
-    record, picture = _records_of(
-        reading, upload, prediction_id=prediction_id or new_id(), source=source, user=user
-    )
+    pairs = _as_pages(pairs, upload_id or new_id())
     if store:
-        get_store().add(record, picture)
-    return record
+        _keep(pairs, sent_again=upload_id is not None)
+    return [record for record, _ in pairs]
 
 
 def predict_once(
     upload: Upload, *, owner: str, key: str, source: Source, user: "User | AnonymousUser"
-) -> tuple[PredictionRecord, bool]:
+) -> tuple[list[PredictionRecord], bool]:
     """Predict and keep under a client's Idempotency-Key; tell whether it was done now.
 
     Raises
@@ -81,29 +84,29 @@ def predict_once(
     request_key = RequestKey(owner=owner, key=key, body_hash=upload.fingerprint(source))
     return make_once(
         request_key,
-        lambda prediction_id: predict(
-            upload, source=source, user=user, prediction_id=prediction_id
-        ),
+        lambda upload_id: predict(upload, source=source, user=user, upload_id=upload_id),
     )
 
 
 def predict_batch(
-    uploads: Sequence[Upload], *, source: Source, store: bool = True
-) -> list[PredictionRecord | UploadRefused]:
-    """Read many pictures, the network asked once: each its prediction or why there is none."""
-    readings = get_reader().read_batch([upload.content for upload in uploads])
-    answers: list[PredictionRecord | UploadRefused] = []
-    for upload, reading in zip(uploads, readings, strict=True):
-        if isinstance(reading, PictureError):
-            answers.append(_refusal_of(reading))
+    uploads: Iterable[Upload], *, source: Source, user: "User | AnonymousUser | None" = None
+) -> Iterator[list[PredictionRecord] | UploadRefused | StoreUnavailable]:
+    """Read and keep many uploads, each for itself: its predictions, or why there are none.
+
+    Once the store has not answered, the rest is not tried: that would be one wait after another.
+    """
+    unavailable: StoreUnavailable | None = None
+    for upload in uploads:
+        if unavailable is not None:
+            yield unavailable
             continue
-        record, picture = _records_of(
-            reading, upload, prediction_id=new_id(), source=source, user=None
-        )
-        if store:
-            get_store().add(record, picture)
-        answers.append(record)
-    return answers
+        try:
+            yield predict(upload, source=source, user=user)
+        except UploadRefused as error:
+            yield error
+        except StoreUnavailable as error:
+            unavailable = error
+            yield error
 
 
 def delete(prediction_id: UUID, *, by: "User | AnonymousUser | None") -> bool:
@@ -125,6 +128,40 @@ def status_of(reading: Reading) -> Status:
     return Status.READ
 
 
+def _read(upload: Upload) -> Iterator[Reading]:
+    reader = get_reader()
+    if upload.pixels is None:
+        return reader.read_pages(upload.content)
+    return iter([reader.read_pixels(upload.pixels)])
+
+
+def _as_pages(pairs: list[Pair], upload_id: UUID) -> list[Pair]:
+    """Give each page its id; only pages of several name the upload that they belong to."""
+    upload = upload_id if len(pairs) > 1 else None
+    pages = []
+    for page, (record, picture) in enumerate(pairs):
+        id_ = id_of_page(upload_id, page)
+        pages.append((replace(record, id=id_, upload=upload, page=page), replace(picture, id=id_)))
+    return pages
+
+
+def _keep(pairs: list[Pair], *, sent_again: bool) -> None:
+    """Keep all pages or none.
+
+    Where a store without transactions fails half-way, what was kept is deleted if it can be;
+    unless the upload will be sent again, with the same ids: then its next try completes it.
+    """
+    store = get_store()
+    try:
+        store.add_upload(pairs)
+    except StoreUnavailable:
+        if len(pairs) > 1 and not sent_again:
+            with suppress(StoreUnavailable):
+                for record, _ in pairs:
+                    store.delete(record.id)
+        raise
+
+
 def _refusal_of(error: PictureError) -> UploadRefused:
     return UploadRefused(
         error.code, error.message, status=PICTURE_ERROR_STATUS.get(error.code, 400)
@@ -135,10 +172,10 @@ def _records_of(
     reading: Reading,
     upload: Upload,
     *,
-    prediction_id: UUID,
     source: Source,
     user: "User | AnonymousUser | None",
-) -> tuple[PredictionRecord, PictureRecord]:
+) -> Pair:
+    prediction_id = new_id()
     preview = None if settings.KEEP_PICTURES == "none" else preview_of(reading.image)
     record = PredictionRecord(
         id=prediction_id,

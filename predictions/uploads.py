@@ -1,17 +1,18 @@
-"""What people send: one picture as a file, as base64, or as 28×28 numbers."""
+"""What people send: a file, base64 of one, 28×28 numbers, or many files at once."""
 
 import base64
 import binascii
 import hashlib
 import json
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.http.request import HttpRequest
+from django.urls import reverse
 from django.utils.datastructures import MultiValueDict
 
 from predictions.errors import UploadRefused
@@ -21,7 +22,7 @@ MAX_FILE_NAME_LENGTH = 255
 
 @dataclass(frozen=True)
 class Upload:
-    """One picture as it was sent: bytes, or 28×28 numbers.
+    """What was sent at once: the bytes of a file of one or more pages, or 28×28 numbers.
 
     `file_name` is safe to keep, and empty where there was none.
     """
@@ -59,23 +60,28 @@ def upload_from_form(files: "MultiValueDict[str, UploadedFile[Any]]", field: str
     UploadRefused
         If there is none, another field than `field`, or more than one.
     """
-    wrong_fields = sorted(set(files) - {field})
-    if wrong_fields:
-        raise UploadRefused(
-            "wrong_field",
-            f"The picture was sent in the field “{safe_file_name(wrong_fields[0])}”. "
-            f"Send it in the field “{field}”.",
-        )
-    sent = files.getlist(field)
-    if not sent:
-        raise UploadRefused(
-            "no_file", f"No file was sent. Choose a picture and send it in the field “{field}”."
-        )
+    sent = _files(files, field)
     if len(sent) > 1:
         raise UploadRefused(
             "too_many_files", f"{len(sent)} files were sent at once. Send one picture at a time."
         )
     return Upload(sent[0].read(), safe_file_name(sent[0].name or ""))
+
+
+def uploads_from_form(
+    files: "MultiValueDict[str, UploadedFile[Any]]", field: str
+) -> Iterator[Upload]:
+    """Take the files of a form, one after another: of many, one is in memory.
+
+    Raises
+    ------
+    UploadRefused
+        If there is none, another field than `field`, or more than a batch may have.
+    """
+    sent = _files(files, field)
+    if len(sent) > settings.MAX_BATCH_FILES:
+        raise too_many_files()
+    return (Upload(file.read(), safe_file_name(file.name or "")) for file in sent)
 
 
 def upload_from_base64(text: str) -> Upload:
@@ -95,8 +101,28 @@ def upload_from_base64(text: str) -> Upload:
         ) from error
 
 
+def _files(
+    files: "MultiValueDict[str, UploadedFile[Any]]", field: str
+) -> "list[UploadedFile[Any]]":
+    wrong_fields = sorted(set(files) - {field})
+    if wrong_fields:
+        raise UploadRefused(
+            "wrong_field",
+            f"The picture was sent in the field “{safe_file_name(wrong_fields[0])}”. "
+            f"Send it in the field “{field}”.",
+        )
+    sent = files.getlist(field)
+    if not sent:
+        raise UploadRefused(
+            "no_file", f"No file was sent. Choose a picture and send it in the field “{field}”."
+        )
+    return sent
+
+
 def refuse_oversized(request: HttpRequest) -> None:
     """Refuse a body by what its head says of its length, before any of it is read.
+
+    A batch may be longer than a picture.
 
     Raises
     ------
@@ -109,14 +135,32 @@ def refuse_oversized(request: HttpRequest) -> None:
             "The request does not say how long it is. Send it with a Content-Length.",
             status=411,
         )
-    if int(request.META.get("CONTENT_LENGTH") or 0) > settings.MAX_BODY_BYTES:
+    is_batch = request.path == reverse("api:batch")
+    length = int(request.META.get("CONTENT_LENGTH") or 0)
+    if is_batch and length > settings.MAX_BATCH_BYTES:
+        raise UploadRefused(
+            "too_large",
+            f"This batch is too large: at most {settings.MAX_BATCH_BYTES / 1e6:g} MB are read at "
+            "once. Send it in parts.",
+            status=413,
+        )
+    if not is_batch and length > settings.MAX_BODY_BYTES:
         raise too_large()
 
 
 def too_large() -> UploadRefused:
     return UploadRefused(
         "too_large",
-        f"This is too large: a picture may have at most {settings.MAX_UPLOAD_BYTES / 1e6:g} MB. "
+        f"This is too large: a file may have at most {settings.MAX_UPLOAD_BYTES / 1e6:g} MB. "
         "Send a smaller one.",
+        status=413,
+    )
+
+
+def too_many_files() -> UploadRefused:
+    return UploadRefused(
+        "too_many_files",
+        f"Too many files were sent at once: at most {settings.MAX_BATCH_FILES} are read. "
+        "Send them in parts.",
         status=413,
     )

@@ -27,6 +27,11 @@ def get(viewer: Viewer, prediction_id: UUID) -> PredictionRecord | None:
     return record if record is not None and _may_see(viewer, record) else None
 
 
+def get_upload(viewer: Viewer, upload_id: UUID) -> list[PredictionRecord]:
+    """Return those pages of an upload that the viewer may see, in their order."""
+    return [record for record in get_store().get_upload(upload_id) if _may_see(viewer, record)]
+
+
 def picture(viewer: Viewer, prediction_id: UUID) -> PictureRecord | None:
     """Return the picture of a prediction that the viewer may see, or None."""
     if not may_view_all(viewer) and get(viewer, prediction_id) is None:

@@ -12,6 +12,7 @@ from predictions.records import (
     RequestKey,
     Source,
     Status,
+    id_of_page,
     moment_of,
 )
 from predictions.stores.base import PredictionStore
@@ -320,3 +321,44 @@ def test_a_released_key_is_free_again_and_a_settled_one_is_not(store: Prediction
     store.settle(request_key())
     store.release(request_key())
     assert store.claim(request_key(), make_id(), lease_s=60).done
+
+
+def make_pages(count: int) -> list[PredictionRecord]:
+    upload = make_id()
+    return [
+        make_record(str(page), id=id_of_page(upload, page), upload=upload, page=page)
+        for page in range(count)
+    ]
+
+
+def test_keeps_the_pages_of_an_upload_and_finds_them_in_order(store: PredictionStore) -> None:
+    pages = make_pages(9)
+    store.add_upload([(record, make_picture(record)) for record in pages])
+    upload = pages[0].id
+    assert store.get_upload(upload) == pages
+    assert [record.page for record in store.latest()] == list(range(8, -1, -1))
+    assert all(store.picture(record.id) == make_picture(record) for record in pages)
+    store.delete(pages[0].id)
+    store.delete(pages[5].id)
+    assert [record.page for record in store.get_upload(upload)] == [1, 2, 3, 4, 6, 7, 8]
+
+
+def test_an_upload_of_one_page_is_that_prediction(store: PredictionStore) -> None:
+    record, neighbour = make_record("7"), make_record("8")
+    store.add_upload([(record, make_picture(record))])
+    store.add(neighbour, make_picture(neighbour))
+    assert store.get_upload(record.id) == [record]
+    assert store.get_upload(make_id()) == []
+
+
+def test_the_first_page_of_an_upload_is_never_there_without_the_others(
+    store: PredictionStore,
+) -> None:
+    pages = make_pages(5)
+    broken = [(record, make_picture(record)) for record in pages]
+    broken[3] = (replace(pages[3], model_version="none"), broken[3][1])  # type: ignore[arg-type]
+    with pytest.raises(Exception):  # noqa: B017, PT011 - each database says it in its own way
+        store.add_upload(broken)
+    assert store.get(pages[0].id) is None
+    store.add_upload([(record, make_picture(record)) for record in pages])
+    assert store.get_upload(pages[0].id) == pages

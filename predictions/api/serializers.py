@@ -3,8 +3,9 @@
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
 from rest_framework import serializers
+from rest_framework.request import Request
 from rest_framework.reverse import reverse
 
 from predictions.records import PredictionRecord, Source, Status
@@ -25,7 +26,9 @@ class SourceSerializer(serializers.Serializer[Any]):
 class FileSerializer(SourceSerializer):
     """A picture as a file, sent in a form."""
 
-    file = serializers.FileField(help_text="PNG, JPEG, GIF, BMP, WebP or TIFF.")
+    file = serializers.FileField(
+        help_text="PNG, JPEG, GIF, BMP, WebP, TIFF, PDF, or 28×28 numbers as text (CSV)."
+    )
 
 
 @extend_schema_field(
@@ -123,6 +126,13 @@ class PredictionSerializer(AnswerSerializer):
         return str(reverse("api:preview", args=[record.id], request=request))
 
 
+class UploadSerializer(serializers.Serializer[Any]):
+    """A file of several pages."""
+
+    upload = serializers.UUIDField(allow_null=True, help_text="null where nothing was kept.")
+    results = PredictionSerializer(many=True, help_text="In the order of the pages.")
+
+
 class PageSerializer(serializers.Serializer[Any]):
     results = PredictionSerializer(many=True)
     next = serializers.URLField(allow_null=True, help_text="The next page, null at the end.")
@@ -135,3 +145,40 @@ class ErrorDetailSerializer(serializers.Serializer[Any]):
 
 class ErrorSerializer(serializers.Serializer[Any]):
     error = ErrorDetailSerializer()
+
+
+PredictedSerializer = PolymorphicProxySerializer(
+    component_name="Predicted",
+    serializers=[PredictionSerializer, UploadSerializer],
+    resource_type_field_name=None,
+)
+
+
+class BatchFilesSerializer(SourceSerializer):
+    """Many files, sent in one form."""
+
+    file = serializers.ListField(
+        child=serializers.FileField(), help_text="The field repeated, once a file."
+    )
+
+
+class BatchSerializer(serializers.Serializer[Any]):
+    """What became of each file, in their order."""
+
+    results = serializers.ListField(
+        child=PolymorphicProxySerializer(
+            component_name="BatchAnswer",
+            serializers=[PredictionSerializer, UploadSerializer, ErrorSerializer],
+            resource_type_field_name=None,
+        )
+    )
+
+
+def upload_body(records: list[PredictionRecord], request: Request, *, kept: bool) -> dict[str, Any]:
+    """Say what was read of an upload: the prediction of its page, or of several all."""
+    serializer = PredictionSerializer if kept else AnswerSerializer
+    # Plain dicts: of a serializer's own the browsable API would make its upload form.
+    results = [dict(serializer(record, context={"request": request}).data) for record in records]
+    if len(results) == 1 and records[0].upload is None:
+        return results[0]
+    return {"upload": str(records[0].upload) if kept else None, "results": results}

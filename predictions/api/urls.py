@@ -1,13 +1,14 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from predictions.api import views
+from predictions.api import batch, views
 
 app_name = "api"
 
 urlpatterns = [
     path("v1/", views.Root.as_view(), name="root"),
     path("v1/predictions", views.PredictionList.as_view(), name="predictions"),
+    path("v1/predictions/batch", batch.PredictionBatch.as_view(), name="batch"),
     path(
         "v1/predictions/<uuid:prediction_id>", views.PredictionDetail.as_view(), name="prediction"
     ),

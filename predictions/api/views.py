@@ -24,8 +24,10 @@ from predictions.api.serializers import (
     FileSerializer,
     JSONPictureSerializer,
     PageSerializer,
+    PredictedSerializer,
     PredictionSerializer,
     SourceSerializer,
+    upload_body,
 )
 from predictions.clients import client_address
 from predictions.cursors import sign_cursor
@@ -81,7 +83,7 @@ class PredictionList(GenericAPIView[Any]):
 
     @extend_schema(
         operation_id="predictions_create",
-        summary="Read a picture",
+        summary="Read a picture, or each page of a file of several",
         parameters=[
             OpenApiParameter("store", bool, description="false reads without keeping (200)."),
             OpenApiParameter(
@@ -96,7 +98,7 @@ class PredictionList(GenericAPIView[Any]):
             "application/json": JSONPictureSerializer,
         },
         responses={
-            201: PredictionSerializer,
+            201: PredictedSerializer,
             200: AnswerSerializer,
             400: ErrorSerializer,
             409: ErrorSerializer,
@@ -110,20 +112,19 @@ class PredictionList(GenericAPIView[Any]):
         upload, source = self._take_picture(request)
         key = request.headers.get("Idempotency-Key")
         if not store:
-            record = services.predict(upload, source=source, user=request.user, store=False)
-            return Response(dict(AnswerSerializer(record).data))
+            records = services.predict(upload, source=source, user=request.user, store=False)
+            return Response(upload_body(records, request, kept=False))
         if key is None:
-            record, made = services.predict(upload, source=source, user=request.user), True
+            records, made = services.predict(upload, source=source, user=request.user), True
         else:
-            record, made = services.predict_once(
+            records, made = services.predict_once(
                 upload, owner=_owner(request), key=key, source=source, user=request.user
             )
-        # A plain dict: of a serializer's own the browsable API would make its upload form.
-        answer = dict(PredictionSerializer(record, context={"request": request}).data)
+        answer = upload_body(records, request, kept=True)
         return Response(
             answer,
             status=status.HTTP_201_CREATED if made else status.HTTP_200_OK,
-            headers={"Location": answer["url"]},
+            headers={"Location": answer["url"]} if "url" in answer else None,
         )
 
     def _take_picture(self, request: Request) -> tuple[Upload, Source]:

@@ -16,9 +16,14 @@ from rest_framework.renderers import JSONRenderer
 
 from predictions.api.views import PredictionList
 from predictions.pages.access import View, only
-from predictions.pages.views import FORM_METHODS, render_form, take_picture
+from predictions.pages.views import (
+    FORM_METHODS,
+    redirect_to_answer,
+    render_form,
+    take_picture,
+)
 from predictions.permissions import may_read
-from predictions.records import Source
+from predictions.records import PredictionRecord, Source
 
 
 def _for_programs_too(field: str) -> Callable[[View], View]:
@@ -48,7 +53,7 @@ def upload(request: HttpRequest) -> HttpResponse:
         request,
         field="file",
         source=Source.LEGACY,
-        show=lambda record: redirect("prediction-detail", record.id),
+        show=_redirect_to_page,
     )
 
 
@@ -59,5 +64,11 @@ def predict(request: HttpRequest) -> HttpResponse:
         request,
         field="photo",
         source=Source.LEGACY,
-        show=lambda record: render_form(request, field="photo", record=record),
+        show=lambda records: render_form(request, field="photo", records=records),
     )
+
+
+def _redirect_to_page(records: list[PredictionRecord]) -> HttpResponse:
+    if len(records) > 1:
+        return redirect_to_answer(records)
+    return redirect("prediction-detail", records[0].id)

@@ -67,6 +67,11 @@ class Answer:
     record: PredictionRecord
 
     @property
+    def page_number(self) -> int:
+        """As people count."""
+        return self.record.page + 1
+
+    @property
     def status(self) -> str:
         return str(STATUS_WORDS[str(self.record.status)])
 

@@ -1,6 +1,6 @@
 """The pages: a form and its answer, the history, one prediction and its deletion."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from django.contrib import messages
@@ -30,14 +30,16 @@ FORM_METHODS = ["GET", "HEAD", "POST"]
 @only(may_read)
 def read(request: HttpRequest) -> HttpResponse:
     """Take a picture, then show its answer at an address that can be reloaded."""
-    asked = request.GET.get("prediction")
-    if asked and request.method != "POST":
-        return render_form(request, field="file", record=get_record(request, asked))
+    if request.method != "POST":
+        if asked := request.GET.get("prediction"):
+            return render_form(request, field="file", records=[get_record(request, asked)])
+        if asked := request.GET.get("upload"):
+            return render_form(request, field="file", records=get_upload(request, asked))
     return take_picture(
         request,
         field="file",
         source=Source.PAGE,
-        show=lambda record: redirect(f"{reverse('read')}?prediction={record.id}#answer"),
+        show=redirect_to_answer,
     )
 
 
@@ -97,29 +99,36 @@ def take_picture(
     *,
     field: str,
     source: Source,
-    show: Callable[[PredictionRecord], HttpResponse],
+    show: Callable[[list[PredictionRecord]], HttpResponse],
 ) -> HttpResponse:
-    """Show the form; once a picture is sent, `show` its prediction or say what was wrong."""
+    """Show the form; once a file is sent, `show` its predictions or say what was wrong."""
     if request.method != "POST":
         return render_form(request, field=field)
     try:
         upload = upload_from_form(request.FILES, field)
-        record = services.predict(upload, source=source, user=request.user)
+        records = services.predict(upload, source=source, user=request.user)
     except PredictionsError as error:
         return render_form(request, field=field, error=error)
-    return show(record)
+    return show(records)
+
+
+def redirect_to_answer(records: list[PredictionRecord]) -> HttpResponse:
+    """Lead to where the answer, or those of all pages, can be reloaded."""
+    upload = records[0].upload
+    query = f"upload={upload}" if upload else f"prediction={records[0].id}"
+    return redirect(f"{reverse('read')}?{query}#answer")
 
 
 def render_form(
     request: HttpRequest,
     *,
     field: str,
-    record: PredictionRecord | None = None,
+    records: Sequence[PredictionRecord] = (),
     error: PredictionsError | None = None,
 ) -> HttpResponse:
-    """Show the form for a picture with the answer below it, or with what was wrong beside it."""
-    answer = Answer(record) if record else None
-    context = {"field": field, "answer": answer, "error": error}
+    """Show the form for a file with the answers below it, or with what was wrong beside it."""
+    answers = [Answer(record) for record in records]
+    context = {"field": field, "answers": answers, "error": error}
     status = error.status if error else 200
     response = render(request, "predictions/read.html", context, status=status)
     if error and error.retry_after_s is not None:
@@ -136,6 +145,17 @@ def get_record(request: HttpRequest, prediction_id: UUID | str) -> PredictionRec
     if record is None:
         raise _no_prediction()
     return record
+
+
+def get_upload(request: HttpRequest, upload_id: str) -> list[PredictionRecord]:
+    """Return those predictions of an upload that may be seen, or answer 404 in words."""
+    try:
+        records = visibility.get_upload(request.user, UUID(upload_id))
+    except ValueError as error:
+        raise _no_prediction() from error
+    if not records:
+        raise _no_prediction()
+    return records
 
 
 def _no_prediction() -> PredictionsError:

@@ -1,16 +1,18 @@
 """The interface that every store keeps. tests/test_store_contract.py says what it promises."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from uuid import UUID
 
 from predictions.records import (
+    MOST_PAGES,
     Claim,
     Filters,
     Page,
     PictureRecord,
     PredictionRecord,
     RequestKey,
+    id_of_page,
 )
 
 Pair = tuple[PredictionRecord, PictureRecord]
@@ -39,6 +41,28 @@ class PredictionStore(ABC):
 
         When this returns, all are kept. When it raises, some may be: each with its picture.
         """
+
+    def add_upload(self, pairs: Sequence[Pair]) -> None:
+        """Keep the predictions of an upload's pages, in the order of its pages.
+
+        When this returns, all are kept. When it raises, the first is not known to be kept, and
+        others may be where the database has no transactions: the first is written last, so where
+        it is, all are.
+        """
+        self.add_many(pairs[1:])
+        self.add(*pairs[0])
+
+    def get_upload(self, upload_id: UUID) -> list[PredictionRecord]:
+        """Return an upload's predictions in the order of its pages; one, where it has one page.
+
+        Those that were deleted since are left out.
+        """
+        first = self.get(upload_id)
+        if first is not None and first.upload is None:
+            return [first]
+        found = self.get_many(id_of_page(upload_id, page) for page in range(MOST_PAGES))
+        pages = [record for record in found.values() if record.upload == upload_id]
+        return sorted(pages, key=lambda record: record.page)
 
     @abstractmethod
     def get(self, prediction_id: UUID) -> PredictionRecord | None:

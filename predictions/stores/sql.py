@@ -1,7 +1,7 @@
 """Predictions in the site's SQL database: SQLite out of the box, PostgreSQL by DATABASE_URL."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -43,6 +43,10 @@ class SQLStore(PredictionStore):
                 Picture(prediction_id=picture.id, preview=picture.preview, glyphs=picture.glyphs)
                 for _, picture in pairs
             )
+
+    def add_upload(self, pairs: Sequence[Pair]) -> None:
+        """Keep the predictions of an upload in one transaction."""
+        self.add_many(pairs)
 
     def get(self, prediction_id: UUID) -> PredictionRecord | None:
         """Return one prediction, or None where there is none."""

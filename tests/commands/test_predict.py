@@ -2,14 +2,23 @@
 
 import io
 import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
+from PIL import Image
 
 from predictions.models import Prediction
+from tests.conftest import ROOT
+from tests.pdf import pdf_of
 
 pytestmark = pytest.mark.django_db
 Png = Callable[..., bytes]
@@ -113,3 +122,110 @@ def test_more_than_a_batch_stays_in_order(tmp_path: Path, png: Png) -> None:
     ]
     assert answers[35]["error"]["code"] == "unsupported_format"
     assert code == 1
+
+
+def test_a_file_of_several_pages_is_a_line_a_page(tmp_path: Path, png: Png) -> None:
+    pages = [Image.open(io.BytesIO(png(digit))) for digit in "703"]
+    (tmp_path / "three.PDF").write_bytes(pdf_of(*pages))
+    (tmp_path / "one.tif").write_bytes(png("4", ".tif"))
+    out, _, code = predict("--format=json", "--store", str(tmp_path))
+    answers = objects(out)
+    assert [(Path(a["file"]).name, a["page"], a["text"]) for a in answers] == [
+        ("one.tif", 0, "4"),
+        ("three.PDF", 0, "7"),
+        ("three.PDF", 1, "0"),
+        ("three.PDF", 2, "3"),
+    ]
+    assert len({a["upload"] for a in answers[1:]}) == 1
+    out, _, code = predict(str(tmp_path / "three.PDF"))
+    assert [line.split("\t")[:2] for line in out.splitlines()] == [
+        [f"{tmp_path / 'three.PDF'}#{page}", text] for page, text in enumerate("703")
+    ]
+    assert code == 0
+
+
+@pytest.fixture
+def many(tmp_path: Path, png: Png) -> Path:
+    for number in range(60):
+        (tmp_path / f"{number:03}.png").write_bytes(png(str(number % 2 * 7), size=60))
+    (tmp_path / "035.png").write_bytes(b"broken")
+    return tmp_path
+
+
+def test_several_processes_answer_as_one_does(many: Path, var_dir: Path) -> None:
+    one, two = (
+        run(var_dir, "--format=json", "--workers", workers, str(many)) for workers in ("1", "2")
+    )
+    assert (one.returncode, two.returncode) == (1, 1)
+    assert "1 of 60 could not be read" in two.stderr
+    without_time = [
+        [{**answer, "duration_ms": 0} for answer in objects(end.stdout)] for end in (one, two)
+    ]
+    assert without_time[0] == without_time[1]
+
+
+def test_several_processes_keep_what_they_read(many: Path, var_dir: Path) -> None:
+    subprocess.run(command("migrate", "-v0"), cwd=ROOT, env=environment(var_dir), check=True)
+    run(var_dir, "--store", "--workers=2", str(many))
+    with sqlite3.connect(var_dir / "db.sqlite3") as database:
+        (kept,) = database.execute("SELECT count(*) FROM predictions_prediction").fetchone()
+    assert kept == 59
+
+
+def test_ctrl_c_ends_it_in_words_and_leaves_no_process(many: Path, var_dir: Path) -> None:
+    listed = "\n".join([str(many / "000.png")] * 20_000)
+    with subprocess.Popen(
+        command("predict", "--workers=2", "-"),
+        cwd=ROOT,
+        env=environment(var_dir),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdin.write(listed)
+        process.stdin.close()
+        process.stdout.readline()
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert len(children) >= 2
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        process.stdout.read()
+        said = process.stderr.read()
+        assert process.wait(60) == 130
+    assert "Traceback" not in said
+    assert "Stopped after" in said
+    assert psutil.wait_procs(children, timeout=20)[1] == []
+
+
+@pytest.mark.parametrize("workers", ["0", "-1", "two"])
+def test_refuses_a_number_of_processes_that_is_none(folder: Path, workers: str) -> None:
+    with pytest.raises(CommandError, match="number of processes"):
+        predict("--workers", workers, str(folder))
+
+
+def environment(var_dir: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "mnistsite.settings",
+        "DATABASE_URL": "",
+        "VAR_DIR": str(var_dir),
+    }
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "manage.py", *arguments]
+
+
+def run(var_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command("predict", *arguments),
+        cwd=ROOT,
+        env=environment(var_dir),
+        capture_output=True,
+        text=True,
+        check=False,
+    )

@@ -2,27 +2,28 @@
 
 import json
 import sys
-from argparse import ArgumentParser
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
-from django.core.management import BaseCommand
+from django.core.management import BaseCommand, CommandError
 from tqdm import tqdm
 
-from predictions import services
 from predictions.answers import error_body
 from predictions.api.serializers import AnswerSerializer, PredictionSerializer
-from predictions.errors import UploadRefused
-from predictions.records import PredictionRecord, Source
-from predictions.uploads import Upload, safe_file_name, too_large
+from predictions.bulk import Answer, read_files, usual_workers
+from predictions.errors import PredictionsError, StoreUnavailable
+from predictions.records import PredictionRecord
 
-BATCH_SIZE = 32
-PICTURE_ENDINGS = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
-
-Answer = PredictionRecord | UploadRefused
+ENDINGS = {
+    *(".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"),
+    *(".pdf", ".txt", ".csv"),
+}
+INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
 
 
 class Command(BaseCommand):
@@ -42,22 +43,56 @@ class Command(BaseCommand):
             help="text: file, text, status and confidence, tabs between; json: one object a line",
         )
         parser.add_argument("--store", action="store_true", help="keep the predictions")
+        parser.add_argument(
+            "--workers",
+            type=_at_least_one,
+            help="processes that read; by default one a core, fewer for few files",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         paths = list(_expand(options["paths"]))
-        failed = 0
-        with tqdm(total=len(paths), unit=" pictures", disable=None) as progress:
-            for path, answer in _read(paths, store=options["store"]):
-                failed += isinstance(answer, UploadRefused)
-                line = (_as_json if options["format"] == "json" else _as_text)(
-                    path, answer, kept=options["store"]
-                )
-                with progress.external_write_mode():  # above the bar, in one terminal
-                    self.stdout.write(line)
-                progress.update()
+        workers = options["workers"] or usual_workers(len(paths))
+        answers = read_files(paths, workers=workers, store=options["store"])
+        lines_of = partial(
+            _as_json if options["format"] == "json" else _as_text, kept=options["store"]
+        )
+        with tqdm(total=len(paths), unit=" files", disable=None) as progress, closing(answers):
+            try:
+                failed = self._print(answers, lines_of, progress)
+            except KeyboardInterrupt:
+                self.stderr.write(f"Stopped after {progress.n} of {len(paths)} files.")
+                sys.exit(INTERRUPTED)
+            except StoreUnavailable as error:
+                raise CommandError(error.message) from error
+            except BrokenProcessPool as error:
+                raise CommandError(
+                    "A process that reads was ended, perhaps for want of memory: use fewer workers."
+                ) from error
         if failed:
             self.stderr.write(f"{failed} of {len(paths)} could not be read.")
             sys.exit(1)
+
+    def _print(
+        self,
+        answers: Iterable[tuple[Path, Answer]],
+        lines_of: Callable[[Path, Answer], Iterator[str]],
+        progress: "tqdm[Any]",
+    ) -> int:
+        """Print each answer as it comes, and count those that are errors."""
+        failed = 0
+        for path, answer in answers:
+            failed += isinstance(answer, PredictionsError)
+            with progress.external_write_mode():  # above the bar, in one terminal
+                for line in lines_of(path, answer):
+                    self.stdout.write(line)
+            progress.update()
+        return failed
+
+
+def _at_least_one(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"{text!r} is not a number of processes.")
+    return int(text)
 
 
 def _expand(names: Iterable[str]) -> Iterator[Path]:
@@ -69,40 +104,33 @@ def _expand(names: Iterable[str]) -> Iterator[Path]:
             yield from sorted(
                 path
                 for path in Path(name).rglob("*")
-                if path.suffix.lower() in PICTURE_ENDINGS and path.is_file()
+                if path.suffix.lower() in ENDINGS and path.is_file()
             )
         else:
             yield Path(name)
 
 
-def _read(paths: list[Path], *, store: bool) -> Iterator[tuple[Path, Answer]]:
-    remaining = iter(paths)
-    while batch := list(islice(remaining, BATCH_SIZE)):
-        loaded = [_load(path) for path in batch]
-        uploads = [upload for upload in loaded if isinstance(upload, Upload)]
-        answers = iter(services.predict_batch(uploads, source=Source.COMMAND, store=store))
-        for path, upload in zip(batch, loaded, strict=True):
-            yield path, next(answers) if isinstance(upload, Upload) else upload
-
-
-def _load(path: Path) -> Upload | UploadRefused:
-    try:
-        if path.stat().st_size > settings.MAX_UPLOAD_BYTES:
-            return too_large()
-        return Upload(path.read_bytes(), safe_file_name(path.name))
-    except OSError as error:
-        return UploadRefused("unreadable_file", f"The file cannot be read: {error.strerror}.")
-
-
-def _as_json(path: Path, answer: Answer, *, kept: bool) -> str:
-    if isinstance(answer, UploadRefused):
-        return json.dumps({"file": str(path), **error_body(answer.code, answer.message)})
+def _as_json(path: Path, answer: Answer, *, kept: bool) -> Iterator[str]:
+    if isinstance(answer, PredictionsError):
+        yield json.dumps({"file": str(path), **error_body(answer.code, answer.message)})
+        return
     serializer = PredictionSerializer if kept else AnswerSerializer
-    return json.dumps({"file": str(path), **serializer(answer).data}, default=str)
+    for record in answer:
+        yield json.dumps({"file": str(path), **serializer(record).data}, default=str)
 
 
-def _as_text(path: Path, answer: Answer, *, kept: bool) -> str:
-    if isinstance(answer, UploadRefused):
-        return f"{path}\t\terror\t{answer.message}"
-    confidence = "" if answer.confidence is None else f"{answer.confidence:.4f}"
-    return f"{path}\t{answer.text.replace(chr(10), '|')}\t{answer.status}\t{confidence}"
+def _as_text(path: Path, answer: Answer, *, kept: bool) -> Iterator[str]:
+    if isinstance(answer, PredictionsError):
+        yield f"{path}\t\terror\t{answer.message}"
+        return
+    for record in answer:
+        yield f"{_named(path, record, len(answer))}\t{_words_of(record)}"
+
+
+def _named(path: Path, record: PredictionRecord, pages: int) -> str:
+    return str(path) if pages == 1 else f"{path}#{record.page}"
+
+
+def _words_of(record: PredictionRecord) -> str:
+    confidence = "" if record.confidence is None else f"{record.confidence:.4f}"
+    return f"{record.text.replace(chr(10), '|')}\t{record.status}\t{confidence}"

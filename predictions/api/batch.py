@@ -1,0 +1,60 @@
+"""Many files in one request, each with its own answer."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import GenericAPIView
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from predictions import services
+from predictions.answers import error_body
+from predictions.api.serializers import (
+    BatchFilesSerializer,
+    BatchSerializer,
+    ErrorSerializer,
+    SourceSerializer,
+    upload_body,
+)
+from predictions.errors import PredictionsError, StoreUnavailable
+from predictions.records import Source
+from predictions.uploads import uploads_from_form
+
+
+class PredictionBatch(GenericAPIView[Any]):
+    """Send many files; each is read and kept for itself."""
+
+    serializer_class = BatchFilesSerializer
+    parser_classes = (MultiPartParser,)
+
+    def get_view_name(self) -> str:
+        return "Batch"
+
+    @extend_schema(
+        operation_id="predictions_batch",
+        summary="Read many files, each with an answer of its own",
+        request={"multipart/form-data": BatchFilesSerializer},
+        responses={
+            200: BatchSerializer,
+            400: ErrorSerializer,
+            413: ErrorSerializer,
+            415: ErrorSerializer,
+            503: ErrorSerializer,
+        },
+    )
+    def post(self, request: Request) -> Response:
+        form = SourceSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        source = Source(form.validated_data["source"])
+        uploads = uploads_from_form(request.FILES, "file")
+        answers = list(services.predict_batch(uploads, source=source, user=request.user))
+        if all(isinstance(answer, StoreUnavailable) for answer in answers):
+            raise StoreUnavailable  # nothing at all was kept: so it can be sent again as it is
+        return Response({"results": [_body_of(answer, request) for answer in answers]})
+
+
+def _body_of(answer: Any, request: Request) -> dict[str, Any]:
+    if isinstance(answer, PredictionsError):
+        return error_body(answer.code, answer.message)
+    return upload_body(answer, request, kept=True)
