@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -12,6 +12,7 @@ from predictions.records import (
     RequestKey,
     Source,
     Status,
+    first_id_at,
     id_of_page,
     moment_of,
 )
@@ -163,6 +164,18 @@ def test_pages_hold_every_row_of_one_millisecond_once(store: PredictionStore) ->
     records = [make_record(at=NOON) for _ in range(10)]
     keep(store, *records)
     assert all_pages(store, limit=3) == sorted(records, key=lambda r: r.id, reverse=True)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 5, 12])
+def test_pages_hold_neighbours_of_every_shard_once(store: PredictionStore, limit: int) -> None:
+    # Where a store spreads a day over shards, the last bits choose: each is met at a page's border.
+    ids = [UUID(int=first_id_at(NOON).int | tail) for tail in range(12)]
+    records = [make_record("12"[i % 2], id=identity) for i, identity in enumerate(ids)]
+    keep(store, *records)
+    assert all_pages(store, limit=limit) == records[::-1]
+    assert all_pages(store, Filters(digit=1), limit=limit) == records[10::-2]
+    for record in records:
+        assert list(store.latest(cursor=record.id, limit=1)) == records[: ids.index(record.id)][-1:]
 
 
 def test_pages_stay_right_while_rows_arrive_and_go(store: PredictionStore) -> None:

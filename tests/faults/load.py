@@ -13,7 +13,7 @@ from tests.program import Answer, post_picture
 CLIENTS = 4
 PAUSE_S = 0.05
 ASK_AGAIN_AFTER_S = 0.3  # sooner than told, to try harder
-PATIENCE_S = 60
+PATIENCE_S = 240
 # A request that comes too early is told so: the key's first request may still be in work.
 LATER = {409, 503}
 
@@ -35,7 +35,9 @@ class Load:
     # Of each key what was answered first; and every answer at all.
     ledger: dict[str, dict[str, Any]] = field(default_factory=dict)
     answers: list[Answer] = field(default_factory=list)
+    # Keys that were answered in two ways, and those that never were.
     differing: list[str] = field(default_factory=list)
+    unanswered: list[str] = field(default_factory=list)
 
     def __enter__(self) -> "Load":
         self._enough = Event()
@@ -107,3 +109,4 @@ class Load:
                 self.differing.append(key)
             if answer.status == 200 or not once_more:
                 return
+        self.unanswered.append(key)
