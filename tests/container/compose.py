@@ -1,5 +1,6 @@
 """Services of compose.yaml, as `docker run` has to be told to run them."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ ELSEWHERE = {
     "restart",
     "stop_grace_period",
 }
+DEFAULT = re.compile(r"\$\{\w+:-(.*?)\}")
 
 
 @dataclass(frozen=True)
@@ -27,10 +29,18 @@ class Service:
 
 
 def read_service(path: Path, name: str, *, project: str) -> Service:
-    """Read one service; its volumes get the project's name in front, as compose does it."""
-    description: dict[str, Any] = dict(yaml.safe_load(path.read_text())["services"][name])
+    """Read one service; its volumes get the project's name in front, as compose does it.
+
+    What `.env` may set gets its default, and hosts in addresses are this machine.
+    """
+    services = yaml.safe_load(path.read_text())["services"]
+    description: dict[str, Any] = dict(services[name])
     command = tuple(description.pop("command"))
-    environment = description.pop("environment")
+    host = re.compile(rf"(?<=//)({'|'.join(services)})(?=:)")
+    environment = {
+        key: host.sub("127.0.0.1", DEFAULT.sub(r"\1", value))
+        for key, value in description.pop("environment").items()
+    }
     options = []
     for key, value in description.items():
         if key not in ELSEWHERE:

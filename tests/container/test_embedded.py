@@ -191,5 +191,5 @@ def test_stops_cleanly_and_keeps_what_it_read(
 
 def test_log_lines_are_json(site: Container, picture: Path) -> None:
     send(site.url(8000), picture)
-    requests = [json.loads(line) for line in site.log().splitlines() if line.startswith("{")]
-    assert any(request["path"] == "/api/v1/predictions" for request in requests)
+    events = [json.loads(line) for line in site.log().splitlines() if line.startswith("{")]
+    assert any(event.get("path") == "/api/v1/predictions" for event in events)

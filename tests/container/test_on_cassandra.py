@@ -3,6 +3,7 @@
 The names of hosts become loopback addresses: containers share the machine's network here.
 """
 
+import re
 import socket
 import uuid
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from cassandra.cluster import Cluster as Driver
 from cassandra.cluster import ExecutionProfile
 
 from tests.conftest import ROOT
-from tests.container.compose import Service, read_service
+from tests.container.compose import read_service
 from tests.container.conftest import StartContainer, give_up
 from tests.container.engine import Container, Engine
 from tests.container.visitor import listed, send
@@ -42,9 +43,7 @@ def run_service(
     def run(name: str, **environment: str) -> Container:
         service = read_service(ROOT / "compose.yaml", name, project=project)
         assert service.environment["CASSANDRA_CONTACT_POINTS"] == "cassandra"
-        # Compose would fill these in; the rest is what the file says.
-        here = {"CACHE_URL": "locmem://", "ANONYMOUS_READING": "on"}
-        full = service.environment | here | cluster.environment | environment
+        full = service.environment | cluster.environment | environment
         variables = [f"--env={key}={value}" for key, value in full.items()]
         return start_container(
             "--network=host", *service.options, *variables, command=service.command
@@ -60,14 +59,43 @@ def free_port() -> str:
         return str(probe.getsockname()[1])
 
 
-def texts_in_cassandra(cluster: Cluster, service: Service) -> list[str]:
+def texts_in_cassandra(cluster: Cluster) -> list[str]:
     with Driver(
         cluster.contact_points,
         port=cluster.port,
         execution_profiles={"default": ExecutionProfile(request_timeout=30)},
     ) as driver:
-        session = driver.connect(service.environment["CASSANDRA_KEYSPACE"])
+        session = driver.connect(web_environment()["CASSANDRA_KEYSPACE"])
         return [row.text for row in session.execute("SELECT text FROM predictions")]
+
+
+def make_first_user(web: Container) -> str:
+    """Make it as compose.yaml says, and a token of it; return the header that shows it."""
+    (command,) = re.findall(
+        r"^#.*docker compose exec web (.+)$", (ROOT / "compose.yaml").read_text(), re.MULTILINE
+    )
+    answers = ("USERNAME=ada", "EMAIL=ada@example.org", "PASSWORD=correct horse battery")
+    made = web.execute(
+        *command.split(),
+        "--no-input",
+        options=tuple(f"--env=DJANGO_SUPERUSER_{answer}" for answer in answers),
+    )
+    assert made.returncode == 0, made.stderr
+    token = web.execute("python", "manage.py", "createtoken", "ada")
+    assert token.returncode == 0, token.stderr
+    return f"Authorization: Token {token.stdout.strip()}"
+
+
+def secret_key(web: Container) -> str:
+    """Return what can be seen of the key from outside: its rights and its checksum."""
+    path = f"{web_environment()['VAR_DIR']}/secret_key"
+    seen = web.execute("sh", "-c", f"stat -c %a {path} && sha256sum {path}")
+    assert seen.returncode == 0, seen.stderr
+    return seen.stdout
+
+
+def web_environment() -> dict[str, str]:
+    return read_service(ROOT / "compose.yaml", "web", project="any").environment
 
 
 def test_compose_services_keep_readings_in_cassandra(
@@ -83,17 +111,21 @@ def test_compose_services_keep_readings_in_cassandra(
     web.wait_until_ready(url)
     picture = tmp_path / "seven.png"
     picture.write_bytes(png("7"))
-    prediction = send(url, picture)
+    assert "error" in send(url, picture)  # a stranger's
+    token = make_first_user(web)
+    prediction = send(url, picture, token)
     assert (prediction["text"], prediction["status"]) == ("7", "read")
-    assert listed(url) == [prediction]
-    service = read_service(ROOT / "compose.yaml", "web", project="any")
-    assert texts_in_cassandra(cluster, service) == ["7"]
+    assert listed(url, token) == [prediction]
+    assert texts_in_cassandra(cluster) == ["7"]
+    key = secret_key(web)
+    assert key.startswith("600\n")
 
     assert web.stop() == 0
     assert "Stopped." in web.log()
     again = run_service("web", PORT=port)
     again.wait_until_ready(url)
-    assert [each["id"] for each in listed(url)] == [prediction["id"]]
+    assert [each["id"] for each in listed(url, token)] == [prediction["id"]]
+    assert secret_key(again) == key
 
 
 def test_compose_fixes_what_the_rest_of_the_file_relies_on(run_service: RunService) -> None:

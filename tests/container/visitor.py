@@ -4,13 +4,14 @@ import json
 import subprocess
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 
-def send(url: str, picture: Path) -> dict[str, Any]:
+def send(url: str, picture: Path, *headers: str) -> dict[str, Any]:
     """Send a picture as a form does and return the prediction."""
+    told = [argument for header in headers for argument in ("-H", header)]
     finished = subprocess.run(
-        ["curl", "-sS", "-F", f"file=@{picture}", f"{url}/api/v1/predictions"],
+        ["curl", "-sS", *told, "-F", f"file=@{picture}", f"{url}/api/v1/predictions"],
         capture_output=True,
         check=True,
         timeout=30,
@@ -19,7 +20,10 @@ def send(url: str, picture: Path) -> dict[str, Any]:
     return prediction
 
 
-def listed(url: str) -> list[dict[str, Any]]:
-    with urlopen(f"{url}/api/v1/predictions", timeout=30) as response:  # noqa: S310
+def listed(url: str, *headers: str) -> list[dict[str, Any]]:
+    request = Request(  # noqa: S310
+        f"{url}/api/v1/predictions", headers=dict(header.split(": ", 1) for header in headers)
+    )
+    with urlopen(request, timeout=30) as response:  # noqa: S310
         predictions: list[dict[str, Any]] = json.load(response)["results"]
     return predictions
