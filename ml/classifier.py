@@ -18,6 +18,7 @@ import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
 
 from ml.errors import ModelError
+from ml.timings import step
 
 MANIFEST_FILE = "manifest.json"
 NETWORK_FILE = "network.tflite"
@@ -110,6 +111,7 @@ class Classifier:
         """
         return calibrate(self._logits(x), self._temperature)
 
+    @step("classify")
     def _logits(self, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Run the network: float32 (N, 10 or 11)."""
         if x.shape[1:] != PICTURE_SHAPE:

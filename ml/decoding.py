@@ -11,6 +11,7 @@ from ml.errors import PictureError
 from ml.grids import decode_grids, text_of
 from ml.images import IMAGE_FORMATS, SIGNATURES, DecodedPicture, decode_image
 from ml.pdf import decode_pdf, is_pdf
+from ml.timings import each_step
 
 FORMATS = (*IMAGE_FORMATS, "PDF", "TEXT")
 
@@ -71,8 +72,8 @@ def decode_pages(content: bytes, *, max_pixels: int, max_pages: int) -> Iterator
     limits = {"max_pixels": max_pixels, "max_pages": max_pages}
     if not content.startswith(SIGNATURES):
         if is_pdf(content):
-            return decode_pdf(content, **limits)
+            return each_step("decode", decode_pdf(content, **limits))
         text = text_of(content)
         if text is not None:
             return decode_grids(text, max_pages=max_pages)
-    return decode_image(content, **limits)
+    return each_step("decode", decode_image(content, **limits))

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.ink import RULING_SIDE, Grey, Mask, factor_to, ink_contrast, ink_mask, rulings, shrink
+from ml.timings import step
 
 WORKING_SIDE = 1024  # pixels of the longest side that is analysed; larger pages are shrunk
 MIN_SIDE = 5  # pixels of the longer side of a digit at least,
@@ -58,6 +59,7 @@ class Components(NamedTuple):
     margin_ink: npt.NDArray[np.float64]  # (n,) that part of it within the page's margin
 
 
+@step("segment")
 def find_lines(page: Grey) -> list[list[Glyph]]:
     """Find the digit on a page.
 

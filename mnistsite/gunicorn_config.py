@@ -1,6 +1,7 @@
 """Gunicorn's settings, from the environment: `gunicorn -c python:mnistsite.gunicorn_config`."""
 
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -30,6 +31,9 @@ keepalive = 5
 worker_connections = 500
 # A worker's heartbeat is a file; in memory where that is possible, since a slow disk would end it.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else tempfile.gettempdir()  # noqa: S108
+# Where workers count (mnistsite/metrics.py): empty at every start, kept over a reload.
+if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="mnistsite-metrics-")
 control_socket_disable = True
 # The application writes one structured line a request itself.
 accesslog = None
@@ -48,5 +52,13 @@ def post_worker_init(worker: "Worker") -> None:
         print(f"Ready: http://{shown}:{port} (Ctrl-C stops it)", file=sys.stderr, flush=True)  # noqa: T201
 
 
+def child_exit(server: "Arbiter", worker: "Worker") -> None:
+    """Forget the gauges of a worker that is gone; what it counted stays."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
 def on_exit(server: "Arbiter") -> None:
+    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
     print("Stopped.", file=sys.stderr, flush=True)  # noqa: T201

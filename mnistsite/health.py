@@ -1,4 +1,4 @@
-"""Two questions that machines ask: does the process live, and can it do its work?"""
+"""What machines ask: does the process live, can it do its work, what has it counted?"""
 
 from collections.abc import Callable
 
@@ -7,6 +7,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from ml.errors import ModelError
+from mnistsite.metrics import metrics
 from predictions.errors import StoreUnavailable
 from predictions.reading import warm_up
 from predictions.stores import get_store
@@ -39,7 +40,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "ok"})
 
 
-HEALTH = {"/healthz": healthz, "/readyz": readyz}
+FOR_MACHINES = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics}
 
 
 class HealthMiddleware:
@@ -52,4 +53,4 @@ class HealthMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return HEALTH.get(request.path, self.get_response)(request)
+        return FOR_MACHINES.get(request.path, self.get_response)(request)

@@ -9,6 +9,8 @@ import structlog
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 
+from ml.timings import collect_timings
+from mnistsite.metrics import observe_steps
 from predictions.answers import answer_error
 from predictions.errors import PredictionsError, StoreUnavailable
 from predictions.uploads import refuse_oversized
@@ -17,7 +19,7 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 
 log = structlog.get_logger("mnistsite.request")
 KNOWN_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
-QUIET = {"/healthz", "/readyz"}
+QUIET = {"/healthz", "/readyz", "/metrics"}
 
 
 class RequestLogMiddleware:
@@ -32,8 +34,15 @@ class RequestLogMiddleware:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         started = time.perf_counter()
-        response = self.get_response(request)
+        with collect_timings() as timings_ms:
+            response = self.get_response(request)
         response["X-Request-ID"] = request_id
+        if timings_ms:
+            observe_steps(timings_ms)
+            if is_staff(request):
+                response["Server-Timing"] = ", ".join(
+                    f"{name};dur={duration:.1f}" for name, duration in timings_ms.items()
+                )
         write = log.debug if request.path in QUIET else log.info
         write(
             "request",
@@ -41,8 +50,14 @@ class RequestLogMiddleware:
             path=request.path,
             status=response.status_code,
             duration_ms=round((time.perf_counter() - started) * 1000, 1),
+            **{f"{name}_ms": round(duration, 2) for name, duration in timings_ms.items()},
         )
         return response
+
+
+def is_staff(request: HttpRequest) -> bool:
+    """Tell whether a member of staff asked; the API has put a token's user there."""
+    return hasattr(request, "user") and request.user.is_active and request.user.is_staff
 
 
 class BodyLimitMiddleware:

@@ -18,6 +18,7 @@ from environs import Env, validate
 
 from mnistsite import cassandra
 from mnistsite.logs import logging_config
+from mnistsite.networks import networks
 from mnistsite.secret_key import read_or_make_secret_key
 
 env = Env()
@@ -91,6 +92,7 @@ MIDDLEWARE = [
     "mnistsite.middleware.RequestLogMiddleware",
     # Health checks come from inside, without TLS.
     "mnistsite.health.HealthMiddleware",
+    "mnistsite.metrics.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -255,6 +257,8 @@ SECONDS = validate.Range(min=0, min_inclusive=False, max=3600)
 HEAD_TIMEOUT = env.float("HEAD_TIMEOUT", 10.0, validate=SECONDS)
 BODY_TIMEOUT = env.float("BODY_TIMEOUT", 60.0, validate=SECONDS)
 ANSWER_TIMEOUT = env.float("ANSWER_TIMEOUT", 30.0, validate=SECONDS)
+# Who may read /metrics.
+METRICS_ALLOWED_NETWORKS = networks(env, "METRICS_ALLOWED_NETWORKS", "127.0.0.0/8,::1")
 # How many proxies stand in front and append to X-Forwarded-For whom they answer.
 PROXY_COUNT = env.int("PROXY_COUNT", 0, validate=validate.Range(min=0, max=9))
 

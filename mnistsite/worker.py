@@ -25,7 +25,7 @@ from mnistsite.incoming import Incoming
 RECEIVE_BYTES = 262_144
 # That a client has to take its last answer, or to send what it was about to when the worker stops.
 LINGER_S = 2.0
-HEALTH_PATHS = (b"GET /healthz ", b"GET /readyz ", b"HEAD /healthz ", b"HEAD /readyz ")
+FOR_MACHINES = (b"GET /healthz ", b"GET /readyz ", b"GET /metrics ", b"HEAD /healthz ")
 GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -39,15 +39,15 @@ def refusal(status: str, code: str, message: str) -> bytes:
     return head.encode() + body
 
 
-BUSY = refusal(
-    "503 Service Unavailable", "busy", "Too many pictures are being read. Try again in a second."
-)
-TOO_SLOW = refusal(
-    "408 Request Timeout", "too_slow", "The request did not come in time. Send it again."
-)
-NO_ROOM = refusal(
-    "503 Service Unavailable", "no_room", "There is no room for this at the moment. Try again."
-)
+_UNAVAILABLE = "503 Service Unavailable"
+REFUSALS = {
+    code: refusal(status, code, message)
+    for code, status, message in (
+        ("busy", _UNAVAILABLE, "Too many pictures are being read. Try again in a second."),
+        ("no_room", _UNAVAILABLE, "There is no room for this at the moment. Try again."),
+        ("too_slow", "408 Request Timeout", "The request did not come in time. Send it again."),
+    )
+}
 
 
 class Received(Unreader):
@@ -128,7 +128,7 @@ class Worker(ThreadWorker):
             early = incoming.take(received)
         except OSError:
             self.log.exception("A request cannot be put into a temporary file.")
-            self._refuse(conn, NO_ROOM)
+            self._refuse(conn, "no_room")
             return
         if early is not None:
             conn.early = early
@@ -142,9 +142,9 @@ class Worker(ThreadWorker):
     def _admit(self, conn: Connection) -> None:
         """Give a whole request to a thread, or refuse it when too many are in work."""
         assert conn.incoming is not None  # noqa: S101 - it was received
-        is_health = conn.incoming.head.startswith(HEALTH_PATHS)
+        is_health = conn.incoming.head.startswith(FOR_MACHINES)
         if not is_health and self.in_flight >= settings.MAX_IN_FLIGHT:
-            self._refuse(conn, BUSY)
+            self._refuse(conn, "busy")
             return
         conn.counts = not is_health
         self.in_flight += conn.counts
@@ -190,7 +190,7 @@ class Worker(ThreadWorker):
             self.stopping_since = now
         for conn in [conn for conn in self.waiting if self._is_late(conn, now)]:
             if conn.incoming is not None and conn.incoming.head:
-                self._refuse(conn, TOO_SLOW)
+                self._refuse(conn, "too_slow")
             else:
                 self._drop(conn)
 
@@ -200,8 +200,11 @@ class Worker(ThreadWorker):
             return self.stopping_since + LINGER_S < now
         return conn.deadline < now
 
-    def _refuse(self, conn: Connection, answer: bytes) -> None:
-        self._send(conn, answer)
+    def _refuse(self, conn: Connection, code: str) -> None:
+        from mnistsite.metrics import REFUSED  # counts in this process, so only after the fork
+
+        REFUSED.labels(code).inc()
+        self._send(conn, REFUSALS[code])
         self._linger(conn)
 
     def _send(self, conn: Connection, answer: bytes) -> None:

@@ -3,6 +3,8 @@
 import copyreg
 from typing import Any
 
+from predictions.metrics import STORE_ERRORS
+
 
 class PredictionsError(Exception):
     """Base of every error that `predictions` raises on purpose."""
@@ -46,6 +48,7 @@ class StoreUnavailable(PredictionsError):
     retry_after_s = 5
 
     def __init__(self) -> None:
+        STORE_ERRORS.inc()
         super().__init__(
             "store_unavailable",
             "The place where predictions are kept does not answer at the moment, so nothing was "

@@ -14,6 +14,7 @@ from django.conf import settings
 from ml.classifier import Classifier, load_classifier
 from ml.errors import ModelError
 from ml.reader import Reader
+from predictions.metrics import MODEL_SWAPS
 from predictions.model_versions import SHIPPED, classifier_of
 from predictions.models import ModelVersion
 
@@ -70,6 +71,8 @@ class ActiveReader:
         except ModelError as error:
             log.error("model version refused", error=str(error))
             return
+        if self._reader is not None:
+            MODEL_SWAPS.inc()
         self._reader = _reader_with(classifier)
         log.info("model version in use", model_version=classifier.version)
 

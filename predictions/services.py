@@ -8,12 +8,15 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from structlog.contextvars import bind_contextvars
 
 from ml.errors import PictureError
 from ml.reader import DigitReading, Reading
+from ml.timings import step
 from predictions.audit import Action, audit
 from predictions.errors import StoreUnavailable, UploadRefused
 from predictions.idempotency import check_key, make_once
+from predictions.metrics import count_prediction
 from predictions.previews import preview_of
 from predictions.reading import get_reader
 from predictions.records import (
@@ -66,8 +69,13 @@ def predict(
         raise _refusal_of(error) from error
     pairs = _as_pages(pairs, upload_id or new_id())
     if store:
-        _keep(pairs, sent_again=upload_id is not None)
-    return [record for record, _ in pairs]
+        with step("store"):
+            _keep(pairs, sent_again=upload_id is not None)
+    records = [record for record, _ in pairs]
+    for record in records:
+        count_prediction(record)
+    bind_contextvars(model_version=records[0].model_version)
+    return records
 
 
 def predict_once(

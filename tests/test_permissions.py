@@ -16,7 +16,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from knox.models import AuthToken
 
-from mnistsite.health import HEALTH
+from mnistsite.health import FOR_MACHINES
 from predictions.models import AuditEntry
 from predictions.stores import get_store
 from predictions.tokens import create_token
@@ -95,7 +95,7 @@ def things(visitors: list[Visitor]) -> dict[str, str]:
 def addresses() -> list[str]:
     """Every address of the site, as urls.py has it, and those answered before."""
     routes = {f"/{route}" for route in _routes(get_resolver().url_patterns, "")}
-    return sorted(routes | set(HEALTH))
+    return sorted(routes | set(FOR_MACHINES))
 
 
 def _routes(patterns: list[Any], prefix: str) -> Iterator[str]:

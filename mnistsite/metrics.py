@@ -1,0 +1,96 @@
+"""What is counted of requests, and the page on which Prometheus finds all counters.
+
+Each worker counts in files of its own in PROMETHEUS_MULTIPROC_DIR, which gunicorn_config makes;
+whichever worker is asked adds all of them up.
+"""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from ipaddress import ip_address
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from predictions.answers import answer_error
+from predictions.clients import client_address
+from predictions.errors import PredictionsError
+
+REQUESTS = Counter("mnistsite_requests", "Requests answered.", ["method", "view", "status"])
+REQUEST_SECONDS = Histogram(
+    "mnistsite_request_seconds",
+    "From the whole request to its answer.",
+    ["view"],
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
+)
+STEP_SECONDS = Histogram(
+    "mnistsite_step_seconds",
+    "The steps of reading: decode, segment, classify, store.",
+    ["step"],
+    buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5),
+)
+IN_FLIGHT = Gauge("mnistsite_requests_in_flight", "Requests in work.", multiprocess_mode="livesum")
+REFUSED = Counter("mnistsite_refused", "Requests refused by a worker's event loop.", ["reason"])
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+
+class MetricsMiddleware:
+    """Count every request by the view that answers it, never by its address."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        IN_FLIGHT.inc()
+        started = time.perf_counter()
+        try:
+            response = self.get_response(request)
+        finally:
+            IN_FLIGHT.dec()
+        match = request.resolver_match
+        view = match.view_name if match else "none"
+        method = request.method if request.method in METHODS else "other"
+        REQUESTS.labels(method, view, response.status_code).inc()
+        REQUEST_SECONDS.labels(view).observe(time.perf_counter() - started)
+        return response
+
+
+def observe_steps(timings_ms: Mapping[str, float]) -> None:
+    for name, milliseconds in timings_ms.items():
+        STEP_SECONDS.labels(name).observe(milliseconds / 1000)
+
+
+@never_cache
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Show all counters to METRICS_ALLOWED_NETWORKS, and 404 to everybody else."""
+    if not _is_allowed(request):
+        return answer_error(request, PredictionsError("not_found", "Nothing here.", status=404))
+    registry = REGISTRY
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def _is_allowed(request: HttpRequest) -> bool:
+    # A proxy that nobody has told us of may pass on anybody's question.
+    if "X-Forwarded-For" in request.headers and not settings.PROXY_COUNT:
+        return False
+    try:
+        address = ip_address(client_address(request))
+    except ValueError:
+        return False
+    return any(address in network for network in settings.METRICS_ALLOWED_NETWORKS)
