@@ -1,0 +1,96 @@
+"""What reading may cost a worker: memory for a large picture, and one core for each."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.conftest import ROOT
+
+MAX_EXTRA_BYTES = 250_000_000
+
+# Peak memory only ever grows, so a small picture before it shows what is there anyway.
+PROGRAM = """
+import json, os, resource, sys
+from pathlib import Path
+import ml
+from ml.classifier import load_classifier
+from ml.reader import Reader
+
+reader = Reader(
+    load_classifier(Path(ml.__file__).parent / "models"), max_pixels=64_000_000, max_pages=20
+)
+peaks, texts, threads = [], [], []
+for path in sys.argv[1:]:
+    texts += [reading.text for reading in reader.read_pages(Path(path).read_bytes())]
+    peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    threads.append(len(os.listdir("/proc/self/task")))
+import cv2
+opencv = cv2.getNumThreads()
+print(json.dumps({"peaks": peaks, "texts": texts, "threads": threads, "opencv": opencv}))
+"""
+
+
+def read(*paths: Path) -> dict[str, Any]:
+    finished = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *map(str, paths)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    answer: dict[str, Any] = json.loads(finished.stdout)
+    return answer
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Image.Image:
+    """Twenty megapixels in colour: a shaded, grainy page with a number on it."""
+    rng = np.random.default_rng(0)
+    page = np.empty((4000, 5000, 3), np.uint8)
+    page[:] = np.linspace(150, 230, 5000)[np.newaxis, :, np.newaxis]
+    page += rng.integers(0, 12, page.shape, np.uint8)
+    cv2.putText(page, "7", (2000, 2800), cv2.FONT_HERSHEY_SIMPLEX, 60, (60, 30, 30), 120)
+    return Image.fromarray(page)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("small") / "small.png"
+    Image.new("RGB", (64, 64), "white").save(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("ending", "options"), [("jpg", {"quality": 90}), ("png", {"compress_level": 1}), ("tif", {})]
+)
+def test_twenty_megapixels_take_less_than_250_mb(
+    photo: Image.Image, small: Path, tmp_path: Path, ending: str, options: dict[str, Any]
+) -> None:
+    path = tmp_path / f"photo.{ending}"
+    photo.save(path, **options)
+    before, after = read(small, path)["peaks"]
+    assert after - before < MAX_EXTRA_BYTES, f"{(after - before) / 1e6:.0f} MB"
+
+
+def test_many_pages_take_no_more_than_one(photo: Image.Image, small: Path, tmp_path: Path) -> None:
+    page = photo.resize((2500, 2000))
+    one, five = tmp_path / "one.tif", tmp_path / "five.tif"
+    page.save(one)
+    page.save(five, save_all=True, append_images=[page] * 4, compression="jpeg")
+    _, with_one, with_five = read(small, one, five)["peaks"]
+    assert with_five - with_one < 60_000_000
+
+
+def test_reading_uses_one_thread(photo: Image.Image, small: Path, tmp_path: Path) -> None:
+    path = tmp_path / "photo.jpg"
+    photo.save(path)
+    answer = read(small, path)
+    assert answer["opencv"] == 1
+    assert answer["threads"][0] == answer["threads"][1]
