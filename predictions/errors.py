@@ -41,6 +41,17 @@ class BadQuery(PredictionsError):
         super().__init__("bad_query", message)
 
 
+class NoPreview(PredictionsError):
+    """A prediction of which no picture was kept."""
+
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__(
+            "not_found", "No preview was kept of this picture, so how it was read cannot be shown."
+        )
+
+
 class StoreUnavailable(PredictionsError):
     """The prediction store does not answer in time; nothing is claimed to be kept."""
 

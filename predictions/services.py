@@ -11,10 +11,13 @@ from django.db import transaction
 from structlog.contextvars import bind_contextvars
 
 from ml.errors import PictureError
+from ml.explanation import Step, read_explained
+from ml.explanation import explain as steps_of
+from ml.grids import page_from_pixels
 from ml.reader import DigitReading, Reading
 from ml.timings import step
 from predictions.audit import Action, audit
-from predictions.errors import StoreUnavailable, UploadRefused
+from predictions.errors import NoPreview, StoreUnavailable, UploadRefused
 from predictions.idempotency import check_key, make_once
 from predictions.metrics import count_prediction
 from predictions.previews import preview_of
@@ -58,8 +61,7 @@ def predict(
     StoreUnavailable
         If all of it could not be kept.
     """
-    if len(upload.content) > settings.MAX_UPLOAD_BYTES:
-        raise too_large()
+    _check_size(upload)
     try:
         pairs = [
             _records_of(reading, upload, source=source, user=user)
@@ -76,6 +78,46 @@ def predict(
         count_prediction(record)
     bind_contextvars(model_version=records[0].model_version)
     return records
+
+
+def predict_explained(
+    upload: Upload, *, source: Source, user: "User | AnonymousUser | None" = None
+) -> list[tuple[PredictionRecord, list[Step]]]:
+    """Read each page of an upload, and show how; nothing is kept.
+
+    Raises
+    ------
+    UploadRefused
+        If it has a page that cannot be read.
+    """
+    _check_size(upload)
+    try:
+        explained = [
+            (_records_of(reading, upload, source=source, user=user), steps)
+            for reading, steps in _read_explained(upload)
+        ]
+    except PictureError as error:
+        raise _refusal_of(error) from error
+    pages = _as_pages([pair for pair, _ in explained], new_id())
+    return [(record, steps) for (record, _), (_, steps) in zip(pages, explained, strict=True)]
+
+
+def explain(picture: PictureRecord) -> tuple[Reading, list[Step]]:
+    """Read the kept preview of a prediction anew, and show how.
+
+    Raises
+    ------
+    NoPreview
+        If no preview was kept.
+    UploadRefused
+        If the preview cannot be read.
+    """
+    if picture.preview is None:
+        raise NoPreview
+    try:
+        return next(read_explained(get_reader(), picture.preview))
+    except PictureError as error:
+        raise _refusal_of(error) from error
 
 
 def predict_once(
@@ -136,11 +178,24 @@ def status_of(reading: Reading) -> Status:
     return Status.READ
 
 
+def _check_size(upload: Upload) -> None:
+    if len(upload.content) > settings.MAX_UPLOAD_BYTES:
+        raise too_large()
+
+
 def _read(upload: Upload) -> Iterator[Reading]:
     reader = get_reader()
     if upload.pixels is None:
         return reader.read_pages(upload.content)
     return iter([reader.read_pixels(upload.pixels)])
+
+
+def _read_explained(upload: Upload) -> Iterator[tuple[Reading, list[Step]]]:
+    reader = get_reader()
+    if upload.pixels is None:
+        return read_explained(reader, upload.content)
+    reading = reader.read_pixels(upload.pixels)
+    return iter([(reading, steps_of(page_from_pixels(upload.pixels), reading))])
 
 
 def _as_pages(pairs: list[Pair], upload_id: UUID) -> list[Pair]:

@@ -8,6 +8,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.reverse import reverse
 
+from ml.explanation import Step
+from predictions.explanations import shown
 from predictions.records import PredictionRecord, Source, Status
 
 SOURCES = [str(source) for source in Source]
@@ -100,6 +102,28 @@ class AnswerSerializer(serializers.Serializer[PredictionRecord]):
     duration_ms = serializers.FloatField()
 
 
+class StepSerializer(serializers.Serializer[Any]):
+    """A step of reading; `title` says it to people."""
+
+    step = serializers.CharField()
+    title = serializers.CharField()
+    image = serializers.CharField(help_text="A data: URL of a WebP picture.")
+
+
+class ExplainedSerializer(AnswerSerializer):
+    """What was read and not kept, and how."""
+
+    explanation = StepSerializer(many=True)
+
+
+class ExplanationSerializer(serializers.Serializer[Any]):
+    """How a prediction's preview is read now, by the active model version."""
+
+    text = serializers.CharField(allow_blank=True)
+    model_version = serializers.IntegerField()
+    explanation = StepSerializer(many=True)
+
+
 class PredictionSerializer(AnswerSerializer):
     """A prediction as it is kept."""
 
@@ -172,6 +196,20 @@ class BatchSerializer(serializers.Serializer[Any]):
             resource_type_field_name=None,
         )
     )
+
+
+def explained_body(
+    explained: list[tuple[PredictionRecord, list[Step]]], request: Request
+) -> dict[str, Any]:
+    """Say what was read of an upload and how, page by page."""
+    body = upload_body([record for record, _ in explained], request, kept=False)
+    for result, (_, steps) in zip(body.get("results", [body]), explained, strict=True):
+        result["explanation"] = steps_body(steps)
+    return body
+
+
+def steps_body(steps: list[Step]) -> list[dict[str, Any]]:
+    return [dict(StepSerializer(step).data) for step in shown(steps)]
 
 
 def upload_body(records: list[PredictionRecord], request: Request, *, kept: bool) -> dict[str, Any]:

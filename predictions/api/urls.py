@@ -16,6 +16,11 @@ urlpatterns = [
         "v1/predictions/<uuid:prediction_id>/preview.webp", views.Preview.as_view(), name="preview"
     ),
     path(
+        "v1/predictions/<uuid:prediction_id>/explanation",
+        views.Explanation.as_view(),
+        name="explanation",
+    ),
+    path(
         "v1/predictions/<uuid:prediction_id>/digits/<int:position>.png",
         views.DigitPicture.as_view(),
         name="digit",

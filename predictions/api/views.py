@@ -19,18 +19,22 @@ from rest_framework.views import APIView
 from predictions import services, visibility
 from predictions.api.permissions import MayReadAndDelete
 from predictions.api.serializers import (
-    AnswerSerializer,
     ErrorSerializer,
+    ExplainedSerializer,
+    ExplanationSerializer,
     FileSerializer,
     JSONPictureSerializer,
     PageSerializer,
     PredictedSerializer,
     PredictionSerializer,
     SourceSerializer,
+    explained_body,
+    steps_body,
     upload_body,
 )
 from predictions.clients import client_address
 from predictions.cursors import sign_cursor
+from predictions.errors import BadQuery
 from predictions.previews import png_of
 from predictions.queries import MAX_LIMIT, parse_flag, parse_list_query
 from predictions.records import PictureRecord, Source, Status
@@ -87,6 +91,9 @@ class PredictionList(GenericAPIView[Any]):
         parameters=[
             OpenApiParameter("store", bool, description="false reads without keeping (200)."),
             OpenApiParameter(
+                "explain", bool, description="true, with store=false: shows how it was read, too."
+            ),
+            OpenApiParameter(
                 "Idempotency-Key",
                 str,
                 OpenApiParameter.HEADER,
@@ -99,7 +106,7 @@ class PredictionList(GenericAPIView[Any]):
         },
         responses={
             201: PredictedSerializer,
-            200: AnswerSerializer,
+            200: ExplainedSerializer,
             400: ErrorSerializer,
             409: ErrorSerializer,
             413: ErrorSerializer,
@@ -109,7 +116,13 @@ class PredictionList(GenericAPIView[Any]):
     )
     def post(self, request: Request) -> Response:
         store = parse_flag(request.query_params, "store", default=True)
+        explain = parse_flag(request.query_params, "explain", default=False)
+        if explain and store:
+            raise BadQuery("explain=true needs store=false; of what is kept ask for /explanation.")
         upload, source = self._take_picture(request)
+        if explain:
+            explained = services.predict_explained(upload, source=source, user=request.user)
+            return Response(explained_body(explained, request))
         key = request.headers.get("Idempotency-Key")
         if not store:
             records = services.predict(upload, source=source, user=request.user, store=False)
@@ -214,6 +227,23 @@ class Preview(PictureView):
         if preview is None:
             raise NotFound("No preview was kept of this picture.")
         return _picture_response(preview, "image/webp")
+
+
+class Explanation(PictureView):
+    @extend_schema(
+        operation_id="predictions_explanation",
+        summary="How the preview is read: every step as a picture, made on request",
+        responses={200: ExplanationSerializer, 404: ErrorSerializer, 503: ErrorSerializer},
+    )
+    def get(self, request: Request, prediction_id: UUID) -> Response:
+        reading, steps = services.explain(self._picture(request, prediction_id))
+        return Response(
+            {
+                "text": reading.text,
+                "model_version": reading.model_version,
+                "explanation": steps_body(steps),
+            }
+        )
 
 
 class DigitPicture(PictureView):

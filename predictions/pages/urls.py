@@ -6,6 +6,7 @@ urlpatterns = [
     path("", views.read, name="read"),
     path("predictions/", views.history, name="predictions"),
     path("predictions/<uuid:prediction_id>/", views.detail, name="prediction-detail"),
+    path("predictions/<uuid:prediction_id>/how", views.how, name="prediction-how"),
     path("predictions/<uuid:prediction_id>/delete", views.delete, name="prediction-delete"),
     path("upload", legacy.upload, name="upload"),
     path("favicon.ico", views.favicon, name="favicon"),

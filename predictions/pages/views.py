@@ -13,7 +13,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from predictions import services, visibility
 from predictions.cursors import sign_cursor
-from predictions.errors import BadQuery, PredictionsError
+from predictions.errors import BadQuery, NoPreview, PredictionsError
+from predictions.explanations import shown
 from predictions.pages.access import only
 from predictions.pages.forms import FilterForm
 from predictions.pages.presentation import Answer
@@ -73,6 +74,19 @@ def detail(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
         "may_delete": may_delete(request.user),
     }
     return render(request, "predictions/detail.html", context)
+
+
+@require_safe
+@only(may_read)
+def how(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
+    """Show how the kept preview is read, step by step."""
+    answer = Answer(get_record(request, prediction_id))
+    picture = visibility.picture(request.user, prediction_id)
+    if picture is None:
+        raise NoPreview
+    reading, steps = services.explain(picture)
+    context = {"answer": answer, "reading": reading, "steps": shown(steps)}
+    return render(request, "predictions/how.html", context)
 
 
 @require_http_methods(FORM_METHODS)
