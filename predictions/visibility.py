@@ -5,6 +5,7 @@ looked at by its id, and a list of one's own looks through a bounded part of all
 may come back short, or even empty, with a cursor to go on from.
 """
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -30,6 +31,13 @@ def get(viewer: Viewer, prediction_id: UUID) -> PredictionRecord | None:
 def get_upload(viewer: Viewer, upload_id: UUID) -> list[PredictionRecord]:
     """Return those pages of an upload that the viewer may see, in their order."""
     return [record for record in get_store().get_upload(upload_id) if _may_see(viewer, record)]
+
+
+def get_many(viewer: Viewer, prediction_ids: Iterable[UUID]) -> list[PredictionRecord]:
+    """Return those of the predictions that exist and that the viewer may see, newest first."""
+    records = get_store().get_many(prediction_ids).values()
+    seen = [record for record in records if _may_see(viewer, record)]
+    return sorted(seen, key=lambda record: record.id, reverse=True)
 
 
 def picture(viewer: Viewer, prediction_id: UUID) -> PictureRecord | None:

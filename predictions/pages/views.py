@@ -62,6 +62,7 @@ def history(request: HttpRequest) -> HttpResponse:
         "filtered": any(asked.get(name) for name in form.fields),
         "newest": _query_with_cursor(request, None) if query.cursor else None,
         "older": _query_with_cursor(request, page.next) if page.next else None,
+        "may_delete": may_delete(request.user),
     }
     return render(request, "predictions/history.html", context)
 

@@ -1,5 +1,6 @@
 """A person looks through what was read."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -35,6 +36,7 @@ def test_lists_filters_and_opens(page: Page, send: Callable[[str, str], str]) ->
     page.goto("/")
     page.get_by_role("link", name="History").click()
     expect(page.get_by_role("listitem").first).to_contain_text("No digit")
+    expect(page.locator("time").first).to_contain_text(re.compile("now|second|minute"))
     assert names(page)[:2] == ["blank.png", "three.png"]
     thumbnail = page.locator(".history img").nth(1)
     assert thumbnail.evaluate("image => image.decode().then(() => image.naturalWidth)") == 200
@@ -84,7 +86,7 @@ def test_who_may_deletes_and_the_picture_is_gone(
     page.get_by_role("link", name="Keep it").click()
     page.get_by_role("link", name="Delete…").click()
     page.get_by_role("button", name="Delete").click()
-    expect(page.get_by_role("status")).to_have_text("The prediction and its picture were deleted.")
+    expect(page.get_by_text("The prediction and its picture were deleted.")).to_be_visible()
     assert page.request.get(address).status == 404
     assert page.request.get(f"/api/v1{address}preview.webp").status == 404
 
@@ -110,15 +112,21 @@ def test_works_without_javascript(
     expect(page.get_by_role("heading", level=1)).to_have_text("quiet.png")
     page.get_by_role("link", name="Delete…").click()
     page.get_by_role("button", name="Delete").click()
-    expect(page.get_by_role("status")).to_have_text("The prediction and its picture were deleted.")
+    expect(page.get_by_text("The prediction and its picture were deleted.")).to_be_visible()
 
 
 def test_works_by_keyboard_alone(page: Page, send: Callable[[str, str], str]) -> None:
     send("4", "four.png")
     page.goto("/predictions/")
-    page.get_by_role("button", name="Filter").focus()
-    page.keyboard.press("Tab")
+    page.keyboard.press("j")
     first = page.locator(".history-text").first
+    expect(first).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator(".history-text").nth(1)).to_be_focused()
+    page.keyboard.press("k")
+    page.keyboard.press("x")
+    expect(page.get_by_role("checkbox", name="Tick 4 four.png").first).to_be_checked()
+    expect(page.get_by_text("1 ticked")).to_be_visible()
     expect(first).to_be_focused()
     outline = first.evaluate("link => getComputedStyle(link, '::after').outlineStyle")
     assert outline == "solid"
@@ -136,3 +144,47 @@ def test_a_file_name_is_only_ever_text(page: Page, server: Server, save: Save) -
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
     page.goto("/predictions/")
     assert names(page)[0] == name
+
+
+def test_new_predictions_come_on_top_without_a_reload(
+    page: Page, send: Callable[[str, str], str]
+) -> None:
+    page.goto("/predictions/")
+    page.evaluate("window.stayed = true")
+    send("2", "arrived.png")
+    expect(page.locator(".history-file").first).to_have_text("arrived.png", timeout=15_000)
+    expect(page.locator("[data-live]")).to_have_text("New predictions: 1")
+    assert page.evaluate("window.stayed")
+
+
+def test_nothing_is_asked_while_nobody_looks(page: Page) -> None:
+    page.clock.install()
+    page.goto("/predictions/")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.evaluate("Object.defineProperty(document, 'hidden', {get: () => true})")
+    page.clock.run_for(60_000)
+    assert asked == []
+
+
+@pytest.mark.parametrize("scripted", [True, False])
+def test_what_was_ticked_is_exported_and_deleted(
+    new_page: NewPage, send: Callable[[str, str], str], sign_in: SignIn, scripted: bool
+) -> None:
+    gone, stays = send("1", "ticked.png"), send("2", "unticked.png")
+    page = new_page(java_script_enabled=scripted)
+    sign_in(page, "olga")
+    page.goto("/predictions/?limit=2")
+    page.locator(f"li[data-id='{gone.split('/')[2]}']").get_by_role("checkbox").check()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export CSV").click()
+    exported = download.value.path().read_text()
+    assert "ticked.png" in exported
+    assert "unticked.png" not in exported
+    page.get_by_role("button", name="Delete ticked…").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Delete these predictions?")
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("1 prediction was deleted with its picture.")).to_be_visible()
+    assert page.url.endswith("?limit=2")
+    assert page.request.get(gone).status == 404
+    assert page.request.get(stays).status == 200

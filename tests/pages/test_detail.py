@@ -90,7 +90,10 @@ def test_who_may_deletes_after_a_question(client: Client, keep: Keep, olga: User
     assert get_store().get(record.id) == record
     response = client.post(path, follow=True)
     assert response.redirect_chain == [("/predictions/", 302)]
-    assert text_of(response, "p", role="status") == "The prediction and its picture were deleted."
+    assert (
+        text_of(response, "p", class_="note success")
+        == "The prediction and its picture were deleted."
+    )
     assert get_store().get(record.id) is None
     assert list(Picture.objects.values_list("pk", flat=True)) == [stays.id]
     assert client.post(path).status_code == 404

@@ -150,7 +150,7 @@ class Asking {
       const response = await fetch(url, { method: "POST", body, headers, signal });
       const content = await response.json();
       if (response.ok) return { answer: content };
-      return { problem: content.error.message, passing: response.status >= 500 };
+      return { problem: content.error.message, passing: response.status >= 429 };
     } catch {
       return { problem: this.words.unreachable, passing: true };
     }

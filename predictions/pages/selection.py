@@ -1,0 +1,131 @@
+"""What can be done with many predictions at once, ticked in the history: export and delete."""
+
+import csv
+from collections.abc import Callable
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
+
+from predictions import services, visibility
+from predictions.api.serializers import PredictionSerializer
+from predictions.pages.access import only
+from predictions.pages.presentation import Answer
+from predictions.permissions import may_delete, may_read
+from predictions.records import PredictionRecord
+
+# The plain fields of a prediction in JSON, in the order of docs/api.md.
+CSV_COLUMNS = (
+    "id",
+    "created_at",
+    "text",
+    "status",
+    "confidence",
+    "margin",
+    "model_version",
+    "source",
+    "file_name",
+    "file_size",
+    "width",
+    "height",
+    "upload",
+    "page",
+    "created_by",
+    "duration_ms",
+    "url",
+)
+# A spreadsheet takes a cell that begins so for a formula, and runs it.
+FORMULA_BEGINNINGS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@require_POST
+@only(may_read)
+def selected(request: HttpRequest) -> HttpResponse:
+    """Export the ticked predictions, or ask whether to delete them, or do so."""
+    records = visibility.get_many(request.user, _ids(request.POST))
+    if not records:
+        messages.warning(request, _("Tick the predictions first."))
+        return _back(request)
+    act = ACTIONS.get(request.POST.get("action", ""), _export_json)
+    return act(request, records)
+
+
+def _export_json(request: HttpRequest, records: list[PredictionRecord]) -> HttpResponse:
+    return _attached(JsonResponse({"results": _serialized(request, records)}), "json")
+
+
+def _export_csv(request: HttpRequest, records: list[PredictionRecord]) -> HttpResponse:
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    writer = csv.DictWriter(response, CSV_COLUMNS, extrasaction="ignore")
+    writer.writeheader()
+    for row in _serialized(request, records):
+        writer.writerow({name: _harmless(row[name]) for name in CSV_COLUMNS})
+    return _attached(response, "csv")
+
+
+def _delete(request: HttpRequest, records: list[PredictionRecord]) -> HttpResponse:
+    if not may_delete(request.user):
+        raise PermissionDenied
+    if "confirmed" not in request.POST:
+        context = {
+            "answers": [Answer(record) for record in records],
+            "back": request.POST.get("back", ""),
+        }
+        return render(request, "predictions/delete_selected.html", context)
+    deleted = sum(services.delete(record.id, by=request.user) for record in records)
+    words = ngettext(
+        "%d prediction was deleted with its picture.",
+        "%d predictions were deleted with their pictures.",
+        deleted,
+    )
+    messages.success(request, words % deleted)
+    return _back(request)
+
+
+ACTIONS: dict[str, Callable[[HttpRequest, list[PredictionRecord]], HttpResponse]] = {
+    "json": _export_json,
+    "csv": _export_csv,
+    "delete": _delete,
+}
+
+
+def _ids(form: QueryDict) -> list[UUID]:
+    ids = []
+    for text in form.getlist("selected"):
+        try:
+            ids.append(UUID(text))
+        except ValueError:
+            continue  # no box of ours
+    return ids
+
+
+def _serialized(request: HttpRequest, records: list[PredictionRecord]) -> list[dict[str, object]]:
+    serializer = PredictionSerializer(
+        records,  # type: ignore[arg-type]  # the stubs do not know many=True
+        many=True,
+        context={"request": request},
+    )
+    return [dict(row) for row in serializer.data]
+
+
+def _harmless(value: object) -> object:
+    if isinstance(value, str) and value.startswith(FORMULA_BEGINNINGS):
+        return f"'{value}"
+    return value
+
+
+def _attached(response: HttpResponse, ending: str) -> HttpResponse:
+    response["Content-Disposition"] = f'attachment; filename="predictions.{ending}"'
+    return response
+
+
+def _back(request: HttpRequest) -> HttpResponse:
+    """Go back to the part of the history that was left."""
+    query = QueryDict(request.POST.get("back", "")).urlencode()
+    return redirect(f"{reverse('predictions')}?{query}" if query else reverse("predictions"))
