@@ -26,6 +26,7 @@ from predictions.records import (
     Status,
     id_of,
 )
+from predictions.statistics import mark_late
 from predictions.stores import get_store
 
 ROWS_A_PAGE = 500
@@ -87,6 +88,7 @@ def keep(rows: Iterable[LegacyRow]) -> int:
     records = {record.id: record for record in (row.to_record() for row in rows)}
     there = store.get_many(records)
     new = [record for record in records.values() if record.id not in there]
+    mark_late(record.id for record in new)
     store.add_many(
         (record, PictureRecord(id=record.id, preview=None, glyphs=b"")) for record in new
     )

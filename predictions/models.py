@@ -195,6 +195,27 @@ class Activation(models.Model):
         return f"{self.replaced} → {self.number}"
 
 
+class DayStatistics(models.Model):
+    """What the predictions of a day (in UTC) are in sum (`predictions/statistics.py`).
+
+    `counts` has in it all that were made before `counted_until`. While a look had to stop early,
+    those from `counted_since` to below `cursor` are missing yet.
+    """
+
+    day = models.DateField(primary_key=True)
+    counts = models.JSONField(default=dict)
+    counted_since = models.DateTimeField(null=True)
+    counted_until = models.DateTimeField()
+    cursor = models.UUIDField(null=True)
+    changed_at = models.DateTimeField(null=True)  # when it was marked to be counted again
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.day)
+
+
 if settings.PREDICTION_STORE == "cassandra":
     # The engine makes tables of the models that it finds here.
     from predictions.cassandra_models import (  # noqa: F401

@@ -28,9 +28,11 @@ from predictions.records import (
     RequestKey,
     Source,
     Status,
+    day_of,
     id_of_page,
     new_id,
 )
+from predictions.statistics import mark_changed, mark_late
 from predictions.stores import get_store
 from predictions.stores.base import Pair
 from predictions.uploads import Upload, too_large
@@ -161,6 +163,8 @@ def predict_batch(
 
 def delete(prediction_id: UUID, *, by: "User | AnonymousUser | None") -> bool:
     """Delete a prediction with all that was kept of it; tell whether it was there."""
+    if day := day_of(prediction_id):
+        mark_changed([day])
     # Where predictions stand elsewhere: nothing is deleted unless it can be noted.
     with transaction.atomic():
         deleted = get_store().delete(prediction_id)
@@ -215,6 +219,7 @@ def _keep(pairs: list[Pair], *, sent_again: bool) -> None:
     unless the upload will be sent again, with the same ids: then its next try completes it.
     """
     store = get_store()
+    mark_late(record.id for record, _ in pairs)
     try:
         store.add_upload(pairs)
     except StoreUnavailable:

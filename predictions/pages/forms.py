@@ -1,5 +1,7 @@
 """The filters of the history. What they mean, `predictions.queries` says, as for the API."""
 
+from typing import Any
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
@@ -21,3 +23,17 @@ class FilterForm(forms.Form):
     until = forms.DateField(label=_("Before"), widget=DateInput)
 
     use_required_attribute = False
+
+
+class PeriodForm(forms.Form):
+    """The days that statistics are about; `until` is not among them, as everywhere."""
+
+    since = forms.DateField(label=_("From"), widget=DateInput, required=False)
+    until = forms.DateField(label=_("Before"), widget=DateInput, required=False)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        since, until = cleaned.get("since"), cleaned.get("until")
+        if since and until and since >= until:
+            raise forms.ValidationError(_("“From” has to be an earlier day than “Before”."))
+        return cleaned

@@ -161,7 +161,7 @@ def test_nothing_is_asked_while_nobody_looks(page: Page) -> None:
     page.clock.install()
     page.goto("/predictions/")
     asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    page.route("**/api/**", lambda route: asked.append(route.request.url))
     page.evaluate("Object.defineProperty(document, 'hidden', {get: () => true})")
     page.clock.run_for(60_000)
     assert asked == []

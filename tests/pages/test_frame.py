@@ -26,6 +26,7 @@ def paths(keep: Keep) -> list[str]:
         "/",
         f"/?prediction={record.id}",
         "/predictions/",
+        "/statistics/",
         f"/predictions/{record.id}/",
         f"/predictions/{record.id}/delete",
         "/upload",
