@@ -27,6 +27,11 @@ ROOT = Path(__file__).resolve().parent.parent
 START_TIMEOUT_S = 30
 
 
+def pytest_configure() -> None:
+    # Who ends the tests by SIGTERM ends what they started too, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of data beside the project; tests that need it are skipped without it."""
