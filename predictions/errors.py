@@ -28,6 +28,13 @@ class UploadRefused(PredictionsError):
     """What was sent is not a picture that can be read; nothing of it was kept."""
 
 
+class CorrectionRefused(PredictionsError):
+    """A correction that says nothing, or cannot be taken back."""
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(code, message, status=status)
+
+
 class VersionRefused(PredictionsError):
     """A model version that cannot be added, or must not be activated; the active one stays."""
 

@@ -76,6 +76,12 @@ def active() -> ModelVersion:
     return version
 
 
+def active_number() -> int:
+    """Return the number of the version that serves, without its network."""
+    numbers = ModelVersion.objects.filter(active=True).values_list("number", flat=True)
+    return numbers.first() or SHIPPED
+
+
 def shipped() -> ModelVersion:
     """Return version 0, of no row: whether it is active, `every` and `active` say."""
     version = _of_directory(settings.MODEL_DIR)

@@ -11,6 +11,8 @@ GROUPS = {
         "view_prediction",
         "review_prediction",
         "delete_prediction",
+        "activate_modelversion",
+        "view_modelversion",
         "view_auditentry",
     ],
 }
@@ -32,6 +34,16 @@ def may_view_all(user: AbstractBaseUser | AnonymousUser) -> bool:
 
 def may_delete(user: AbstractBaseUser | AnonymousUser) -> bool:
     return _has(user, "predictions.delete_prediction")
+
+
+def may_review(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Say what a picture shows: correct it, and answer the review queue."""
+    return _has(user, "predictions.review_prediction")
+
+
+def may_activate(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Let another model version serve."""
+    return _has(user, "predictions.activate_modelversion")
 
 
 def _has(user: AbstractBaseUser | AnonymousUser, permission: str) -> bool:

@@ -16,10 +16,13 @@ from ml.explanation import explain as steps_of
 from ml.grids import page_from_pixels
 from ml.reader import DigitReading, Reading
 from ml.timings import step
+from predictions import corrections, review
 from predictions.audit import Action, audit
+from predictions.corrections import Verdict
 from predictions.errors import NoPreview, StoreUnavailable, UploadRefused
 from predictions.idempotency import check_key, make_once
 from predictions.metrics import count_prediction
+from predictions.models import Correction
 from predictions.previews import preview_of
 from predictions.reading import get_reader
 from predictions.records import (
@@ -75,6 +78,7 @@ def predict(
     if store:
         with step("store"):
             _keep(pairs, sent_again=upload_id is not None)
+        review.enqueue(record for record, _ in pairs)
     records = [record for record, _ in pairs]
     for record in records:
         count_prediction(record)
@@ -167,10 +171,62 @@ def delete(prediction_id: UUID, *, by: "User | AnonymousUser | None") -> bool:
         mark_changed([day])
     # Where predictions stand elsewhere: nothing is deleted unless it can be noted.
     with transaction.atomic():
+        corrections.delete(prediction_id)
+        review.remove(prediction_id)
         deleted = get_store().delete(prediction_id)
         if deleted:
             audit(Action.DELETED, by=by, target=prediction_id)
     return deleted
+
+
+def correct(
+    record: PredictionRecord, *, verdict: Verdict, text: str = "", by: "User | AnonymousUser"
+) -> Correction:
+    """Add a correction beside a prediction; its review is done with that.
+
+    Raises
+    ------
+    CorrectionRefused
+        If it says nothing that can be kept.
+    """
+    with transaction.atomic():
+        correction = corrections.add(record, verdict=verdict, text=text, by=by.get_username())
+        review.remove(record.id)
+        audit(Action.CORRECTED, by=by, target=record.id, verdict=verdict, text=correction.text)
+    return correction
+
+
+def answer_review(
+    record: PredictionRecord, *, verdict: Verdict, text: str = "", by: "User | AnonymousUser"
+) -> Correction:
+    """Correct a prediction that a reviewer claimed.
+
+    Raises
+    ------
+    CorrectionRefused
+        If it says nothing that can be kept.
+    PredictionsError
+        If the claim was lost to somebody else.
+    """
+    with transaction.atomic():
+        review.finish(record.id, by.get_username())
+        return correct(record, verdict=verdict, text=text, by=by)
+
+
+def undo_correction(record: PredictionRecord, *, by: "User | AnonymousUser") -> Correction | None:
+    """Take the correction that counts back, by an entry of its own; return what counts now.
+
+    Raises
+    ------
+    CorrectionRefused
+        If there is none.
+    """
+    with transaction.atomic():
+        standing = corrections.undo(record.id, by=by.get_username())
+        if standing is None:
+            review.reopen(record, by.get_username())
+        audit(Action.CORRECTED, by=by, target=record.id, verdict="undo")
+    return standing
 
 
 def status_of(reading: Reading) -> Status:

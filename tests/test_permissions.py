@@ -33,6 +33,7 @@ PARTS = {
     "app_label": "predictions",
     "content_type_id": "1",
     "id": "1",
+    "number": "0",
     "position": "0",
     "token_key": "0",
     "url": "nowhere",

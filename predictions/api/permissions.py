@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from predictions.permissions import may_delete, may_read
+from predictions.permissions import may_activate, may_delete, may_read, may_review
 
 if TYPE_CHECKING:  # rest_framework.views imports this module, the default permission
     from rest_framework.views import APIView
@@ -22,4 +22,20 @@ class MayReadAndDelete(MayRead):
     def has_permission(self, request: Request, view: "APIView") -> bool:
         if request.method == "DELETE":
             return may_delete(request.user)
+        return super().has_permission(request, view)
+
+
+class MayReview(BasePermission):
+    """Who may say what a picture shows."""
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        return may_review(request.user)
+
+
+class MayReadAndActivate(MayRead):
+    """As MayRead; and who lets another model version serve needs the permission for it."""
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        if request.method == "POST":
+            return may_activate(request.user)
         return super().has_permission(request, view)

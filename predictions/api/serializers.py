@@ -1,5 +1,6 @@
 """What goes in and out of the API, in the names of docs/api.md."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -9,12 +10,16 @@ from rest_framework.request import Request
 from rest_framework.reverse import reverse
 
 from ml.explanation import Step
+from predictions import corrections
+from predictions.corrections import Verdict
 from predictions.explanations import shown
+from predictions.models import Correction
 from predictions.records import PredictionRecord, Source, Status
 
 SOURCES = [str(source) for source in Source]
 CLIENT_SOURCES = [str(Source.API), str(Source.CANVAS)]  # those that a client may name
 STATUSES = [str(status) for status in Status]
+VERDICTS = [str(verdict) for verdict in Verdict]
 
 
 class SourceSerializer(serializers.Serializer[Any]):
@@ -124,8 +129,21 @@ class ExplanationSerializer(serializers.Serializer[Any]):
     explanation = StepSerializer(many=True)
 
 
+class CorrectionSerializer(serializers.Serializer[Correction]):
+    """What somebody said of a prediction."""
+
+    verdict = serializers.SerializerMethodField()
+    text = serializers.CharField(allow_blank=True)
+    by = serializers.CharField()
+    at = serializers.DateTimeField()
+
+    @extend_schema_field({"type": "string", "enum": [*VERDICTS, "undo"]})
+    def get_verdict(self, correction: Correction) -> str:
+        return correction.verdict or "undo"
+
+
 class PredictionSerializer(AnswerSerializer):
-    """A prediction as it is kept."""
+    """A prediction as it is kept, with its correction where the context's `corrections` has one."""
 
     id = serializers.UUIDField()
     created_at = serializers.DateTimeField()
@@ -134,9 +152,10 @@ class PredictionSerializer(AnswerSerializer):
     url = serializers.SerializerMethodField()
     preview_url = serializers.SerializerMethodField()
 
-    @extend_schema_field({"type": "object", "nullable": True})
-    def get_correction(self, record: PredictionRecord) -> None:
-        return None
+    @extend_schema_field(CorrectionSerializer(allow_null=True))
+    def get_correction(self, record: PredictionRecord) -> dict[str, Any] | None:
+        correction = self.context.get("corrections", {}).get(record.id)
+        return None if correction is None else dict(CorrectionSerializer(correction).data)
 
     @extend_schema_field(OpenApiTypes.URI)
     def get_url(self, record: PredictionRecord) -> str:
@@ -155,6 +174,21 @@ class UploadSerializer(serializers.Serializer[Any]):
 
     upload = serializers.UUIDField(allow_null=True, help_text="null where nothing was kept.")
     results = PredictionSerializer(many=True, help_text="In the order of the pages.")
+
+
+def prediction_json(record: PredictionRecord, request: Request | None = None) -> dict[str, Any]:
+    """Return one kept prediction as the API shows it, with its correction."""
+    return predictions_json([record], request)[0]
+
+
+def predictions_json(
+    records: Sequence[PredictionRecord], request: Request | None = None
+) -> list[dict[str, Any]]:
+    """Return kept predictions as the API shows them; their corrections come by one query."""
+    standing = corrections.current(record.id for record in records)
+    context = {"request": request, "corrections": standing}
+    # Plain dicts: of a serializer's own the browsable API would make its upload form.
+    return [dict(PredictionSerializer(record, context=context).data) for record in records]
 
 
 class PageSerializer(serializers.Serializer[Any]):
@@ -212,11 +246,20 @@ def steps_body(steps: list[Step]) -> list[dict[str, Any]]:
     return [dict(StepSerializer(step).data) for step in shown(steps)]
 
 
-def upload_body(records: list[PredictionRecord], request: Request, *, kept: bool) -> dict[str, Any]:
-    """Say what was read of an upload: the prediction of its page, or of several all."""
-    serializer = PredictionSerializer if kept else AnswerSerializer
-    # Plain dicts: of a serializer's own the browsable API would make its upload form.
-    results = [dict(serializer(record, context={"request": request}).data) for record in records]
+def upload_body(
+    records: list[PredictionRecord], request: Request, *, kept: bool, new: bool = True
+) -> dict[str, Any]:
+    """Say what was read of an upload: the prediction of its page, or of several all.
+
+    What is new has no correction, so none is asked for.
+    """
+    if new:
+        serializer = PredictionSerializer if kept else AnswerSerializer
+        # Plain dicts: of a serializer's own the browsable API would make its upload form.
+        context = {"request": request}
+        results = [dict(serializer(record, context=context).data) for record in records]
+    else:
+        results = predictions_json(records, request)
     if len(results) == 1 and records[0].upload is None:
         return results[0]
     return {"upload": str(records[0].upload) if kept else None, "results": results}

@@ -1,7 +1,7 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from predictions.api import batch, views
+from predictions.api import batch, corrections, model_versions, views
 
 app_name = "api"
 
@@ -24,6 +24,31 @@ urlpatterns = [
         "v1/predictions/<uuid:prediction_id>/digits/<int:position>.png",
         views.DigitPicture.as_view(),
         name="digit",
+    ),
+    path(
+        "v1/predictions/<uuid:prediction_id>/corrections",
+        corrections.Corrections.as_view(),
+        name="corrections",
+    ),
+    path(
+        "v1/predictions/<uuid:prediction_id>/corrections/undo",
+        corrections.UndoCorrection.as_view(),
+        name="undo-correction",
+    ),
+    path("v1/review", corrections.Review.as_view(), name="review"),
+    path("v1/review/claim", corrections.ClaimReview.as_view(), name="claim-review"),
+    path(
+        "v1/review/<uuid:prediction_id>", corrections.AnswerReview.as_view(), name="answer-review"
+    ),
+    path(
+        "v1/review/<uuid:prediction_id>/skip", corrections.SkipReview.as_view(), name="skip-review"
+    ),
+    path("v1/models", model_versions.ModelVersions.as_view(), name="models"),
+    path("v1/models/<int:number>", model_versions.ModelVersionDetail.as_view(), name="model"),
+    path(
+        "v1/models/<int:number>/activate",
+        model_versions.ActivateModelVersion.as_view(),
+        name="activate-model",
     ),
     path("v1/schema", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),

@@ -29,6 +29,8 @@ from predictions.api.serializers import (
     PredictionSerializer,
     SourceSerializer,
     explained_body,
+    prediction_json,
+    predictions_json,
     steps_body,
     upload_body,
 )
@@ -74,16 +76,11 @@ class PredictionList(GenericAPIView[Any]):
     def get(self, request: Request) -> Response:
         query = parse_list_query(request.query_params)
         page = visibility.latest(request.user, query)
-        results = PredictionSerializer(
-            page.records,  # type: ignore[arg-type]  # the stubs do not know many=True
-            many=True,
-            context={"request": request},
-        )
         following = None
         if page.next is not None:
             here = request.build_absolute_uri()
             following = replace_query_param(here, "cursor", sign_cursor(page.next))
-        return Response({"results": results.data, "next": following})
+        return Response({"results": predictions_json(page.records, request), "next": following})
 
     @extend_schema(
         operation_id="predictions_create",
@@ -133,7 +130,7 @@ class PredictionList(GenericAPIView[Any]):
             records, made = services.predict_once(
                 upload, owner=_owner(request), key=key, source=source, user=request.user
             )
-        answer = upload_body(records, request, kept=True)
+        answer = upload_body(records, request, kept=True, new=made)
         return Response(
             answer,
             status=status.HTTP_201_CREATED if made else status.HTTP_200_OK,
@@ -181,7 +178,7 @@ class PredictionDetail(APIView):
         record = visibility.get(request.user, prediction_id)
         if record is None:
             raise _no_prediction()
-        return Response(PredictionSerializer(record, context={"request": request}).data)
+        return Response(prediction_json(record, request))
 
     @extend_schema(
         operation_id="predictions_delete",
@@ -276,6 +273,8 @@ class Root(APIView):
         return Response(
             {
                 "predictions": reverse("api:predictions", request=request),
+                "review": reverse("api:review", request=request),
+                "models": reverse("api:models", request=request),
                 "schema": reverse("api:schema", request=request),
                 "docs": reverse("api:docs", request=request),
             }

@@ -10,6 +10,8 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from ml.reader import DigitReading
 from ml.segmentation import Box
+from predictions.corrections import Verdict, same_text
+from predictions.models import Correction
 from predictions.records import PredictionRecord, Source, Status
 
 STATUS_WORDS = {
@@ -26,6 +28,11 @@ ADVICE = {
         "There is no digit to be seen in this picture. Send one that shows a single digit, large "
         "and sharp, dark on light or light on dark."
     ),
+}
+NO_TEXT_WORDS = {
+    "": gettext_lazy("No digit"),
+    str(Verdict.NOT_A_DIGIT): gettext_lazy("No digit"),
+    str(Verdict.ILLEGIBLE): gettext_lazy("Illegible"),
 }
 SOURCE_WORDS = {
     Source.PAGE: gettext_lazy("Upload on this site"),
@@ -62,9 +69,24 @@ class DigitAnswer:
 
 @dataclass(frozen=True)
 class Answer:
-    """A prediction as a page shows it."""
+    """A prediction as a page shows it: first what it was corrected to, then what was read."""
 
     record: PredictionRecord
+    correction: Correction | None = None
+
+    @property
+    def text(self) -> str:
+        """What the picture shows, as far as is known; empty where that is no number."""
+        return self.record.text if self.correction is None else self.correction.text
+
+    @property
+    def no_text(self) -> str:
+        """Why there is no text, in words."""
+        return str(NO_TEXT_WORDS[self.correction.verdict if self.correction else ""])
+
+    @property
+    def was_read_otherwise(self) -> bool:
+        return self.correction is not None and not same_text(self.text, self.record.text)
 
     @property
     def page_number(self) -> int:
@@ -108,10 +130,11 @@ class Answer:
     @property
     def size(self) -> str:
         """How large the text may stand on a page, as the style sheet names it."""
-        longest = max((len(line) for line in self.record.lines), default=0)
-        if longest <= 1 and len(self.record.lines) <= 1:
+        lines = self.text.split("\n")
+        longest = max(len(line) for line in lines)
+        if longest <= 1 and len(lines) <= 1:
             return "single"
-        return "word" if longest <= 12 and len(self.record.lines) <= 4 else "page"
+        return "word" if longest <= 12 and len(lines) <= 4 else "page"
 
     @property
     def enlargement(self) -> float:

@@ -1,6 +1,13 @@
 from django.urls import path
 
-from predictions.pages import legacy, selection, statistics, views
+from predictions.pages import (
+    corrections,
+    legacy,
+    model_versions,
+    selection,
+    statistics,
+    views,
+)
 
 urlpatterns = [
     path("", views.read, name="read"),
@@ -10,6 +17,13 @@ urlpatterns = [
     path("predictions/<uuid:prediction_id>/how", views.how, name="prediction-how"),
     path("predictions/<uuid:prediction_id>/delete", views.delete, name="prediction-delete"),
     path("statistics/", statistics.statistics, name="statistics"),
+    path("predictions/<uuid:prediction_id>/correct", corrections.correct, name="correct"),
+    path("predictions/<uuid:prediction_id>/undo", corrections.undo, name="undo-correction"),
+    path("review/", corrections.show_review, name="review"),
+    path("review/<uuid:prediction_id>", corrections.answer_review, name="answer-review"),
+    path("models/", model_versions.versions, name="models"),
+    path("models/<int:number>/", model_versions.version, name="model"),
+    path("models/<int:number>/activate", model_versions.activate, name="activate-model"),
     path("upload", legacy.upload, name="upload"),
     path("favicon.ico", views.favicon, name="favicon"),
     path("predict", legacy.predict, name="predict"),

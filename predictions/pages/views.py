@@ -11,14 +11,14 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from predictions import services, visibility
+from predictions import corrections, services, visibility
 from predictions.cursors import sign_cursor
 from predictions.errors import BadQuery, NoPreview, PredictionsError
 from predictions.explanations import shown
 from predictions.pages.access import only
 from predictions.pages.forms import FilterForm
 from predictions.pages.presentation import Answer
-from predictions.permissions import may_delete, may_read
+from predictions.permissions import may_delete, may_read, may_review
 from predictions.queries import parse_list_query
 from predictions.records import PredictionRecord, Source
 from predictions.uploads import upload_from_form
@@ -58,7 +58,7 @@ def history(request: HttpRequest) -> HttpResponse:
     page = visibility.latest(request.user, query)
     context = {
         "form": form,
-        "answers": [Answer(record) for record in page],
+        "answers": answers_of(page.records),
         "filtered": any(asked.get(name) for name in form.fields),
         "newest": _query_with_cursor(request, None) if query.cursor else None,
         "older": _query_with_cursor(request, page.next) if page.next else None,
@@ -70,11 +70,7 @@ def history(request: HttpRequest) -> HttpResponse:
 @require_safe
 @only(may_read)
 def detail(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
-    context = {
-        "answer": Answer(get_record(request, prediction_id)),
-        "may_delete": may_delete(request.user),
-    }
-    return render(request, "predictions/detail.html", context)
+    return render_detail(request, get_record(request, prediction_id))
 
 
 @require_safe
@@ -142,13 +138,34 @@ def render_form(
     error: PredictionsError | None = None,
 ) -> HttpResponse:
     """Show the form for a file with the answers below it, or with what was wrong beside it."""
-    answers = [Answer(record) for record in records]
-    context = {"field": field, "answers": answers, "error": error}
+    context = {"field": field, "answers": answers_of(records), "error": error}
     status = error.status if error else 200
     response = render(request, "predictions/read.html", context, status=status)
     if error and error.retry_after_s is not None:
         response["Retry-After"] = str(error.retry_after_s)
     return response
+
+
+def render_detail(
+    request: HttpRequest, record: PredictionRecord, *, error: PredictionsError | None = None
+) -> HttpResponse:
+    """Show one prediction, and what was wrong with a correction of it beside the form."""
+    (answer,) = answers_of([record])
+    context = {
+        "answer": answer,
+        "may_delete": may_delete(request.user),
+        "may_review": may_review(request.user),
+        "entries": corrections.history(record.id) if may_review(request.user) else [],
+        "error": error,
+    }
+    status = error.status if error else 200
+    return render(request, "predictions/detail.html", context, status=status)
+
+
+def answers_of(records: Sequence[PredictionRecord]) -> list[Answer]:
+    """Put each prediction's correction beside it; they come by one query."""
+    standing = corrections.current(record.id for record in records)
+    return [Answer(record, standing.get(record.id)) for record in records]
 
 
 def get_record(request: HttpRequest, prediction_id: UUID | str) -> PredictionRecord:

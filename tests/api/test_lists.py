@@ -165,6 +165,8 @@ def test_the_groups_hold_their_permissions() -> None:
             "view_prediction",
             "review_prediction",
             "delete_prediction",
+            "activate_modelversion",
+            "view_modelversion",
             "view_auditentry",
         },
     }

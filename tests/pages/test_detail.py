@@ -26,7 +26,7 @@ def test_shows_all_that_is_kept(
     client: Client, keep: Keep, django_assert_num_queries: Callable[..., Any]
 ) -> None:
     record = keep("7", created_by="ada", duration_ms=4.24)
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):  # it, and its correction
         response = client.get(f"/predictions/{record.id}/")
     assert response.status_code == 200
     assert text_of(response, "h1") == "seven.png"

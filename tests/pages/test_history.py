@@ -131,14 +131,14 @@ def test_a_filter_that_means_nothing_is_named(
     assert address(response, "Show all") == URL
 
 
-def test_a_page_costs_one_query_and_by_digit_two(
+def test_a_page_costs_two_queries_and_by_digit_three(
     client: Client, keep: Keep, django_assert_num_queries: Callable[..., Any]
 ) -> None:
     for i in range(30):
         keep("7", at=NOON + minutes(i))
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):  # predictions, and their corrections
         client.get(URL)
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         client.get(URL, {"digit": "7"})
 
 
@@ -147,8 +147,8 @@ def test_a_page_stays_cheap_for_people_signed_in(
 ) -> None:
     keep("7")
     client.force_login(olga)
-    # Session, user, list; and by itself and by its groups, whether it may delete.
-    with django_assert_max_num_queries(5):
+    # Session, user, list, corrections; and by itself and by its groups, whether it may delete.
+    with django_assert_max_num_queries(6):
         client.get(URL)
 
 

@@ -92,11 +92,11 @@ def test_the_answer_says_all_that_is_known(client: Client, keep: Keep) -> None:
     assert all(image.attributes.get("alt") is not None for image in find(page, "img"))
 
 
-def test_an_answer_costs_one_query(
+def test_an_answer_costs_two_queries(
     client: Client, keep: Keep, django_assert_num_queries: Callable[..., Any]
 ) -> None:
     record = keep()
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):  # it, and its correction
         client.get("/", {"prediction": str(record.id)})
 
 

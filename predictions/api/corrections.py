@@ -1,0 +1,155 @@
+"""The API of corrections and of the review queue."""
+
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.exceptions import NotFound
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from predictions import corrections, review, services, visibility
+from predictions.api.permissions import MayReview
+from predictions.api.serializers import CorrectionSerializer, ErrorSerializer, prediction_json
+from predictions.corrections import Verdict
+from predictions.records import PredictionRecord
+
+REFUSALS = {
+    400: ErrorSerializer,
+    401: ErrorSerializer,
+    403: ErrorSerializer,
+    404: ErrorSerializer,
+    409: ErrorSerializer,
+    503: ErrorSerializer,
+}
+
+
+class SentCorrectionSerializer(serializers.Serializer[Any]):
+    """What a picture shows: a text, or why there is none."""
+
+    verdict = serializers.ChoiceField(
+        choices=[str(verdict) for verdict in Verdict], default=str(Verdict.TEXT), required=False
+    )
+    text = serializers.CharField(
+        required=False, default="", allow_blank=True, help_text="Digits, spaces and line breaks."
+    )
+
+
+class WaitingSerializer(serializers.Serializer[Any]):
+    waiting = serializers.IntegerField()
+
+
+class ReviewView(APIView):
+    permission_classes: tuple[type[BasePermission], ...] = (MayReview,)
+
+    def record(self, request: Request, prediction_id: UUID) -> PredictionRecord:
+        record = visibility.get(request.user, prediction_id)
+        if record is None:
+            raise NotFound("There is no prediction with this id.")
+        return record
+
+    def sent(self, request: Request) -> dict[str, Any]:
+        sent = SentCorrectionSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        return {
+            "verdict": Verdict(sent.validated_data["verdict"]),
+            "text": sent.validated_data["text"],
+        }
+
+
+class Corrections(ReviewView):
+    """What people said of a prediction."""
+
+    @extend_schema(
+        operation_id="corrections_list",
+        summary="Every correction of a prediction, newest first",
+        description="One that took another back has the verdict `undo`.",
+        responses={200: CorrectionSerializer(many=True), 404: ErrorSerializer},
+    )
+    def get(self, request: Request, prediction_id: UUID) -> Response:
+        record = self.record(request, prediction_id)
+        entries = CorrectionSerializer(
+            corrections.history(record.id),  # type: ignore[arg-type]  # the stubs do not know many=True
+            many=True,
+        )
+        return Response(entries.data)
+
+    @extend_schema(
+        operation_id="corrections_create",
+        summary="Say what a picture shows",
+        request=SentCorrectionSerializer,
+        responses={201: CorrectionSerializer, **REFUSALS},
+    )
+    def post(self, request: Request, prediction_id: UUID) -> Response:
+        record = self.record(request, prediction_id)
+        made = services.correct(record, **self.sent(request), by=request.user)
+        return Response(CorrectionSerializer(made).data, status=status.HTTP_201_CREATED)
+
+
+class UndoCorrection(ReviewView):
+    @extend_schema(
+        operation_id="corrections_undo",
+        summary="Take the last correction back",
+        description="Answers with the prediction, and the correction that counts now.",
+        request=None,
+        responses={200: dict, **REFUSALS},
+    )
+    def post(self, request: Request, prediction_id: UUID) -> Response:
+        record = self.record(request, prediction_id)
+        services.undo_correction(record, by=request.user)
+        return Response(prediction_json(record, request))
+
+
+class Review(ReviewView):
+    @extend_schema(
+        operation_id="review_waiting",
+        summary="How many predictions wait for review",
+        responses={200: WaitingSerializer},
+    )
+    def get(self, request: Request) -> Response:
+        return Response({"waiting": review.waiting()})
+
+
+class ClaimReview(ReviewView):
+    @extend_schema(
+        operation_id="review_claim",
+        summary="Take the least sure prediction that nobody else looks at",
+        description="It is yours for ten minutes; asked again, the same. 204: nothing waits.",
+        request=None,
+        responses={200: dict, 204: None, 401: ErrorSerializer, 403: ErrorSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        record = review.claim(request.user.get_username())
+        if record is None:
+            return Response(status=status.HTTP_204_NO_CONTENT)
+        return Response(prediction_json(record, request))
+
+
+class AnswerReview(ReviewView):
+    """Answers what was claimed: where the claim was lost, 409 and nothing is changed."""
+
+    @extend_schema(
+        operation_id="review_answer",
+        summary="Answer a prediction that was claimed",
+        request=SentCorrectionSerializer,
+        responses={201: CorrectionSerializer, **REFUSALS},
+    )
+    def post(self, request: Request, prediction_id: UUID) -> Response:
+        record = self.record(request, prediction_id)
+        made = services.answer_review(record, **self.sent(request), by=request.user)
+        return Response(CorrectionSerializer(made).data, status=status.HTTP_201_CREATED)
+
+
+class SkipReview(ReviewView):
+    @extend_schema(
+        operation_id="review_skip",
+        summary="Put a claimed prediction back: it comes again later",
+        request=None,
+        responses={204: None, 401: ErrorSerializer, 403: ErrorSerializer},
+    )
+    def post(self, request: Request, prediction_id: UUID) -> Response:
+        review.skip(prediction_id, request.user.get_username())
+        return Response(status=status.HTTP_204_NO_CONTENT)
