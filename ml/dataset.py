@@ -64,17 +64,53 @@ class Digits:
 
 
 @dataclass(frozen=True)
+class Source:
+    """Digits from somewhere, and how much they count.
+
+    Attributes
+    ----------
+    name
+        Says where they come from.
+    digits
+        At least one.
+    weight
+        How often each is shown an epoch, on average; above 0, and need not be whole.
+    """
+
+    name: str
+    digits: Digits
+    weight: float = 1.0
+
+    @property
+    def draws(self) -> int:
+        """How many pictures an epoch shows of it."""
+        return max(1, round(self.weight * len(self.digits)))
+
+    def describe(self) -> dict[str, Any]:
+        """Say for the manifest what it is."""
+        files = {name: dict(print_) for name, print_ in self.digits.fingerprints.items()}
+        return {"weight": self.weight, "count": len(self.digits), "files": files}
+
+
+@dataclass(frozen=True)
 class Split:
-    """Digits to train on and digits to choose by."""
+    """Digits to train on and digits to choose by, and more to train on from elsewhere."""
 
     training: Digits
     validation: Digits
     method: Literal["writers", "stratified"]
+    extra: tuple[Source, ...] = ()
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """All that is trained on."""
+        return (Source("mnist", self.training), *self.extra)
 
     def describe(self) -> dict[str, Any]:
         """Say for the manifest which files these are and how they were split."""
         sides = {"training": self.training, "validation": self.validation}
         return {
+            "extra": {source.name: source.describe() for source in self.extra},
             "files": {name: dict(print_) for name, print_ in self.training.fingerprints.items()},
             "split": {
                 "method": self.method,

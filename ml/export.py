@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import platform
@@ -22,6 +21,7 @@ from ml.dataset import Digits, Split, as_input
 from ml.drawing import draw_confusion_matrix
 from ml.errors import TrainingError
 from ml.evaluation import evaluate, fit_temperature
+from ml.negatives import draw_negatives
 from ml.training import Fit, predict_logits
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _FORMAT = 1
 _CHECKED = 100
 _TOLERANCE = 1e-4
+_NEGATIVES_SEED = 0  # the same negatives for every network
 
 
 def export(
@@ -72,8 +73,12 @@ def export(
     digits = split.validation
     logits = predict_logits(fit.model, digits.images)
     temperature = fit_temperature(digits.labels, logits[:, :DIGITS])
-    probabilities = calibrate(logits, temperature).probabilities
+    probabilities, is_digit = calibrate(logits, temperature)
     validation = evaluate(digits.labels, probabilities)
+    validation["taken_for_digits"] = {
+        "digits": _share_above_half(is_digit),
+        "negatives": _share_above_half(_tell_negatives(fit.model, digits, temperature)),
+    }
     answers = answers_to(digits, probabilities)
     partial = directory.with_name(f".{directory.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -86,7 +91,7 @@ def export(
             "format": _FORMAT,
             "architecture": arguments.architecture,
             "weights": fit.model.count_params(),
-            "arguments": dataclasses.asdict(arguments),
+            "arguments": arguments.describe(),
             "data": _describe_data(split, test),
             "metrics": {
                 "validation": validation,
@@ -138,6 +143,17 @@ def _describe_software() -> dict[str, str]:
 def _evaluate(model: keras.Model, digits: Digits, temperature: float) -> dict[str, Any]:
     logits = predict_logits(model, digits.images)
     return evaluate(digits.labels, calibrate(logits, temperature).probabilities)
+
+
+def _tell_negatives(model: keras.Model, digits: Digits, temperature: float) -> NDArray[np.float32]:
+    """Say of as many negatives as there are digits how probable it is that each is a digit."""
+    rng = np.random.default_rng(_NEGATIVES_SEED)
+    negatives = draw_negatives(len(digits), digits.images, digits.labels, rng)
+    return calibrate(predict_logits(model, negatives), temperature).is_digit
+
+
+def _share_above_half(is_digit: NDArray[np.float32]) -> float:
+    return float(np.mean(is_digit > 0.5))
 
 
 def _put(partial: Path, directory: Path) -> None:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 SIDE = 28  # pixels of the finished picture
 DIGIT_SIDE = 20  # pixels of the box that the digit is fitted into
 THINNEST, THICKEST = 1.6, 4.5  # pixels: strokes outside are brought there
+FAINT = 12  # of 255: ink below it does not count for the box
 
 
 def normalise(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -45,6 +46,23 @@ def normalise(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     picture = np.zeros((SIDE, SIDE), np.uint8)
     picture[top : top + height, left : left + width] = ink
     return picture
+
+
+def crop(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Cut ink out along its box, as `normalise` wants it.
+
+    Parameters
+    ----------
+    ink : uint8, shape (H, W)
+        Ink bright on 0.
+
+    Returns
+    -------
+    uint8, shape (h, w)
+        A view of it; all of it where there is no ink.
+    """
+    x, y, width, height = cv2.boundingRect((ink > FAINT).astype(np.uint8))
+    return ink[y : y + height, x : x + width] if width else ink
 
 
 def stroke_width(ink: npt.NDArray[np.uint8]) -> float:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.arguments import Arguments
-from ml.augmentation import augment
+from ml.batches import Batches
 from ml.checkpoint import read_run, restore_checkpoint, save_checkpoint
 from ml.classifier import DIGITS
 from ml.dataset import Digits, Split, as_input
@@ -25,9 +23,9 @@ from ml.evaluation import accuracy
 if TYPE_CHECKING:
     import keras
 
-Batch = tuple[NDArray[np.float32], NDArray[np.uint8]]
-
 _WARM_UP_SHARE = 0.05
+# What a run has to have in common with the one it resumes, and its name in words.
+_SAME = {"arguments": "arguments", "files": "data", "extra": "data", "split": "split"}
 
 
 @dataclass(frozen=True)
@@ -92,8 +90,9 @@ def fit(
     KeyboardInterrupt
         After the checkpoint is written.
     """
-    steps = _count_steps(split.training, arguments)
-    run: dict[str, Any] = {"arguments": dataclasses.asdict(arguments), **split.describe()}
+    batches = Batches(split.sources, arguments)
+    steps = arguments.steps or (arguments.epochs or 0) * batches.per_epoch
+    run: dict[str, Any] = {"arguments": arguments.describe(), **split.describe()}
     model = _compile(arguments, steps)
     duration_before_s = _resume(checkpoint, model, run) if resume else 0.0
     start = time.monotonic()
@@ -104,7 +103,7 @@ def fit(
         return duration_s
 
     try:
-        for progress in _train(model, split, arguments, steps):
+        for progress in _train(model, batches, split.validation, steps):
             if progress.validation_accuracy is not None:
                 save()
             on_progress(progress)
@@ -150,7 +149,7 @@ def _compile(arguments: Arguments, steps: int) -> keras.Model:
 
 def _resume(checkpoint: Path, model: keras.Model, run: dict[str, Any]) -> float:
     before = read_run(checkpoint)
-    for name, what in {"arguments": "arguments", "files": "data", "split": "split"}.items():
+    for name, what in _SAME.items():
         if before[name] != run[name]:
             raise TrainingError(
                 f"The checkpoint {checkpoint} is of a run with other {what}: "
@@ -160,57 +159,20 @@ def _resume(checkpoint: Path, model: keras.Model, run: dict[str, Any]) -> float:
     return float(before["duration_s"])
 
 
-def _count_steps(digits: Digits, arguments: Arguments) -> int:
-    per_epoch = len(digits) // arguments.batch_size
-    if not per_epoch:
-        raise TrainingError(
-            f"A batch of {arguments.batch_size} is more than the {len(digits)} training digits: "
-            "make it smaller."
-        )
-    return arguments.steps or (arguments.epochs or 0) * per_epoch
-
-
 def _train(
-    model: keras.Model, split: Split, arguments: Arguments, steps: int
+    model: keras.Model, batches: Batches, validation: Digits, steps: int
 ) -> Iterator[Progress]:
     """Take the steps that are left; the optimizer has counted those before."""
-    per_epoch = len(split.training) // arguments.batch_size
+    per_epoch = batches.per_epoch
     first = int(model.optimizer.iterations)
-    batches = _batches(split.training, arguments, first, steps)
     seen: list[Any] = []
-    for step, (x, y) in enumerate(_ahead(batches), first + 1):
+    for step, (x, y) in enumerate(batches.run(first, steps), first + 1):
         seen.append(model.train_on_batch(x, y))
         loss, right = np.mean(seen, axis=0)
         validation_accuracy = None
         if step % per_epoch == 0:
-            logits = predict_logits(model, split.validation.images)
-            validation_accuracy = accuracy(split.validation.labels, logits[:, :DIGITS])
+            logits = predict_logits(model, validation.images)
+            validation_accuracy = accuracy(validation.labels, logits[:, :DIGITS])
             seen.clear()
         epoch, epochs = math.ceil(step / per_epoch), math.ceil(steps / per_epoch)
         yield Progress(step, steps, epoch, epochs, float(loss), float(right), validation_accuracy)
-
-
-def _batches(digits: Digits, arguments: Arguments, first: int, steps: int) -> Iterator[Batch]:
-    """Give x (batch_size, 28, 28, 1) and labels for the steps from ``first`` on.
-
-    Every batch follows from seed and step alone: nothing else has to be kept to resume.
-    """
-    size = arguments.batch_size
-    per_epoch = len(digits) // size
-    for step in range(first, steps):
-        epoch, place = divmod(step, per_epoch)
-        if place == 0 or step == first:
-            order = np.random.default_rng([arguments.seed, epoch, 0]).permutation(len(digits))
-        chosen = order[place * size : (place + 1) * size]
-        images, labels = digits.images[chosen], digits.labels[chosen]
-        rng = np.random.default_rng([arguments.seed, epoch, 1 + place])
-        yield augment(images, rng) if arguments.augmentation else as_input(images), labels
-
-
-def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
-    """Make the next batch in a thread while the network learns from this one."""
-    with ThreadPoolExecutor(1) as executor:
-        upcoming = executor.submit(next, batches, None)
-        while (batch := upcoming.result()) is not None:
-            upcoming = executor.submit(next, batches, None)
-            yield batch

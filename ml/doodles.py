@@ -1,0 +1,174 @@
+"""Ink that is no digit: letters, words, signs, shapes, scribbles and blotches, drawn by a machine.
+
+Each function gives a drawing: uint8 (H, W), ink bright on 0, about 100 pixels high. Whatever people
+also write as a digit is left out: an O, an l, an S, a plain upright stroke, a loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Drawing = NDArray[np.uint8]
+Points = Sequence[tuple[float, float]]
+
+_SIDE = 112
+_BENDING_PX = 5.0
+_FONTS = (
+    cv2.FONT_HERSHEY_SIMPLEX,
+    cv2.FONT_HERSHEY_PLAIN,
+    cv2.FONT_HERSHEY_DUPLEX,
+    cv2.FONT_HERSHEY_COMPLEX,
+    cv2.FONT_HERSHEY_TRIPLEX,
+    cv2.FONT_HERSHEY_SCRIPT_SIMPLEX,
+    cv2.FONT_HERSHEY_SCRIPT_COMPLEX,
+)
+_LETTERS = "ACEFGHKLMNRTUVWXacdefhkmnprtuvwx"
+_WORD_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_SIGNS = "#%*+=@<^~"
+
+# In a unit square, y down; a shape is one stroke or several.
+_SHAPES: dict[str, Sequence[Points]] = {
+    "cross": [[(0, 0), (1, 1)], [(1, 0), (0, 1)]],
+    "plus": [[(0, 0.5), (1, 0.5)], [(0.5, 0), (0.5, 1)]],
+    "check": [[(0, 0.55), (0.35, 1), (1, 0)]],
+    "arrow": [[(0, 0.5), (1, 0.5)], [(0.65, 0.2), (1, 0.5), (0.65, 0.8)]],
+    "arrow up": [[(0.5, 1), (0.5, 0)], [(0.2, 0.35), (0.5, 0), (0.8, 0.35)]],
+    "triangle": [[(0, 1), (0.5, 0), (1, 1), (0, 1)]],
+    "square": [[(0, 0), (1, 0), (1, 1), (0, 1), (0, 0)]],
+    "oblong": [[(0, 0.25), (1, 0.25), (1, 0.75), (0, 0.75), (0, 0.25)]],
+    "diamond": [[(0.5, 0), (1, 0.5), (0.5, 1), (0, 0.5), (0.5, 0)]],
+    "star": [[(0.2, 1), (0.5, 0), (0.8, 1), (0, 0.38), (1, 0.38), (0.2, 1)]],
+    "house": [[(0, 0.4), (0.5, 0), (1, 0.4), (1, 1), (0, 1), (0, 0.4), (1, 0.4)]],
+    "dash": [[(0, 0.5), (1, 0.5)]],
+    "two dashes": [[(0, 0.4), (1, 0.4)], [(0, 0.65), (1, 0.65)]],
+    "corner": [[(0, 0), (0, 1), (1, 1)]],
+    "wave": [[(0, 0.6), (0.2, 0.4), (0.4, 0.6), (0.6, 0.4), (0.8, 0.6), (1, 0.4)]],
+    "tee": [[(0, 0), (1, 0)], [(0.5, 0), (0.5, 1)]],
+    "frame": [[(0, 0), (0, 1), (1, 1), (1, 0)]],
+    "dots": [[(0, 0.5), (0.01, 0.5)], [(0.5, 0.5), (0.51, 0.5)], [(1, 0.5), (1, 0.51)]],
+    "grid": [[(0, 0.33), (1, 0.33)], [(0, 0.67), (1, 0.67)], [(0.5, 0), (0.5, 1)]],
+    "heart": [[(0.5, 1), (0, 0.4), (0.15, 0.05), (0.5, 0.3), (0.85, 0.05), (1, 0.4), (0.5, 1)]],
+    "double stroke": [[(0.35, 0), (0.3, 1)], [(0.7, 0), (0.65, 1)]],
+}
+
+
+def draw_letter(rng: np.random.Generator) -> Drawing:
+    """Draw a letter or a sign that is unlike every digit."""
+    return _write(str(rng.choice(list(_LETTERS if rng.random() < 0.8 else _SIGNS))), rng)
+
+
+def draw_word(rng: np.random.Generator) -> Drawing:
+    """Draw two to six letters in a row."""
+    return _write("".join(rng.choice(list(_WORD_LETTERS), rng.integers(2, 7))), rng)
+
+
+def draw_shape(rng: np.random.Generator) -> Drawing:
+    """Draw a cross, an arrow, a square …, by an unsteady hand."""
+    strokes = _SHAPES[str(rng.choice(list(_SHAPES)))]
+    width, height = rng.uniform(0.6, 1, 2) * (_SIDE - 40)
+    drawing, pen = _canvas(), _pen(rng)
+    for stroke in strokes:
+        points = np.array(stroke) * (width, height) + 20 + rng.normal(0, 3, (len(stroke), 2))
+        _line(drawing, points, pen)
+    return _bend(drawing, rng)
+
+
+def draw_smiley(rng: np.random.Generator) -> Drawing:
+    """Draw a face: eyes, a mouth, and mostly a circle around them."""
+    drawing, pen, middle = _canvas(), _pen(rng), _SIDE // 2
+    if rng.random() < 0.8:
+        cv2.circle(drawing, (middle, middle), 42, 255, pen, cv2.LINE_AA)
+    for x in (middle - 15, middle + 15):
+        cv2.circle(drawing, (x, middle - 12), int(rng.integers(3, 6)), 255, -1, cv2.LINE_AA)
+    frown = 180 if rng.random() < 0.3 else 0
+    mouth = (int(rng.integers(14, 24)), int(rng.integers(6, 18)))
+    cv2.ellipse(drawing, (middle, middle + 12), mouth, frown, 10, 170, 255, pen, cv2.LINE_AA)
+    return _bend(drawing, rng)
+
+
+def draw_scribble(rng: np.random.Generator) -> Drawing:
+    """Draw a long line without aim, with many turns."""
+    drawing = _canvas()
+    points = rng.uniform(12, _SIDE - 12, (int(rng.integers(7, 18)), 2))
+    if rng.random() < 0.4:  # to and fro, as one fills or strikes out
+        points[:, 0] = np.where(np.arange(len(points)) % 2, 95, 15) + rng.normal(0, 6, len(points))
+        points[:, 1] = np.linspace(25, 85, len(points)) + rng.normal(0, 5, len(points))
+    _line(drawing, _round_off(points), int(rng.integers(3, 10)))
+    return drawing
+
+
+def draw_blotch(rng: np.random.Generator) -> Drawing:
+    """Draw filled patches: dots, stains, the shadows that objects leave."""
+    if rng.random() < 0.3:
+        drawing, middle = _canvas(), (_SIDE // 2, _SIDE // 2)
+        axes = (int(rng.integers(10, 40)), int(rng.integers(10, 40)))
+        cv2.ellipse(drawing, middle, axes, rng.uniform(0, 180), 0, 360, 255, -1, cv2.LINE_AA)
+        return _bend(drawing, rng)
+    cells = int(rng.integers(3, 9))
+    field = cv2.resize(rng.random((cells, cells), np.float32), (_SIDE, _SIDE), None, 0, 0, 2)
+    steep = (field - np.float32(rng.uniform(0.45, 0.7))) * np.float32(rng.uniform(1, 12))
+    return np.asarray(np.clip(steep * 255, 0, 255), np.uint8)
+
+
+DOODLES: Sequence[tuple[float, Callable[[np.random.Generator], Drawing]]] = (
+    (0.42, draw_letter),
+    (0.12, draw_word),
+    (0.22, draw_shape),
+    (0.04, draw_smiley),
+    (0.14, draw_scribble),
+    (0.06, draw_blotch),
+)
+
+
+def _canvas() -> Drawing:
+    return np.zeros((_SIDE, _SIDE), np.uint8)
+
+
+def _pen(rng: np.random.Generator) -> int:
+    return int(rng.integers(3, 13))
+
+
+def _write(text: str, rng: np.random.Generator) -> Drawing:
+    font, pen = _FONTS[rng.integers(len(_FONTS))], _pen(rng)
+    scale = cv2.getFontScaleFromHeight(font, 70, pen)
+    (width, height), below = cv2.getTextSize(text, font, scale, pen)
+    margin = 20
+    drawing = np.zeros((height + below + 2 * margin, width + 2 * margin), np.uint8)
+    cv2.putText(drawing, text, (margin, margin + height), font, scale, 255, pen, cv2.LINE_AA)
+    return _bend(drawing, rng)
+
+
+def _line(drawing: Drawing, points: NDArray[np.float64], pen: int) -> None:
+    cv2.polylines(drawing, [np.rint(points).astype(np.int32)], False, 255, pen, cv2.LINE_AA)
+
+
+def _round_off(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turn corners (n, 2) into curves by cutting them off again and again.
+
+    G. Chaikin, "An Algorithm for High-Speed Curve Generation", 1974,
+    https://doi.org/10.1016/0146-664X(74)90028-8
+    """
+    for _ in range(3):
+        near, far = 0.75 * points[:-1] + 0.25 * points[1:], 0.25 * points[:-1] + 0.75 * points[1:]
+        points = np.stack([near, far], axis=1).reshape(-1, 2)
+    return points
+
+
+def _bend(drawing: Drawing, rng: np.random.Generator) -> Drawing:
+    """Slant a drawing and warp it as an unsteady hand would."""
+    height, width = drawing.shape
+    field = cv2.resize(rng.normal(0, _BENDING_PX, (4, 4, 2)), (width, height), None, 0, 0, 2)
+    rows, columns = np.indices(drawing.shape, np.float32)
+    slant = rng.normal(0, 0.2) * (rows - height / 2)
+    return np.asarray(
+        cv2.remap(
+            drawing,
+            (columns + slant + field[..., 0]).astype(np.float32),
+            (rows + field[..., 1]).astype(np.float32),
+            cv2.INTER_LINEAR,
+        )
+    )
