@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,30 @@ def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(
         train("--data", mnist, "--output", directory)
     with pytest.raises(CommandError, match="has epochs 1000, not 2"):
         train("--data", mnist, "--output", directory, "--resume", "--epochs", 2)
+
+
+def test_pictures_of_ones_own_are_trained_on_and_named_in_the_manifest(
+    mnist: Path, tmp_path: Path, png: Callable[..., bytes]
+) -> None:
+    (tmp_path / "mine" / "7").mkdir(parents=True)
+    (tmp_path / "mine" / "7" / "seven.png").write_bytes(png("7"))
+    more = ["--pictures", tmp_path / "mine", "--pictures-weight", 20, "--quick", "--no-candidate"]
+
+    text = train(
+        *("--data", mnist, "--steps", 1, "--batch-size", 16, "--output", tmp_path / "model", *more)
+    )
+
+    assert "mine: 1 digits more, weight 20." in text
+    manifest = json.loads((tmp_path / "model" / "manifest.json").read_text())
+    (source,) = manifest["data"]["extra"].values()
+    assert (source["weight"], source["count"]) == (20, 1)
+    assert source["files"]["mine"]["sha256"]
+    assert manifest["arguments"]["augmentation"] == ["geometry", "strokes"]
+
+
+def test_a_weight_of_nothing_is_refused(mnist: Path) -> None:
+    with pytest.raises(CommandError, match="--pictures-weight must be more than 0"):
+        train("--data", mnist, "--pictures-weight", 0)
 
 
 def test_resume_without_output_asks_for_it(mnist: Path) -> None:

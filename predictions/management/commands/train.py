@@ -5,7 +5,7 @@ import shlex
 import sys
 from argparse import ArgumentParser
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,17 +17,29 @@ from django.db import DatabaseError, InterfaceError
 from tqdm import tqdm
 
 from ml.arguments import PRESETS, Arguments, choose_arguments
-from ml.dataset import Split, load_digits, split
+from ml.augmentation import GROUPS
+from ml.classifier import load_classifier
+from ml.dataset import Source, Split, load_digits, split
 from ml.download import download_mnist
 from ml.errors import MLError
 from ml.evaluation import report
+from ml.pictures import load_pictures
+from ml.reader import Reader
 from predictions import model_versions
 from predictions.errors import PredictionsError
 
 if TYPE_CHECKING:
     from ml.training import Progress
 
-ARGUMENTS = ("architecture", "epochs", "steps", "batch_size", "learning_rate", "seed")
+ARGUMENTS = (
+    "architecture",
+    "epochs",
+    "steps",
+    "batch_size",
+    "learning_rate",
+    "augmentation",
+    "seed",
+)
 SECONDS_BETWEEN_LINES = 10.0
 LINE_FORMAT = "{n_fmt}/{total_fmt} steps, {rate_fmt}, {remaining} left{postfix}"
 EXIT_INTERRUPTED = 130
@@ -39,12 +51,28 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         recipe = "; default: as the architecture's recipe says"
         parser.add_argument("--data", type=Path, help="MNIST's idx files; default: downloaded")
+        parser.add_argument(
+            "--pictures",
+            type=Path,
+            action="append",
+            default=[],
+            help="more to train on: a folder with labels.tsv (file, text), or folders 0 to 9",
+        )
+        parser.add_argument(
+            "--pictures-weight", type=float, default=1.0, help="of each, MNIST's are 1; default: 1"
+        )
+        parser.add_argument(
+            "--quick", action="store_true", help="a recipe of minutes, for clean digits"
+        )
         parser.add_argument("--architecture", choices=PRESETS, help="default: compact")
         length = parser.add_mutually_exclusive_group()
         length.add_argument("--epochs", type=int, help="times through the digits" + recipe)
         length.add_argument("--steps", type=int, help="batches" + recipe)
         parser.add_argument("--batch-size", type=int, help="digits a step" + recipe)
         parser.add_argument("--learning-rate", type=float, help="its highest value" + recipe)
+        parser.add_argument(
+            "--augmentation", nargs="*", choices=GROUPS, help="how pictures are varied" + recipe
+        )
         parser.add_argument("--seed", type=int, help="decides everything random; default: 0")
         parser.add_argument("--output", type=Path, help="default: a new one in VAR_DIR/training")
         parser.add_argument("--resume", action="store_true", help="go on with the run of --output")
@@ -72,13 +100,15 @@ class Command(BaseCommand):
         from ml.export import export
         from ml.training import fit
 
-        given = {name: options[name] for name in ARGUMENTS if options[name] is not None}
         directory, checkpoint = _choose_output(output, resume=resume)
-        arguments = choose_arguments(given, checkpoint=checkpoint if resume else None)
+        arguments = choose_arguments(
+            _given(options), quick=options["quick"], checkpoint=checkpoint if resume else None
+        )
         if data is None:
             data = settings.VAR_DIR / "mnist"
             download_mnist(data)
-        digits = split(load_digits(data, "training"))
+        extra = _load_extra(options["pictures"], options["pictures_weight"])
+        digits = replace(split(load_digits(data, "training")), extra=extra)
         test_digits = load_digits(data, "test") if test else None
         self.stdout.write(f"{_describe(arguments)}\n{_summary(digits)}")
         try:
@@ -93,6 +123,9 @@ class Command(BaseCommand):
             self.stderr.write("Interrupted.")
             if checkpoint.exists():
                 command = ["python", "manage.py", "train", "--data", str(data)]
+                command += [f"--pictures={path}" for path in options["pictures"]]
+                if options["pictures"]:
+                    command += [f"--pictures-weight={options['pictures_weight']}"]
                 command += ["--output", str(directory), "--resume", *(["--test"] if test else [])]
                 self.stderr.write(f"Go on with: {shlex.join(command)}")
             sys.exit(EXIT_INTERRUPTED)
@@ -198,12 +231,35 @@ def _choose_output(output: Path | None, *, resume: bool) -> tuple[Path, Path]:
     return output, checkpoint
 
 
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    given = {name: options[name] for name in ARGUMENTS if options[name] is not None}
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
+
+
+def _load_extra(folders: list[Path], weight: float) -> tuple[Source, ...]:
+    """Read the digits of labelled pictures with the network that ships."""
+    if weight <= 0:
+        raise CommandError(f"--pictures-weight must be more than 0, not {weight}.")
+    if not folders:
+        return ()
+    classifier = load_classifier(settings.MODEL_DIR)
+    reader = Reader(classifier, max_pixels=settings.MAX_PIXELS)
+    return tuple(Source(str(path), load_pictures(path, reader), weight) for path in folders)
+
+
 def _describe(arguments: Arguments) -> str:
-    chosen = {name: value for name, value in asdict(arguments).items() if value is not None}
-    return ", ".join(f"{name} {value}" for name, value in chosen.items())
+    chosen = {name: value for name, value in arguments.describe().items() if value is not None}
+    return ", ".join(
+        f"{name} {' '.join(value) or 'none' if isinstance(value, list) else value}"
+        for name, value in chosen.items()
+    )
 
 
 def _summary(digits: Split) -> str:
     counts = f"{len(digits.training):,} digits to train on, {len(digits.validation):,} to validate"
     by = "of other writers" if digits.method == "writers" else "drawn from every class"
-    return f"{counts}, {by}."
+    more = "".join(
+        f"\n{source.name}: {len(source.digits):,} digits more, weight {source.weight:g}."
+        for source in digits.extra
+    )
+    return f"{counts}, {by}.{more}"
