@@ -36,7 +36,7 @@ def test_a_few_are_blank_and_hardly_any_two_others_are_alike() -> None:
     blank = ~negatives.any(axis=(1, 2))
     assert 0 < blank.mean() < 0.05
     different = np.unique(negatives[~blank].reshape(-1, 784), axis=0)
-    assert len(different) > 0.97 * (~blank).sum()  # a machine's 1 cut in two is a bar
+    assert len(different) > 0.9 * (~blank).sum()  # a machine's 1 cut in two is a bar
 
 
 def test_leaves_the_digits_alone_and_none_at_all_are_fine() -> None:
