@@ -15,7 +15,7 @@ from cassandra.protocol import ErrorMessage, ServerError
 
 from predictions.cassandra_models import ALL_DAYS
 from predictions.errors import StoreUnavailable
-from predictions.records import Filters, Page, PredictionRecord
+from predictions.records import Filters, Page, PredictionRecord, RequestKey
 from predictions.stores import cassandra
 from predictions.stores.cassandra import CassandraStore
 from predictions.stores.cassandra_session import CassandraSession, Rows, cluster_errors
@@ -34,6 +34,19 @@ class CountingSession(CassandraSession):
     def start(self, cql: str, values: Mapping[str, Any]) -> Callable[[], Rows]:
         self.sent += 1
         return super().start(cql, values)
+
+
+class LosingSession(CassandraSession):
+    """Loses the answer to the first claim of a key, after it took effect."""
+
+    lost = False
+
+    def run(self, cql: str, values: Mapping[str, Any]) -> Rows:
+        rows = super().run(cql, values)
+        if "idempotency_keys" in cql and not self.lost:
+            self.lost = True
+            raise StoreUnavailable
+        return rows
 
 
 def another_store(store: CassandraStore, *, shards: int = SHARDS) -> CassandraStore:
@@ -191,6 +204,17 @@ def test_what_is_absent_is_left_unset(cassandra_store: CassandraStore) -> None:
     record = make_record("", created_by=None)
     (_, values), _ = cassandra_store.statements_to_add(record, make_picture(record))
     assert not {"upload", "created_by", "confidence", "margin", "digits"} & set(values)
+
+
+def test_a_claim_whose_answer_was_lost_is_found_to_be_our_own(
+    cassandra_store: CassandraStore,
+) -> None:
+    store = CassandraStore(LosingSession(cassandra_store.session.keyspace), shards=SHARDS)
+    request_key = RequestKey(owner="user 1", key="abc", body_hash=b"body")
+    prediction_id = make_id()
+    claim = store.claim(request_key, prediction_id, lease_s=60)
+    assert (claim.id, claim.new, claim.ours, claim.done) == (prediction_id, True, True, False)
+    assert not cassandra_store.claim(request_key, make_id(), lease_s=60).ours
 
 
 # --- Faults -------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from uuid import UUID
 from django.conf import settings
 
 from predictions.cassandra_models import ALL_DAYS
+from predictions.errors import StoreUnavailable
 from predictions.records import (
     Claim,
     Filters,
@@ -168,8 +169,9 @@ class CassandraStore(PredictionStore):
         """Claim a client's key by compare-and-set.
 
         Where an attempt is not answered, nobody knows whether it took effect; the next one finds
-        out, since it is told what is there. So the driver may send it again: what is there may
-        well be our own.
+        out, since it is told what is there, and that may well be our own. So the driver may send
+        it again, and where that was in vain it is asked once more: otherwise a claim that nobody
+        works on would keep the client waiting for its whole lease.
         """
         now_ms = time.time_ns() // 1_000_000
         lease_until = now_ms + round(lease_s * 1000)
@@ -179,7 +181,10 @@ class CassandraStore(PredictionStore):
             "id": prediction_id,
             "lease_until": lease_until,
         }
-        (row,) = self.session.run(self.statements.add_key, values)
+        try:
+            (row,) = self.session.run(self.statements.add_key, values)
+        except StoreUnavailable:
+            (row,) = self.session.run(self.statements.add_key, values)
         our_own = (prediction_id, lease_until)
         if row["[applied]"] or (row["id"], row["lease_until"]) == our_own:
             return Claim(

@@ -18,7 +18,7 @@ from tests.faults.load import LATER, Load
 from tests.program import PATH, Answer, ask, post_picture
 from tools.local_cassandra import Cluster
 
-pytestmark = [pytest.mark.cassandra, pytest.mark.server, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cassandra, pytest.mark.server, pytest.mark.timeout(900)]
 Png = Callable[..., bytes]
 
 CALM_S, FAULT_S = 3, 8

@@ -16,7 +16,7 @@ from tests.program import PATH, Answer, ask, post_picture
 pytestmark = pytest.mark.server
 Png = Callable[..., bytes]
 ATTEMPTS = 6
-PATIENCE_S = 60
+PATIENCE_S = 120
 
 
 def test_pages_hold_every_earlier_prediction_once_while_others_arrive(
