@@ -24,6 +24,18 @@ def test_a_second_run_finds_all_there(cassandra_keyspace: Session, wanted: Wante
     assert list(bring_up_to_date(cassandra_keyspace, wanted, check=False)) == []
 
 
+def test_tables_are_made_with_their_compaction(cassandra_keyspace: Session, wanted: Wanted) -> None:
+    other = replace(wanted, keyspace=f"{wanted.keyspace}_month", retention_days=30)
+    try:
+        assert "table predictions" in list(bring_up_to_date(cassandra_keyspace, other, check=False))
+        tables = cassandra_keyspace.cluster.metadata.keyspaces[other.keyspace].tables
+        for name, hours in (("predictions", "24"), ("pictures", "24"), ("idempotency_keys", "1")):
+            assert tables[name].options["compaction"]["compaction_window_size"] == hours
+        assert list(bring_up_to_date(cassandra_keyspace, other, check=False)) == []
+    finally:
+        cassandra_keyspace.execute(f"DROP KEYSPACE {other.keyspace}", timeout=60)
+
+
 def test_a_check_names_what_is_missing_and_makes_nothing(
     cassandra_keyspace: Session, wanted: Wanted
 ) -> None:

@@ -76,7 +76,7 @@ def bring_up_to_date(session: Session, wanted: Wanted, *, check: bool) -> Iterat
             )
     else:
         refuse_contradictions(keyspace, wanted)
-    yield from _tables(session, wanted, keyspace, check=check)
+    yield from _tables(wanted, keyspace, check=check)
     yield from _indexes(session, wanted, keyspace, check=check)
 
 
@@ -137,9 +137,7 @@ def _keyspace(session: Session, wanted: Wanted) -> KeyspaceMetadata | None:
     return session.cluster.metadata.keyspaces.get(wanted.keyspace)
 
 
-def _tables(
-    session: Session, wanted: Wanted, keyspace: KeyspaceMetadata | None, *, check: bool
-) -> Iterator[str]:
+def _tables(wanted: Wanted, keyspace: KeyspaceMetadata | None, *, check: bool) -> Iterator[str]:
     there = {} if keyspace is None else keyspace.tables
     # As the engine's own sync_cassandra has it: without, cqlengine refuses the engine's models.
     management.Model = (Model, DjangoCassandraModel)
@@ -148,14 +146,13 @@ def _tables(
         missing = set(model._columns) - set(there[name].columns if name in there else ())
         if not missing:
             continue
-        new = name not in there
-        yield f"table {name}" if new else f"columns of {name}: {', '.join(sorted(missing))}"
+        columns = f"columns of {name}: {', '.join(sorted(missing))}"
+        yield columns if name in there else f"table {name}"
         if check:
             continue
+        # In the statement that makes it: one that is interrupted leaves no half-made table.
+        model.__options__ = {"compaction": wanted.compaction(name)}
         management.sync_table(model, keyspaces=[wanted.keyspace], connections=[ALIAS])
-        if new:
-            compaction = wanted.compaction(name)
-            session.execute(f"ALTER TABLE {wanted.keyspace}.{name} WITH compaction = {compaction}")
 
 
 def _indexes(

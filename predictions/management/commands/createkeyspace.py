@@ -2,12 +2,15 @@
 
 import time
 from argparse import ArgumentParser
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError
 
 ASK_EVERY_S = 1.0
+
+T = TypeVar("T")
 
 
 class Command(BaseCommand):
@@ -38,7 +41,7 @@ class Command(BaseCommand):
             Wanted,
             bring_up_to_date,
         )
-        from predictions.stores.cassandra_session import cluster_errors
+        from predictions.stores.cassandra_session import CassandraSession
 
         ((datacenter, copies),) = settings.CASSANDRA_REPLICATION.items()
         wanted = Wanted(
@@ -48,13 +51,19 @@ class Command(BaseCommand):
             },
             retention_days=settings.RETENTION_DAYS,
         )
-        session = self._wait_for_cluster(options["timeout"])
-        missing = []
-        try:
-            with cluster_errors():
-                for what in bring_up_to_date(session, wanted, check=options["check"]):
-                    missing.append(what)
+        deadline = time.monotonic() + options["timeout"]
+        missing: dict[str, None] = {}
+
+        def make() -> None:
+            for what in bring_up_to_date(session, wanted, check=options["check"]):
+                if what not in missing:
                     self.stdout.write(f"{'Missing' if options['check'] else 'Made'}: {what}")
+                missing[what] = None
+
+        try:
+            session = self._insist(CassandraSession(wanted.keyspace).connect, deadline)
+            # Made changes stay, so the rest can be made later where the cluster is slow.
+            self._insist(make, deadline)
         except SchemaContradiction as error:
             raise CommandError(error.message) from error
         if not missing:
@@ -62,23 +71,23 @@ class Command(BaseCommand):
         elif options["check"]:
             raise CommandError("Run `manage.py createkeyspace` to make what is missing.")
 
-    def _wait_for_cluster(self, timeout_s: float) -> Any:
+    def _insist(self, ask: Callable[[], T], deadline: float) -> T:
+        """Ask the cluster until it answers."""
         from predictions.errors import StoreUnavailable
-        from predictions.stores.cassandra_session import CassandraSession
+        from predictions.stores.cassandra_session import cluster_errors
 
-        session = CassandraSession(settings.CASSANDRA_KEYSPACE)
-        deadline = time.monotonic() + timeout_s
         told = False
         while True:
             try:
-                return session.connect()
+                with cluster_errors():
+                    return ask()
             except StoreUnavailable as error:
                 left_s = deadline - time.monotonic()
                 if left_s <= 0:
                     points = settings.DATABASES["cassandra"]["HOST"]
                     raise CommandError(
-                        f"No node answered at {points} within {timeout_s:g} s. Is the cluster "
-                        "up? See CASSANDRA_CONTACT_POINTS, CASSANDRA_PORT and the logs above."
+                        f"No node answered at {points} in time. Is the cluster up? See --timeout, "
+                        "CASSANDRA_CONTACT_POINTS, CASSANDRA_PORT and the logs above."
                     ) from error
                 if not told:
                     self.stderr.write("Waiting for the cluster …")
