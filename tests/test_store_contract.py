@@ -131,6 +131,18 @@ def test_get_many_leaves_out_what_is_not_there(store: PredictionStore) -> None:
     assert store.get_many([]) == {}
 
 
+def test_gives_what_the_network_saw_of_many_at_once(store: PredictionStore) -> None:
+    first, second = make_record("31"), make_record("2")
+    blank = make_record("")
+    keep(store, first, second, blank)
+    assert store.glyphs([first.id, make_id(), second.id, blank.id]) == {
+        first.id: make_picture(first).glyphs,
+        second.id: make_picture(second).glyphs,
+        blank.id: b"",
+    }
+    assert store.glyphs([]) == {}
+
+
 def test_deletes_a_prediction_with_its_picture(store: PredictionStore) -> None:
     gone, stays = make_record("1"), make_record("1")
     keep(store, gone, stays)

@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from predictions.permissions import may_activate, may_delete, may_read, may_review
+from predictions.permissions import may_activate, may_delete, may_read, may_review, may_view_all
 
 if TYPE_CHECKING:  # rest_framework.views imports this module, the default permission
     from rest_framework.views import APIView
@@ -39,3 +39,10 @@ class MayReadAndActivate(MayRead):
         if request.method == "POST":
             return may_activate(request.user)
         return super().has_permission(request, view)
+
+
+class MayViewAll(BasePermission):
+    """Who may see what others sent."""
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        return may_view_all(request.user)

@@ -1,7 +1,7 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from predictions.api import batch, corrections, model_versions, views
+from predictions.api import batch, corrections, exports, model_versions, views
 
 app_name = "api"
 
@@ -35,6 +35,7 @@ urlpatterns = [
         corrections.UndoCorrection.as_view(),
         name="undo-correction",
     ),
+    path("v1/predictions/export", exports.PredictionExport.as_view(), name="export"),
     path("v1/review", corrections.Review.as_view(), name="review"),
     path("v1/review/claim", corrections.ClaimReview.as_view(), name="claim-review"),
     path(

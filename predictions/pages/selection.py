@@ -1,6 +1,5 @@
 """What can be done with many predictions at once, ticked in the history: export and delete."""
 
-import csv
 from collections.abc import Callable
 from uuid import UUID
 
@@ -12,36 +11,15 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
+from rest_framework.request import Request
 
 from predictions import services, visibility
-from predictions.api.serializers import PredictionSerializer
+from predictions.api.serializers import predictions_json
+from predictions.exports import CONTENT_TYPES, Format, csv_lines
 from predictions.pages.access import only
 from predictions.pages.presentation import Answer
 from predictions.permissions import may_delete, may_read
 from predictions.records import PredictionRecord
-
-# The plain fields of a prediction in JSON, in the order of docs/api.md.
-CSV_COLUMNS = (
-    "id",
-    "created_at",
-    "text",
-    "status",
-    "confidence",
-    "margin",
-    "model_version",
-    "source",
-    "file_name",
-    "file_size",
-    "width",
-    "height",
-    "upload",
-    "page",
-    "created_by",
-    "duration_ms",
-    "url",
-)
-# A spreadsheet takes a cell that begins so for a formula, and runs it.
-FORMULA_BEGINNINGS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @require_POST
@@ -57,15 +35,13 @@ def selected(request: HttpRequest) -> HttpResponse:
 
 
 def _export_json(request: HttpRequest, records: list[PredictionRecord]) -> HttpResponse:
-    return _attached(JsonResponse({"results": _serialized(request, records)}), "json")
+    return _attached(JsonResponse({"results": predictions_json(records, Request(request))}), "json")
 
 
 def _export_csv(request: HttpRequest, records: list[PredictionRecord]) -> HttpResponse:
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
-    writer = csv.DictWriter(response, CSV_COLUMNS, extrasaction="ignore")
-    writer.writeheader()
-    for row in _serialized(request, records):
-        writer.writerow({name: _harmless(row[name]) for name in CSV_COLUMNS})
+    response = HttpResponse(
+        csv_lines(records, Request(request)), content_type=CONTENT_TYPES[Format.CSV]
+    )
     return _attached(response, "csv")
 
 
@@ -103,21 +79,6 @@ def _ids(form: QueryDict) -> list[UUID]:
         except ValueError:
             continue  # no box of ours
     return ids
-
-
-def _serialized(request: HttpRequest, records: list[PredictionRecord]) -> list[dict[str, object]]:
-    serializer = PredictionSerializer(
-        records,  # type: ignore[arg-type]  # the stubs do not know many=True
-        many=True,
-        context={"request": request},
-    )
-    return [dict(row) for row in serializer.data]
-
-
-def _harmless(value: object) -> object:
-    if isinstance(value, str) and value.startswith(FORMULA_BEGINNINGS):
-        return f"'{value}"
-    return value
 
 
 def _attached(response: HttpResponse, ending: str) -> HttpResponse:

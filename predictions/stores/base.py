@@ -77,6 +77,10 @@ class PredictionStore(ABC):
         """Return a prediction's picture, or None where there is none."""
 
     @abstractmethod
+    def glyphs(self, prediction_ids: Iterable[UUID]) -> dict[UUID, bytes]:
+        """Return what the network saw of those that exist, by id: 784 bytes a digit."""
+
+    @abstractmethod
     def latest(
         self, filters: Filters = EVERYTHING, *, cursor: UUID | None = None, limit: int = 50
     ) -> Page:

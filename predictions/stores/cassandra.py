@@ -120,6 +120,15 @@ class CassandraStore(PredictionStore):
             id=prediction_id, preview=rows[0]["preview"], glyphs=rows[0]["glyphs"] or b""
         )
 
+    def glyphs(self, prediction_ids: Iterable[UUID]) -> dict[UUID, bytes]:
+        """Return what the network saw of those that exist, by id: 784 bytes a digit."""
+        remaining = iter(dict.fromkeys(prediction_ids))
+        found: dict[UUID, bytes] = {}
+        while some := list(islice(remaining, READS_IN_FLIGHT)):
+            rows = self._run_together(*((self.statements.glyphs, {"id": key}) for key in some))
+            found |= {row["id"]: row["glyphs"] or b"" for row in rows}
+        return found
+
     def latest(
         self, filters: Filters = EVERYTHING, *, cursor: UUID | None = None, limit: int = 50
     ) -> Page:

@@ -52,6 +52,10 @@ class Statements:
     def picture(self) -> str:
         return f"SELECT preview, glyphs FROM {self.pictures} WHERE id = :id"
 
+    @cached_property
+    def glyphs(self) -> str:
+        return f"SELECT id, glyphs FROM {self.pictures} WHERE id = :id"
+
     def newest(self, *, digit: bool, status: bool) -> str:
         """Read one partition's newest, by the index on digits or on status where asked.
 

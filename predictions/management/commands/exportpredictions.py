@@ -1,0 +1,51 @@
+"""`manage.py exportpredictions`: predictions with their corrections as a file."""
+
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError
+
+from predictions.errors import PredictionsError
+from predictions.exports import Format, export
+from predictions.queries import parse_list_query
+
+FILTERS = ("digit", "status", "since", "until")
+
+
+class Command(BaseCommand):
+    help = "Exports predictions with their corrections, newest first, at constant memory."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--format", choices=[str(form) for form in Format], default="csv")
+        parser.add_argument(
+            "--output", type=Path, help="the file to write, a zip for idx; default: standard output"
+        )
+        parser.add_argument(
+            "--corrected-only", action="store_true", help="only those that somebody corrected"
+        )
+        parser.add_argument("--digit", help="those that contain it")
+        parser.add_argument("--status", help="read, needs_review or unreadable")
+        parser.add_argument("--since", help="made then or later: a date, or a date and time")
+        parser.add_argument("--until", help="made before then")
+
+    def handle(self, **options: Any) -> None:
+        asked = {name: options[name] for name in FILTERS if options[name] is not None}
+        output: Path | None = options["output"]
+        try:
+            pieces = export(
+                parse_list_query(asked).filters,
+                Format(options["format"]),
+                corrected_only=options["corrected_only"],
+            )
+            if output is None:
+                sys.stdout.buffer.writelines(pieces)
+                return
+            # What breaks off half-way leaves no file that looks whole.
+            partial = output.with_name(f".{output.name}.partial")
+            with partial.open("wb") as file:
+                file.writelines(pieces)
+            partial.replace(output)
+        except (PredictionsError, OSError) as error:
+            raise CommandError(str(error)) from error
