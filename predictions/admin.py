@@ -14,7 +14,12 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from predictions import security_admin, services  # noqa: F401 - the former registers its own
+from predictions import (  # noqa: F401 - two register their own
+    corrections,
+    model_admin,
+    security_admin,
+    services,
+)
 from predictions.cursors import sign_cursor
 from predictions.errors import BadQuery
 from predictions.models import Prediction
@@ -68,6 +73,7 @@ class PredictionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in
             "change_form",
             title=record.text or _("Nothing read"),
             record=record,
+            correction=corrections.current([record.id]).get(record.id),
             has_delete_permission=self.has_delete_permission(request),
         )
 
@@ -91,6 +97,7 @@ class PredictionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in
         except BadQuery as error:
             problem, query = error.message, parse_list_query({})
         page = get_store().latest(query.filters, cursor=query.cursor, limit=query.limit)
+        standing = corrections.current(record.id for record in page.records)
         following = None
         if page.next is not None:
             address = request.GET.copy()
@@ -101,6 +108,7 @@ class PredictionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in
             "change_list",
             title=_("Predictions, newest first"),
             records=page.records,
+            rows=[(record, standing.get(record.id)) for record in page.records],
             following=following,
             problem=problem,
             asked=asked,

@@ -1,5 +1,6 @@
 """The admin of predictions: over the store, by key, and never counting the table."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +11,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from predictions import activation, model_versions, services
+from predictions.corrections import Verdict
 from predictions.models import Prediction
 from predictions.records import PredictionRecord, Status
 from predictions.stores import get_store
+from tests.networks import write_model
 from tests.records import NOON, make_id, make_picture, make_record, minutes
 
 pytestmark = pytest.mark.django_db
@@ -154,3 +158,39 @@ def test_who_has_no_permission_sees_nothing(client: Client) -> None:
 def test_users_groups_and_tokens_are_there(client: Client, path: str) -> None:
     client.force_login(User.objects.create_superuser("root"))
     assert client.get(f"/admin/{path}").status_code == 200
+
+
+def test_a_correction_comes_first_and_what_was_read_beside_it(client: Client) -> None:
+    user = sign_in(client, "reviewer")
+    record = keep(1)[0]
+    services.correct(record, verdict=Verdict.TEXT, text="8", by=user)
+    listed = " ".join(client.get(LIST).content.decode().split())
+    assert "8</a> (read as 0)" in listed
+    shown = " ".join(client.get(f"{LIST}{record.id}/change/").content.decode().split())
+    assert "Corrected to</th> <td> 8 (by olga) </td>" in shown
+
+
+def test_a_version_is_activated_by_who_may(client: Client, tmp_path: Path) -> None:
+    for name, wrong in (("first", 0), ("second", 0), ("worse", 50)):
+        model_versions.add(write_model(tmp_path / name, wrong=wrong))
+    activation.activate(1, force=True, reason="for the test")
+    sign_in(client, "operator")
+    url = "/admin/predictions/modelversion/"
+    assert client.get(url).status_code == 200
+    assert "expected_calibration_error" in client.get(f"{url}2/change/").content.decode()
+
+    def let_serve(*numbers: int) -> str:
+        sent = {"action": "let_serve", "_selected_action": numbers}
+        return " ".join(client.post(url, sent, follow=True).content.decode().split())
+
+    assert "Model version 2 serves." in let_serve(2)
+    assert "only the active one reads 50 right" in let_serve(3)
+    assert "Select the one version" in let_serve(1, 2)
+    assert model_versions.active_number() == 2
+    client.logout()
+    Group.objects.get(name="operator").permissions.remove(
+        Permission.objects.get(codename="activate_modelversion")
+    )
+    client.force_login(User.objects.get(username="olga"))
+    let_serve(1)
+    assert model_versions.active_number() == 2

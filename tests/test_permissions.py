@@ -17,7 +17,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from knox.models import AuthToken
 
 from mnistsite.health import FOR_MACHINES
-from predictions.models import AuditEntry
+from predictions.models import AuditEntry, ModelVersion
 from predictions.stores import get_store
 from predictions.tokens import create_token
 from tests.records import make_picture, make_record
@@ -88,7 +88,10 @@ def things(visitors: list[Visitor]) -> dict[str, str]:
     """An id of something of each kind that the admin shows; the prediction is somebody else's."""
     record = make_record("7", created_by="somebody else")
     get_store().add(record, make_picture(record))
-    models = (User, Group, AuthToken, AuditEntry)
+    validation = {"accuracy": 0.99}
+    manifest = {"metrics": {"validation": validation}}
+    ModelVersion.objects.create(number=7, network=b"", sha256="", manifest=manifest)
+    models = (User, Group, AuthToken, AuditEntry, ModelVersion)
     ids = {m._meta.label_lower.replace(".", "/"): str(m.objects.latest("pk").pk) for m in models}
     return {**ids, PREDICTION: str(record.id)}
 
