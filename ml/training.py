@@ -58,6 +58,7 @@ def fit(
     *,
     checkpoint: Path,
     resume: bool = False,
+    start_from: Path | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Fit:
     """Train a network, with a checkpoint after every epoch and on Ctrl-C.
@@ -75,6 +76,8 @@ def fit(
         The file to keep the run's state in; it stays there at the end.
     resume
         Whether to go on from ``checkpoint``.
+    start_from
+        A ``.keras`` file whose weights are the first ones; random ones without.
     on_progress
         Called after every step.
 
@@ -86,7 +89,8 @@ def fit(
     Raises
     ------
     TrainingError
-        When a batch is larger than the training set, or the checkpoint does not fit.
+        When a batch is larger than the training set, or the checkpoint or the first weights do
+        not fit.
     KeyboardInterrupt
         After the checkpoint is written.
     """
@@ -94,6 +98,8 @@ def fit(
     steps = arguments.steps or (arguments.epochs or 0) * batches.per_epoch
     run: dict[str, Any] = {"arguments": arguments.describe(), **split.describe()}
     model = _compile(arguments, steps)
+    if start_from is not None:
+        _take_weights(model, start_from)
     duration_before_s = _resume(checkpoint, model, run) if resume else 0.0
     start = time.monotonic()
 
@@ -145,6 +151,17 @@ def _compile(arguments: Arguments, steps: int) -> keras.Model:
     # Before the first step, so that a run that is interrupted in it leaves a whole checkpoint.
     model.optimizer.build(model.trainable_variables)
     return model
+
+
+def _take_weights(model: keras.Model, path: Path) -> None:
+    import keras
+
+    try:
+        model.set_weights(keras.saving.load_model(path, compile=False).get_weights())
+    except (ValueError, KeyError, OSError) as e:
+        raise TrainingError(
+            f"{path} holds no weights of this network: choose its architecture ({e})."
+        ) from e
 
 
 def _resume(checkpoint: Path, model: keras.Model, run: dict[str, Any]) -> float:

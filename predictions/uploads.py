@@ -7,7 +7,6 @@ import json
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -136,7 +135,7 @@ def refuse_oversized(request: HttpRequest) -> None:
             "The request does not say how long it is. Send it with a Content-Length.",
             status=411,
         )
-    is_batch = request.path == _batch_path()
+    is_batch = request.path == reverse("api:batch")
     length = int(request.META.get("CONTENT_LENGTH") or 0)
     if is_batch and length > settings.MAX_BATCH_BYTES:
         raise UploadRefused(
@@ -147,11 +146,6 @@ def refuse_oversized(request: HttpRequest) -> None:
         )
     if not is_batch and length > settings.MAX_BODY_BYTES:
         raise too_large()
-
-
-@cache
-def _batch_path() -> str:
-    return reverse("api:batch")
 
 
 def too_large() -> UploadRefused:

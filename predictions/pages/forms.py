@@ -3,7 +3,6 @@
 from typing import Any
 
 from django import forms
-from django.utils.dateparse import parse_date
 from django.utils.translation import gettext_lazy as _
 
 from predictions.pages.presentation import STATUS_WORDS
@@ -13,13 +12,6 @@ ANY = ("", _("Any"))
 
 class DateInput(forms.DateInput):
     input_type = "date"
-
-    def format_value(self, value: Any) -> str | None:
-        """Leave out what is no date: a browser shows none, and complains."""
-        try:
-            return value if parse_date(value) else None
-        except (TypeError, ValueError):
-            return None
 
 
 class FilterForm(forms.Form):

@@ -3,8 +3,10 @@
 import os
 import shlex
 import sys
+import tempfile
 from argparse import ArgumentParser
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -27,6 +29,7 @@ from ml.pictures import load_pictures
 from ml.reader import Reader
 from predictions import model_versions
 from predictions.errors import PredictionsError
+from predictions.learning import corrected_digits
 
 if TYPE_CHECKING:
     from ml.training import Progress
@@ -60,6 +63,20 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--pictures-weight", type=float, default=1.0, help="of each, MNIST's are 1; default: 1"
+        )
+        parser.add_argument(
+            "--corrections",
+            action="store_true",
+            help="train also on the digits that corrections label",
+        )
+        parser.add_argument(
+            "--corrections-weight", type=float, default=10.0, help="MNIST's are 1; default: 10"
+        )
+        parser.add_argument(
+            "--start-from",
+            type=int,
+            metavar="VERSION",
+            help="train on from the weights of a model version; default: afresh",
         )
         parser.add_argument(
             "--quick", action="store_true", help="a recipe of minutes, for clean digits"
@@ -108,13 +125,20 @@ class Command(BaseCommand):
             data = settings.VAR_DIR / "mnist"
             download_mnist(data)
         extra = _load_extra(options["pictures"], options["pictures_weight"])
+        if options["corrections"]:
+            extra += (_load_corrections(options["corrections_weight"]),)
         digits = replace(split(load_digits(data, "training")), extra=extra)
         test_digits = load_digits(data, "test") if test else None
         self.stdout.write(f"{_describe(arguments)}\n{_summary(digits)}")
         try:
-            with closing(ProgressBar(sys.stderr)) as bar:
+            with closing(ProgressBar(sys.stderr)) as bar, _weights(options["start_from"]) as start:
                 fitted = fit(
-                    digits, arguments, checkpoint=checkpoint, resume=resume, on_progress=bar.show
+                    digits,
+                    arguments,
+                    checkpoint=checkpoint,
+                    resume=resume,
+                    start_from=start,
+                    on_progress=bar.show,
                 )
             manifest = export(
                 fitted, directory, arguments=arguments, split=digits, test=test_digits
@@ -126,6 +150,9 @@ class Command(BaseCommand):
                 command += [f"--pictures={path}" for path in options["pictures"]]
                 if options["pictures"]:
                     command += [f"--pictures-weight={options['pictures_weight']}"]
+                if options["corrections"]:
+                    weight = options["corrections_weight"]
+                    command += ["--corrections", f"--corrections-weight={weight}"]
                 command += ["--output", str(directory), "--resume", *(["--test"] if test else [])]
                 self.stderr.write(f"Go on with: {shlex.join(command)}")
             sys.exit(EXIT_INTERRUPTED)
@@ -245,6 +272,30 @@ def _load_extra(folders: list[Path], weight: float) -> tuple[Source, ...]:
     classifier = load_classifier(settings.MODEL_DIR)
     reader = Reader(classifier, max_pixels=settings.MAX_PIXELS)
     return tuple(Source(str(path), load_pictures(path, reader), weight) for path in folders)
+
+
+def _load_corrections(weight: float) -> Source:
+    if weight <= 0:
+        raise CommandError(f"--corrections-weight must be more than 0, not {weight}.")
+    return Source("corrections", corrected_digits(), weight)
+
+
+@contextmanager
+def _weights(number: int | None) -> Iterator[Path | None]:
+    """Lay the weights of a model version into a file for a while."""
+    if number is None:
+        yield None
+        return
+    try:
+        weights = model_versions.get(number).weights
+    except PredictionsError as e:
+        raise CommandError(str(e)) from e
+    if weights is None:
+        raise CommandError(f"Of model version {number} no weights that can be trained on are kept.")
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / model_versions.WEIGHTS_FILE
+        path.write_bytes(bytes(weights))
+        yield path
 
 
 def _describe(arguments: Arguments) -> str:

@@ -1,1 +1,0 @@
-"""Other ways to serve the same network, as their documentation shows them."""
