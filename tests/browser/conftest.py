@@ -7,7 +7,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Response, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Response,
+    expect,
+    sync_playwright,
+)
 
 from tests.browser.chromium import find_chromium, launch
 from tests.conftest import Server, StartServer
@@ -22,6 +29,9 @@ for name, staff in (("olga", False), ("vera", False), ("root", True)):
         User.objects.create_user(name, password={PASSWORD!r}, is_staff=staff, is_superuser=staff)
 User.objects.get(username="olga").groups.add(Group.objects.get(name="operator"))
 """
+
+
+expect.set_options(timeout=20_000)  # a machine may be busy with other things
 
 
 # Once a module, not once a session: while Playwright runs, Django's ORM refuses to.
@@ -99,7 +109,7 @@ def new_page(chromium: Browser, server: Server, complaints: Complaints) -> Itera
 
     def make(base_url: str = server.url, **options: Any) -> Page:
         context = chromium.new_context(base_url=base_url, **options)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(30_000)
         contexts.append(context)
         page = context.new_page()
         complaints.watch(page)

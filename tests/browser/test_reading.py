@@ -192,6 +192,7 @@ def test_outlasts_a_server_that_stops_and_starts_again(
     new_page: NewPage, start_server: StartServer, tmp_path: Path, save: Save, complaints: Complaints
 ) -> None:
     complaints.expect("ERR_CONNECTION_REFUSED")
+    complaints.expect("ERR_CONNECTION_RESET")  # of what was still being loaded
     server = start_server(tmp_path)
     page = new_page(base_url=server.url)
     page.goto("/")

@@ -108,6 +108,11 @@ class Asking {
   }
 
   later(after = PAUSE_MS) {
+    if (this.canvas.empty) {
+      this.#stop(); // an answer on its way is to what is no more
+      this.answer.clear();
+      return;
+    }
     const now = performance.now();
     if (this.#timer === 0) this.#due = now + Math.max(after, AT_LATEST_MS);
     clearTimeout(this.#timer);
@@ -131,7 +136,6 @@ class Asking {
 
   async #ask() {
     this.#stop();
-    if (this.canvas.empty) return this.answer.clear();
     const { signal } = this.#overtaken;
     const { answer, problem, passing } = await this.#send({ store: false, signal });
     if (signal.aborted) return;
