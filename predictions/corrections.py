@@ -5,6 +5,7 @@ Of each prediction the newest correction that nobody took back counts.
 
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -26,10 +27,12 @@ class Verdict(StrEnum):
 
 def current(prediction_ids: Iterable[UUID]) -> dict[UUID, Correction]:
     """Return the correction that counts of each prediction that has one, by one query."""
-    standing = Correction.objects.filter(
-        prediction_id__in=list(prediction_ids), undoes__isnull=True, undone_by__isnull=True
-    )
-    return {correction.prediction_id: correction for correction in standing.order_by("pk")}
+    return _current(prediction_id__in=list(prediction_ids))
+
+
+def current_between(least: UUID, before: UUID) -> dict[UUID, Correction]:
+    """Return the corrections that count of the predictions with these ids, by one query."""
+    return _current(prediction_id__gte=least, prediction_id__lt=before)
 
 
 def history(prediction_id: UUID) -> list[Correction]:
@@ -90,6 +93,11 @@ def labels_of(record: PredictionRecord, text: str) -> list[int] | None:
 def same_text(one: str, other: str) -> bool:
     """Compare texts, spaces and line breaks aside."""
     return "".join(one.split()) == "".join(other.split())
+
+
+def _current(**which: Any) -> dict[UUID, Correction]:
+    standing = Correction.objects.filter(**which, undoes__isnull=True, undone_by__isnull=True)
+    return {correction.prediction_id: correction for correction in standing.order_by("pk")}
 
 
 def _checked(verdict: Verdict, text: str) -> str:

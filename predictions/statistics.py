@@ -43,6 +43,12 @@ def _confidence(record: PredictionRecord) -> list[str]:
     return [str(percent - percent % CONFIDENCE_STEP)]
 
 
+def _confidence_of_version(record: PredictionRecord) -> list[str]:
+    if record.confidence is None:
+        return []
+    return [f"{record.model_version} {min(99, int(record.confidence * 100))}"]
+
+
 def _duration(record: PredictionRecord) -> list[str]:
     if not record.duration_ms:  # taken over from the original system, which did not measure
         return []
@@ -56,6 +62,7 @@ KINDS: Mapping[str, Callable[[PredictionRecord], Iterable[str]]] = {
     "status": lambda record: [str(record.status)],
     "confidence": _confidence,  # the lower end, in per cent
     "duration": _duration,  # the lower end, in milliseconds
+    "confidence_of_version": _confidence_of_version,  # a version, and the lower end in per cent
     "model_version": lambda record: [str(record.model_version)],
     "source": lambda record: [str(record.source)],
 }

@@ -68,6 +68,7 @@ def test_counts_every_kind(add: Add) -> None:
             "predictions": {"all": 2},
             "digit": {"7": 2, "0": 1},
             "status": {"read": 1, "needs_review": 1},
+            "confidence_of_version": {"3 97": 1, "0 41": 1},
             "confidence": {"95": 1, "40": 1},
             "duration": {"10": 1, "0": 1},
             "model_version": {"3": 1, "0": 1},

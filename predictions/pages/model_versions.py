@@ -1,5 +1,6 @@
 """The pages of the trained networks: which there are, how good each is, and which one serves."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -10,24 +11,36 @@ from django.views.decorators.http import require_POST, require_safe
 
 from predictions import activation, model_versions
 from predictions.errors import VersionRefused
-from predictions.models import Activation
+from predictions.models import Activation, ModelVersion
 from predictions.pages.access import only
 from predictions.pages.model_plots import calibration_of, confusion_of
-from predictions.permissions import may_activate, may_read
+from predictions.permissions import may_activate, may_read, may_view_all
+from predictions.quality import DayOfVersion, live_quality
 
 LAST = 20
+DAYS = 7
 
 
 @require_safe
 @only(may_read)
 def versions(request: HttpRequest) -> HttpResponse:
+    every = model_versions.every()
     context = {
-        "versions": model_versions.every(),
+        "versions": every,
+        "quality": _quality(every) if may_view_all(request.user) else [],
         "activations": Activation.objects.order_by("-pk")[:LAST],
         "previous": activation.previous(),
         "may_activate": may_activate(request.user),
     }
     return render(request, "predictions/models.html", context)
+
+
+def _quality(versions: list[ModelVersion]) -> list[tuple[DayOfVersion, dict[str, Any]]]:
+    """Put what each version did in the last days beside its validation."""
+    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
+    metrics = {version.number: version.manifest["metrics"]["validation"] for version in versions}
+    days = live_quality(tomorrow - timedelta(days=DAYS), tomorrow)
+    return [(day, metrics.get(day.version, {})) for day in days]
 
 
 @require_safe
