@@ -1,7 +1,8 @@
 """How a picture was read, step by step, as pictures for people."""
 
 import math
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -9,8 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.decoding import decode_pages
-from ml.ink import Grey, factor_to, ink_contrast, ink_mask, shrink
+from ml.grids import picture_from_pixels
+from ml.images import DecodedPicture
+from ml.ink import Grey, factor_to, shrink
 from ml.reader import Reader, Reading
+from ml.search import Interpretation
 
 LONGEST_SIDE = 1024  # pixels of a step's picture at most,
 SHORTEST_SIDE = 320  # and of its longer side at least: small ones are enlarged
@@ -41,29 +45,33 @@ class Step:
     image: npt.NDArray[np.uint8]
 
 
-def explain(page: Grey, reading: Reading) -> list[Step]:
+def explain(page: Grey, interpretation: Interpretation | None, reading: Reading) -> list[Step]:
     """Show how a picture was read.
 
     Parameters
     ----------
     page : uint8, shape (H, W)
         What was read: upright, at full size,
+    interpretation
+        the view of it that made most sense,
     reading
         and what came of it.
 
     Returns
     -------
     list of Step
-        In the order in which reading takes them; ``digits`` only where there are any.
+        In the order in which reading takes them; ``digits`` only where there are any. Where digits
+        may touch, ``pieces`` are parted by cuts.
     """
     small = shrink(page, factor_to(page.shape, LONGEST_SIDE))
-    contrast, pieces = _look(small)
-    steps = [
-        Step("page", small),
-        Step("flattened", 255 - contrast),
-        Step("ink", np.where(pieces > 0, 0, 255).astype(np.uint8)),
-        Step("pieces", _coloured(pieces)),
-    ]
+    steps = [Step("page", small)]
+    if interpretation is not None:
+        sheet = interpretation.sheet
+        steps += [
+            Step("flattened", np.asarray(255 - sheet.contrast)),
+            Step("ink", np.where(sheet.labels > 0, 0, 255).astype(np.uint8)),
+            Step("pieces", _coloured(sheet.labels)),
+        ]
     steps = [Step(step.name, _enlarged(step.image)) for step in steps]
     steps.append(Step("boxes", _with_boxes(_enlarged(small), reading)))
     if reading.digits:
@@ -81,29 +89,52 @@ def read_explained(reader: Reader, content: bytes) -> Iterator[tuple[Reading, li
     content
         The whole file.
 
-    Yields
-    ------
-    Reading
-        What a page says.
-    list of Step
-        How it was read.
+    Returns
+    -------
+    iterator of (Reading, list of Step)
+        What each page says, and how it was read.
 
     Raises
     ------
     PictureError
         When a page cannot be decoded.
     """
-    # Decoded twice: who only reads should not have to keep a page for those who ask how.
     pictures = decode_pages(content, max_pixels=reader.max_pixels, max_pages=reader.max_pages)
-    for picture, reading in zip(pictures, reader.read_pages(content), strict=True):
-        yield reading, explain(picture.page, reading)
+    return (_explained(reader, picture) for picture in pictures)
 
 
-def _look(page: Grey) -> tuple[Grey, npt.NDArray[np.int32]]:
-    """Return how much ink stands out (H, W), and the piece of ink at each pixel (H, W), 0 none."""
-    contrast, noise = ink_contrast(page)
-    mask = ink_mask(contrast, noise)
-    return contrast, cv2.connectedComponents(mask.astype(np.uint8))[1]
+def read_pixels_explained(
+    reader: Reader, pixels: Sequence[Sequence[float]]
+) -> tuple[Reading, list[Step]]:
+    """Read a picture that comes as numbers, and show how.
+
+    Parameters
+    ----------
+    reader
+        Who reads.
+    pixels : shape (28, 28)
+        As in `Reader.read_pixels`.
+
+    Returns
+    -------
+    Reading
+        What it says.
+    list of Step
+        How it was read.
+
+    Raises
+    ------
+    PictureError
+        ``wrong_pixels``.
+    """
+    return _explained(reader, picture_from_pixels(pixels))
+
+
+def _explained(reader: Reader, picture: DecodedPicture) -> tuple[Reading, list[Step]]:
+    start = time.perf_counter()
+    interpretation = reader.interpret(picture.page)
+    reading = reader.reading_of(picture, interpretation, start=start)
+    return reading, explain(picture.page, interpretation, reading)
 
 
 def _coloured(pieces: npt.NDArray[np.int32]) -> Colour:

@@ -27,8 +27,8 @@ _BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe
 Page = npt.NDArray[np.uint8]
 
 
-def page_from_pixels(pixels: Sequence[Sequence[float]]) -> Page:
-    """Turn 28x28 numbers, checked one by one, into a page.
+def picture_from_pixels(pixels: Sequence[Sequence[float]]) -> DecodedPicture:
+    """Turn 28x28 numbers, checked one by one, into a picture.
 
     Parameters
     ----------
@@ -37,8 +37,8 @@ def page_from_pixels(pixels: Sequence[Sequence[float]]) -> Page:
 
     Returns
     -------
-    uint8, shape (28, 28)
-        The page, 0-255.
+    DecodedPicture
+        Its page has the shape (28, 28).
 
     Raises
     ------
@@ -53,7 +53,7 @@ def page_from_pixels(pixels: Sequence[Sequence[float]]) -> Page:
                 raise _wrong_pixels(f"Pixel {x} of row {y} is not a number.")
             if not 0 <= value <= 255:  # NaN is not either
                 raise _wrong_pixels(f"Pixel {x} of row {y} is not between 0 and 255.")
-    return _as_greys(np.array(pixels, np.float64))
+    return _picture(_as_greys(np.array(pixels, np.float64)))
 
 
 def text_of(content: bytes) -> str | None:
@@ -113,7 +113,11 @@ def decode_grids(text: str, *, max_pages: int) -> Iterator[DecodedPicture]:
         height, width = numbers.shape
         raise _wrong_grid(f"It has {height} row{'s'[: height > 1]} of {width} numbers.")
     for page in _as_greys(numbers).reshape(-1, SIDE, SIDE):
-        yield DecodedPicture(page, Image.fromarray(page).convert("RGB"), "TEXT")
+        yield _picture(page)
+
+
+def _picture(page: Page) -> DecodedPicture:
+    return DecodedPicture(page, Image.fromarray(page).convert("RGB"), "TEXT")
 
 
 def _lines(text: str) -> Iterator[str]:

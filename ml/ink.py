@@ -2,12 +2,13 @@
 
 The steps are classical ones:
 
-- ground: grey-scale opening by an element wider than any stroke, taken from the page: the "top-hat"
-  of J. Serra, "Image Analysis and Mathematical Morphology", 1982,
+- polarity: which of dark and light deviates more from the median around it (broad strokes), or
+  stands out more in thin strokes ("top-hat" and "black-hat")
+- ground: grey-scale opening by an element wider than the strokes, taken from the page: the
+  "top-hat" of J. Serra, "Image Analysis and Mathematical Morphology", 1982,
   https://docs.opencv.org/4.x/d9/d61/tutorial_py_morphological_ops.html
 - threshold: N. Otsu, "A Threshold Selection Method from Gray-Level Histograms", IEEE Transactions
-  on Systems, Man, and Cybernetics 9(1), 1979
-- rules: opening by a long line.
+  on Systems, Man, and Cybernetics 9(1), 1979.
 """
 
 import math
@@ -21,41 +22,50 @@ Mask = npt.NDArray[np.bool_]
 
 cv2.setNumThreads(1)  # a worker has threads of its own: one picture, one core
 
-GROUND_SIDE = 64  # pixels: the ground changes slowly and is looked for on a page of this size
+BROAD_SIDE = 64  # pixels: a ground under broad strokes is looked for on a page of this size,
+FINE_SIDE = 256  # and one that is followed closely on a page of this size
+LARGE_SIDE = 300  # pixels from which on strokes may be hairlines
+FINE_FRACTION = 0.1  # of the page's longer side: so wide is the element of a fine ground,
+FINE_HEIGHT_FRACTION = 0.35  # and at most so much of its shorter side
+THIN_FRACTION = 0.025  # of the longer side: strokes up to so wide vote for their polarity
 MIN_CONTRAST = 16  # grey levels by which ink stands out of the ground at least,
 NOISE_FACTOR = 4  # and how many standard deviations of the noise
-INK_FRACTION = 0.4  # of the ink's usual contrast: what has more is ink
-RULING_SIDE = 128  # pixels: straight lines are looked for on a page of this size;
-RULING_FRACTION = 0.9  # they run along this much of the page's side
+MARGIN_FRACTION = 0.1  # of the page's shorter side: frames there do not say how black ink is
+FEW_FRACTION = 0.003  # of the page: fewer pixels of ink do not say it either
 
 
 def is_ink_dark(page: Grey) -> bool:
-    """Tell whether ink is darker than its ground: whether dark or light deviates more from it.
+    """Tell whether ink is darker than its ground.
+
+    Asked at two scales, as ink may be a broad stroke that fills the picture or a hairline on a
+    large page; the scale that is surer decides.
 
     Parameters
     ----------
     page : uint8, shape (H, W)
-        A small page; the ground is the median of the half page around each pixel.
+        Grey.
 
     Returns
     -------
     bool
         True for dark ink on a light ground.
     """
-    half = max(page.shape) // 2
-    padded = cv2.copyMakeBorder(page, half, half, half, half, cv2.BORDER_REFLECT)
-    ground = cv2.medianBlur(padded, 2 * half + 1)[half:-half, half:-half]
-    deviation = np.subtract(page, ground, dtype=np.float32)
-    return bool(np.sum(deviation * np.abs(deviation)) <= 0)
+    votes = [_broad_vote(shrink(page, factor_to(page.shape, BROAD_SIDE)))]
+    if max(page.shape) >= LARGE_SIDE:
+        votes.append(_thin_vote(shrink(page, factor_to(page.shape, FINE_SIDE))))
+    return max(votes, key=abs) >= 0
 
 
-def ink_contrast(page: Grey) -> tuple[Grey, float]:
-    """Measure by how much each pixel stands out of the ground in the direction of ink.
+def ink_contrast(page: Grey, *, fine: bool) -> tuple[Grey, float]:
+    """Measure by how much each pixel stands out of the ground.
 
     Parameters
     ----------
     page : uint8, shape (H, W)
-        Grey, ink dark or light.
+        Grey, ink bright.
+    fine
+        Whether the ground is followed closely, under shadows and stains: only where strokes are
+        thin. Otherwise they may be as wide as half the page.
 
     Returns
     -------
@@ -64,21 +74,24 @@ def ink_contrast(page: Grey) -> tuple[Grey, float]:
     noise : float
         The standard deviation of the ground, in grey levels.
     """
-    small = shrink(page, factor_to(page.shape, GROUND_SIDE))
-    if min(small.shape) < 2:
+    small = shrink(page, factor_to(page.shape, FINE_SIDE if fine else BROAD_SIDE))
+    if min(small.shape) < 2:  # one row or column has no ground around its ink
         return np.zeros_like(page), 0.0
-    if is_ink_dark(small):
-        page, small = cv2.bitwise_not(page), cv2.bitwise_not(small)
-    wide = max(small.shape) // 2 | 1
+    if fine:
+        reach = (FINE_HEIGHT_FRACTION * min(small.shape), FINE_FRACTION * max(small.shape))
+        wide = max(5, int(min(reach))) | 1
+        soft = wide // 2 | 1
+    else:
+        wide, soft = max(small.shape) // 2 | 1, 5
     element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (wide, wide))
-    ground = cv2.blur(cv2.morphologyEx(small, cv2.MORPH_OPEN, element), (5, 5))
+    ground = cv2.blur(cv2.morphologyEx(small, cv2.MORPH_OPEN, element), (soft, soft))
     ground = cv2.resize(ground, page.shape[::-1], interpolation=cv2.INTER_LINEAR)  # (H, W)
     deviation = cv2.subtract(page, ground, dtype=cv2.CV_16S)
     level, noise = _level_and_noise(deviation)
     return np.asarray(cv2.subtract(deviation, (level,), dtype=cv2.CV_8U)), noise
 
 
-def ink_mask(contrast: Grey, noise: float) -> Mask:
+def ink_mask(contrast: Grey, noise: float, fraction: float) -> Mask:
     """Tell ink from ground, and from what is much fainter than the ink, such as printed squares.
 
     Parameters
@@ -87,6 +100,8 @@ def ink_mask(contrast: Grey, noise: float) -> Mask:
         How much each pixel stands out of the ground, in grey levels.
     noise
         The standard deviation of the ground, in grey levels.
+    fraction
+        Of the ink's usual contrast, 0-1: what has more is ink.
 
     Returns
     -------
@@ -94,34 +109,18 @@ def ink_mask(contrast: Grey, noise: float) -> Mask:
         Where ink is.
     """
     floor = max(MIN_CONTRAST, NOISE_FACTOR * noise)
-    candidates = contrast[contrast >= floor]
+    margin = round(MARGIN_FRACTION * min(contrast.shape))
+    height, width = contrast.shape
+    middle = contrast[margin : height - margin, margin : width - margin]
+    candidates = middle[middle >= floor]
+    if candidates.size < FEW_FRACTION * contrast.size:
+        candidates = contrast[contrast >= floor]
     if not candidates.size:
         return np.zeros(contrast.shape, np.bool_)
     # Otsu on the candidates alone: a thin digit is too small a part of a page to count in a whole.
     level, _ = cv2.threshold(candidates[np.newaxis], 0, 255, cv2.THRESH_OTSU)
     usual = float(candidates[candidates >= level].mean())
-    return contrast >= max(floor, INK_FRACTION * usual)
-
-
-def rulings(mask: Mask) -> Mask:
-    """Find straight level or upright lines (nearly) across the page: rules, squares, frames.
-
-    Parameters
-    ----------
-    mask : bool, shape (H, W)
-        Where ink is.
-
-    Returns
-    -------
-    bool, shape (H, W)
-        Where such lines are, with a pixel or so around them.
-    """
-    small = shrink(mask.astype(np.uint8) * 255, factor_to(mask.shape, RULING_SIDE))
-    height, width = small.shape
-    level = np.ones((1, round(width * RULING_FRACTION)), np.uint8)
-    upright = np.ones((round(height * RULING_FRACTION), 1), np.uint8)
-    found = cv2.bitwise_or(_runs(small, level), _runs(small, upright))
-    return np.asarray(cv2.resize(found, mask.shape[::-1], interpolation=cv2.INTER_NEAREST)) > 0
+    return contrast >= max(floor, fraction * usual)
 
 
 def shrink(page: Grey, factor: int) -> Grey:
@@ -164,15 +163,32 @@ def factor_to(page_shape: tuple[int, ...], longest: int) -> int:
     return math.ceil(max(page_shape) / longest)
 
 
-def _runs(page: Grey, line: Grey) -> Grey:
-    """Find straight runs of a line's length; they may slant by a pixel."""
-    across = np.ones(line.shape[::-1], np.uint8)[:3, :3]
-    thick = cv2.dilate(page, across)
-    # Nothing goes on beyond the page: else half a line that ends at its edge would do.
-    found = cv2.morphologyEx(
-        thick, cv2.MORPH_OPEN, line, borderType=cv2.BORDER_CONSTANT, borderValue=0
+def _broad_vote(page: Grey) -> float:
+    """Return 1 for surely dark ink, -1 for surely light, by the median of the half page around."""
+    half = max(page.shape) // 2
+    padded = cv2.copyMakeBorder(page, half, half, half, half, cv2.BORDER_REFLECT)
+    ground = cv2.medianBlur(padded, 2 * half + 1)[half:-half, half:-half]
+    deviation = np.subtract(page, ground, dtype=np.float32)
+    dark = float(np.sum(np.square(np.minimum(deviation, 0))))
+    light = float(np.sum(np.square(np.maximum(deviation, 0))))
+    return (dark - light) / max(1.0, dark + light)
+
+
+def _thin_vote(page: Grey) -> float:
+    """Return 0.95 for surely dark ink, -0.95 for surely light, by how much thin strokes show."""
+    side = max(5, int(THIN_FRACTION * max(page.shape))) | 1
+    element = np.ones((side, side), np.uint8)
+    dark, light = (
+        _energy(cv2.morphologyEx(page, hat, element))
+        for hat in (cv2.MORPH_BLACKHAT, cv2.MORPH_TOPHAT)
     )
-    return np.asarray(found)
+    return 0.95 * (dark - light) / max(1000.0, dark + light)
+
+
+def _energy(hat: Grey) -> float:
+    """Return the sum of squares of what stands out of the page's own texture."""
+    floor = max(MIN_CONTRAST, 1.5 * NOISE_FACTOR * float(np.median(hat)))
+    return float(np.sum(np.square(np.maximum(hat.astype(np.float32) - floor, 0))))
 
 
 def _level_and_noise(deviation: npt.NDArray[np.int16]) -> tuple[float, float]:

@@ -1,8 +1,10 @@
 """From the bytes of a picture to what it says: decode, segment, normalise, classify."""
 
+import statistics
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +13,13 @@ from PIL import Image
 from ml.classifier import Classifier
 from ml.decoding import decode, decode_pages
 from ml.errors import PictureError
-from ml.grids import SIDE, page_from_pixels
-from ml.normalisation import normalise
-from ml.segmentation import Box, Glyph, find_lines
+from ml.grids import SIDE, picture_from_pixels
+from ml.images import DecodedPicture
+from ml.search import Found, Interpretation, interpret
+from ml.segmentation import Box, sheets
+
+SPACE_FRACTION = 0.8  # of the digits' height: a wider gap is a space,
+SPACE_GAPS = 2.5  # where it is also so many times as wide as the line's gaps are
 
 
 @dataclass(frozen=True)
@@ -25,9 +31,9 @@ class DigitReading:
     digit
         0-9, the most probable.
     confidence
-        Its calibrated probability, 0-1.
+        The calibrated probability that it is a digit, and this one, 0-1.
     probabilities
-        Of the digits 0 to 9; they sum to 1.
+        Of the digits 0 to 9, given that it is one of them; they sum to 1.
     box
         Where it stands, in pixels of the upright picture at full size.
     line
@@ -57,6 +63,8 @@ class Reading:
         In reading order.
     glyphs : uint8, shape (N, 28, 28)
         What the network saw of each digit, ink bright on 0.
+    left_out
+        How much there is besides that could be a digit by its size, and is none.
     width, height
         Of the upright picture at full size, in pixels.
     image
@@ -69,6 +77,7 @@ class Reading:
 
     digits: tuple[DigitReading, ...]
     glyphs: npt.NDArray[np.uint8]
+    left_out: int
     width: int
     height: int
     image: Image.Image
@@ -77,12 +86,10 @@ class Reading:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The digits of each line, written one after another."""
+        """The digits of each line, written one after another; a wide gap becomes a space."""
         count = 1 + max((digit.line for digit in self.digits), default=-1)
-        return tuple(
-            "".join(str(digit.digit) for digit in self.digits if digit.line == line)
-            for line in range(count)
-        )
+        lines = ([d for d in self.digits if d.line == number] for number in range(count))
+        return tuple(_line_text(line) for line in lines)
 
     @property
     def text(self) -> str:
@@ -98,18 +105,6 @@ class Reading:
     def margin(self) -> float | None:
         """The least gap between first and second choice; None without digits."""
         return min((digit.margin for digit in self.digits), default=None)
-
-
-@dataclass(frozen=True, eq=False)
-class _Segmented:
-    """A picture on its way: its glyphs are found and not classified yet."""
-
-    image: Image.Image
-    width: int
-    height: int
-    lines: list[list[Glyph]]
-    glyphs: npt.NDArray[np.uint8]  # (n, 28, 28)
-    duration_s: float
 
 
 class Reader:
@@ -148,7 +143,9 @@ class Reader:
         PictureError
             When it cannot be decoded; see `ml.decoding.decode`.
         """
-        return self._classify([self._segment(content)])[0]
+        start = time.perf_counter()
+        picture = decode(content, max_pixels=self.max_pixels)
+        return self.reading_of(picture, self.interpret(picture.page), start=start)
 
     def read_pages(self, content: bytes) -> Iterator[Reading]:
         """Read the pages of a file, one after another.
@@ -172,7 +169,7 @@ class Reader:
         """
         start = time.perf_counter()
         for picture in decode_pages(content, max_pixels=self.max_pixels, max_pages=self.max_pages):
-            yield self._classify([_segmented(picture.page, picture.image, start)])[0]
+            yield self.reading_of(picture, self.interpret(picture.page), start=start)
             start = time.perf_counter()
 
     def read_pixels(self, pixels: Sequence[Sequence[float]]) -> Reading:
@@ -191,15 +188,14 @@ class Reader:
         Raises
         ------
         PictureError
-            ``wrong_pixels``; see `ml.grids.page_from_pixels`.
+            ``wrong_pixels``; see `ml.grids.picture_from_pixels`.
         """
         start = time.perf_counter()
-        page = page_from_pixels(pixels)
-        image = Image.fromarray(page).convert("RGB")
-        return self._classify([_segmented(page, image, start)])[0]
+        picture = picture_from_pixels(pixels)
+        return self.reading_of(picture, self.interpret(picture.page), start=start)
 
     def read_batch(self, contents: Sequence[bytes]) -> list[Reading | PictureError]:
-        """Read several pictures with one call of the classifier.
+        """Read several pictures.
 
         Parameters
         ----------
@@ -211,66 +207,74 @@ class Reader:
         list of Reading or PictureError
             In the order of `contents`; a picture that cannot be read does not stop the rest.
         """
-        outcomes: list[_Segmented | PictureError] = []
+        outcomes: list[Reading | PictureError] = []
         for content in contents:
             try:
-                outcomes.append(self._segment(content))
+                outcomes.append(self.read(content))
             except PictureError as e:
                 outcomes.append(e)
-        found = [outcome for outcome in outcomes if isinstance(outcome, _Segmented)]
-        readings = iter(self._classify(found))
-        return [e if isinstance(e, PictureError) else next(readings) for e in outcomes]
+        return outcomes
 
-    def _segment(self, content: bytes) -> _Segmented:
-        start = time.perf_counter()
-        picture = decode(content, max_pixels=self.max_pixels)
-        return _segmented(picture.page, picture.image, start)
+    def interpret(self, page: npt.NDArray[np.uint8]) -> Interpretation | None:
+        """Find the digits on a page, and keep how they were found.
 
-    def _classify(self, pictures: list[_Segmented]) -> list[Reading]:
-        start = time.perf_counter()
-        glyphs = np.concatenate([_NO_GLYPHS, *(picture.glyphs for picture in pictures)])
-        x = np.divide(glyphs[..., np.newaxis], 255, dtype=np.float32)  # (N, 28, 28, 1)
-        rows = iter(self.classifier.probabilities(x).tolist())
-        digits = [
-            tuple(
-                _digit(next(rows), glyph.box, line)
-                for line, line_glyphs in enumerate(picture.lines)
-                for glyph in line_glyphs
-            )
-            for picture in pictures
-        ]
-        share_s = (time.perf_counter() - start) / max(1, len(pictures))
-        return [
-            Reading(
-                digits=of_picture,
-                glyphs=picture.glyphs,
-                width=picture.width,
-                height=picture.height,
-                image=picture.image,
-                model_version=self.classifier.version,
-                duration_ms=1000 * (picture.duration_s + share_s),
-            )
-            for picture, of_picture in zip(pictures, digits, strict=True)
-        ]
+        Parameters
+        ----------
+        page : uint8, shape (H, W)
+            Grey, ink dark or light.
 
+        Returns
+        -------
+        Interpretation or None
+            The view of the page that made most sense; None where there is nothing to look at.
+        """
+        return interpret(sheets(page), self.classifier)
 
-_NO_GLYPHS = np.zeros((0, SIDE, SIDE), np.uint8)
+    def reading_of(
+        self, picture: DecodedPicture, interpretation: Interpretation | None, *, start: float
+    ) -> Reading:
+        """Say what a picture says.
 
+        Parameters
+        ----------
+        picture
+            The picture.
+        interpretation
+            What was found on its page.
+        start
+            When reading it began, by `time.perf_counter`, in seconds.
 
-def _segmented(page: npt.NDArray[np.uint8], image: Image.Image, start: float) -> _Segmented:
-    lines = find_lines(page)
-    pictures = [normalise(glyph.ink)[np.newaxis] for line in lines for glyph in line]
-    return _Segmented(
-        image=image,
-        width=page.shape[1],
-        height=page.shape[0],
-        lines=lines,
-        glyphs=np.concatenate([_NO_GLYPHS, *pictures]),
-        duration_s=time.perf_counter() - start,
-    )
+        Returns
+        -------
+        Reading
+            Its digits.
+        """
+        found = interpretation.digits if interpretation else []
+        lines = sorted({digit.line for digit in found})  # those that say something
+        return Reading(
+            digits=tuple(_digit(digit, lines.index(digit.line)) for digit in found),
+            glyphs=np.array([digit.picture for digit in found], np.uint8).reshape(-1, SIDE, SIDE),
+            left_out=interpretation.left_out if interpretation else 0,
+            width=picture.width,
+            height=picture.height,
+            image=picture.image,
+            model_version=self.classifier.version,
+            duration_ms=1000 * (time.perf_counter() - start),
+        )
 
 
-def _digit(probabilities: list[float], box: Box, line: int) -> DigitReading:
-    confidence = max(probabilities)
-    digit = probabilities.index(confidence)
-    return DigitReading(digit, confidence, tuple(probabilities), box, line)
+def _digit(found: Found, line: int) -> DigitReading:
+    probabilities = tuple(found.probabilities.tolist())
+    digit = int(found.probabilities.argmax())
+    return DigitReading(digit, found.confidence, probabilities, found.glyph.box, line)
+
+
+def _line_text(digits: Sequence[DigitReading]) -> str:
+    """Write the digits of one line; a gap that is wide for it parts two numbers."""
+    height = statistics.median(digit.box.height for digit in digits)
+    gaps = [b.box.x - a.box.x - a.box.width for a, b in pairwise(digits)]
+    wide = max(SPACE_FRACTION * height, SPACE_GAPS * statistics.median(gaps)) if gaps else 0
+    text = str(digits[0].digit)
+    for digit, gap in zip(digits[1:], gaps, strict=True):
+        text += " " * (gap > wide) + str(digit.digit)
+    return text

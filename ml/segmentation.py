@@ -1,10 +1,11 @@
-"""From a page to the glyphs on it: a digit's ink is told from other ink.
+"""From a page to lines of pieces of ink: each a digit, a part of one, several, or no writing.
 
-The ink falls into connected components; the digit is the one with the most ink near the middle of
-the page, with the pieces that a broken stroke left beside it. Specks, rules, frames and neighbours
-that are cut off by the edge of the picture are left out.
+A page can be looked at in several ways: with its ground followed closely or not, with more or less
+of the faint ink, with its rulings or without. `sheets` gives them from the likeliest on; which of
+them makes sense, and how pieces make up digits, is decided by who reads them (`ml/search.py`).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,15 +13,25 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ml.ink import RULING_SIDE, Grey, Mask, factor_to, ink_contrast, ink_mask, rulings, shrink
-from ml.timings import step
+from ml.components import Boxes, Components, clutter, connected_components, is_side_of_frame
+from ml.cuts import seams
+from ml.ink import Grey, Mask, factor_to, ink_contrast, ink_mask, is_ink_dark, shrink
+from ml.lines import Line, chain, stacked, usual_height
+from ml.rulings import without_boxes, without_rulings
 
-WORKING_SIDE = 1024  # pixels of the longest side that is analysed; larger pages are shrunk
-MIN_SIDE = 5  # pixels of the longer side of a digit at least,
-MIN_SIDE_FRACTION = 0.015  # and of the longer side of the page: what is smaller is a speck
-FAINT = 12  # of 255: ink below it does not count for the box
-EDGE_FRACTION = 0.02  # of the page's side: nearer to its edge, ink reaches the edge
-MARGIN_FRACTION = 0.1  # of the page's sides: a frame, or a cut-off neighbour, has its ink there
+WORKING_SIDE = 1024  # pixels of the longest side that is analysed: larger pages are shrunk,
+STRIP_HEIGHT = 80  # and low strips enlarged to about this height: touching digits come apart
+STRIP_ASPECT = 1.2  # width by height from which on a picture is a strip
+MOST_ENLARGED = 4
+FINE_FROM = 100  # pixels of the longer side from which on a ground can be followed closely
+MIN_SIDE = 3  # pixels of the longer side of a piece at least
+MOST_PIECES = 700  # a page with more is a picture of something else
+SCRAP_BAND = 0.15  # of the page's shorter side: so near to an edge,
+SCRAP_HEIGHT = 0.6  # and by the tallest line's height so low, a line is scrap
+FAINT = 12  # of 255: ink below it does not count for a glyph's box
+USUAL_PERCENTILE = 90  # of a piece's contrast: that counts as full ink
+SLANTS = np.arange(-0.5, 1.01, 0.1)  # pixels to the right a pixel up, that are tried
+SLANTED_FRACTION = 0.5  # of the line's height: what is lower does not tell the slant
 
 
 class Box(NamedTuple):
@@ -32,175 +43,294 @@ class Box(NamedTuple):
     height: int
 
 
+class View(NamedTuple):
+    """A way to look at a page.
+
+    Parameters
+    ----------
+    fine
+        Whether the ground is followed closely.
+    fraction
+        Of the ink's usual contrast, 0-1: what has more is ink.
+    ruled
+        Whether rulings are left on it.
+    """
+
+    fine: bool
+    fraction: float
+    ruled: bool
+
+
+VIEWS = (
+    View(False, 0.4, False),
+    View(False, 0.4, True),
+    View(False, 0.65, True),
+    View(False, 0.25, True),
+)
+LARGE_VIEWS = (
+    View(True, 0.4, False),
+    View(True, 0.4, True),
+    View(False, 0.4, True),
+    View(True, 0.65, True),
+    View(True, 0.25, True),
+)
+
+
 @dataclass(frozen=True, eq=False)
 class Glyph:
-    """One piece of ink that may be a digit.
+    """Ink that may be a digit.
 
     Parameters
     ----------
     box
         Where it stands in the picture.
     ink : uint8, shape (h, w)
-        Its ink alone, bright on 0, with grey edges, at the size at which it was analysed: that of
-        the box, or smaller where the page was shrunk for it.
+        Its ink alone, bright on 0, with grey edges, at the size at which it was analysed.
     """
 
     box: Box
     ink: Grey
 
 
-class Components(NamedTuple):
-    """Connected pieces of ink; the first row of each array, label 0, is the ground."""
+@dataclass(eq=False)
+class Sheet:
+    """A page as one view shows it. Its pieces may still be cut.
 
-    labels: npt.NDArray[np.int32]  # (H, W)
-    boxes: npt.NDArray[np.int32]  # (n, 4) x, y, width, height
-    centroids: npt.NDArray[np.float64]  # (n, 2) x, y
-    ink: npt.NDArray[np.float64]  # (n,) sum of contrast
-    margin_ink: npt.NDArray[np.float64]  # (n,) that part of it within the page's margin
+    Parameters
+    ----------
+    view
+        That view.
+    contrast : uint8, shape (H, W)
+        How much each pixel stands out of the ground.
+    labels : int32, shape (H, W)
+        To which piece each pixel belongs; 0 to none.
+    boxes : int32, shape (n, 4)
+        x, y, width, height of each piece in pixels of the sheet; row 0 is nothing's.
+    lines
+        Pieces in reading order.
+    scale
+        Pixels of the upright picture at full size a pixel of the sheet.
+    page_shape
+        Height and width of that picture.
+    """
+
+    view: View
+    contrast: Grey
+    labels: npt.NDArray[np.int32]
+    boxes: Boxes
+    lines: list[Line]
+    scale: float
+    page_shape: tuple[int, int]
 
 
-@step("segment")
-def find_lines(page: Grey) -> list[list[Glyph]]:
-    """Find the digit on a page.
+def sheets(page: Grey) -> Iterator[Sheet]:
+    """Look at a page in one way after another.
 
     Parameters
     ----------
     page : uint8, shape (H, W)
         Grey, ink dark or light.
 
+    Yields
+    ------
+    Sheet
+        From the likeliest view on; one without its rulings only where there are any. A view on
+        which nothing is found has no lines.
+    """
+    sized, scale = _to_working_size(page)
+    if is_ink_dark(sized):
+        sized = cv2.bitwise_not(sized)
+    contrasts: dict[bool, tuple[Grey, float]] = {}
+    for view in LARGE_VIEWS if max(sized.shape) >= FINE_FROM else VIEWS:
+        if view.fine not in contrasts:
+            contrasts[view.fine] = ink_contrast(sized, fine=view.fine)
+        contrast, noise = contrasts[view.fine]
+        mask = without_boxes(ink_mask(contrast, noise, view.fraction))
+        if not view.ruled:
+            unruled = without_rulings(mask)
+            if unruled is mask:
+                continue
+            mask = unruled
+        labels, boxes, lines = _find_lines(contrast, mask)
+        yield Sheet(view, contrast, labels, boxes, lines, scale, (page.shape[0], page.shape[1]))
+
+
+def cut(sheet: Sheet, line: Line, suspects: list[int]) -> None:
+    """Cut pieces of a line wherever digits may touch each other.
+
+    What a cut parts from a digit and is but a bar of a frame is taken off the line.
+
+    Parameters
+    ----------
+    sheet
+        The page; its labels and boxes are brought up to date.
+    line
+        The line; its pieces are brought up to date.
+    suspects
+        The pieces that may be several digits.
+    """
+    pieces: list[int] = []
+    for piece in line.pieces:
+        pieces += _parts(sheet, line, piece) if piece in suspects else [piece]
+    shape = sheet.labels.shape
+    line.pieces = [p for p in pieces if not is_side_of_frame(sheet.boxes[p], shape)]
+
+
+def cut_out(sheet: Sheet, pieces: list[int], *, slant: float = 0.0) -> Glyph:
+    """Cut pieces out together with their grey edges, their usual contrast brought to 255.
+
+    Parameters
+    ----------
+    sheet
+        The page they are on.
+    pieces
+        Their numbers.
+    slant
+        The slant that is taken out of the ink, in pixels to the right a pixel up.
+
     Returns
     -------
-    list of list of Glyph
-        Lines in reading order, each with its glyphs from left to right; at most one glyph for now,
-        and none for a blank page.
+    Glyph
+        Their ink.
     """
+    x, y, right, bottom = _extent(sheet.boxes[pieces])
+    x, y = max(x - 2, 0), max(y - 2, 0)
+    labels = sheet.labels[y : bottom + 2, x : right + 2]
+    contrast = sheet.contrast[y : bottom + 2, x : right + 2]
+    of_pieces = np.zeros(len(sheet.boxes), np.uint8)
+    of_pieces[pieces] = 1
+    own = of_pieces[labels]
+    near = cv2.dilate(own, np.ones((5, 5), np.uint8))
+    near[(labels > 0) & (own == 0)] = 0
+    ink = cv2.convertScaleAbs(contrast * near, alpha=255 / _usual(contrast[own > 0]))
+    left, top, width, height = cv2.boundingRect((ink > FAINT).astype(np.uint8))
+    ink = ink[top : top + height, left : left + width]
+    box = _full_size(sheet, (x + left, y + top, width, height))
+    return Glyph(box, _without_slant(ink, slant) if slant else np.asarray(ink))
+
+
+def _to_working_size(page: Grey) -> tuple[Grey, float]:
+    """Return the page at the size at which it is analysed, and its pixels a pixel of that."""
+    height, width = page.shape
     factor = factor_to(page.shape, WORKING_SIDE)
-    contrast, noise = ink_contrast(shrink(page, factor))
-    digit = _find_digit(ink_mask(contrast, noise), contrast)
-    return [[_cut(contrast, digit, factor)]] if digit.any() else []
+    if factor > 1:
+        return shrink(page, factor), factor
+    growth = min(MOST_ENLARGED, round(STRIP_HEIGHT / height + 0.5))
+    if growth > 1 and width > STRIP_ASPECT * height:
+        size = (width * growth, height * growth)
+        return np.asarray(cv2.resize(page, size, interpolation=cv2.INTER_CUBIC)), 1 / growth
+    return page, 1.0
 
 
-def connected_components(mask: Mask, contrast: Grey) -> Components:
-    """Part the ink into connected pieces (pixels that touch at a side or a corner).
+def _find_lines(contrast: Grey, mask: Mask) -> tuple[npt.NDArray[np.int32], Boxes, list[Line]]:
+    """Find pieces, join and cut them: return labels (H, W), boxes (n, 4) and lines."""
+    components = connected_components(mask, contrast)
+    kept = ~clutter(components) & (components.boxes[:, 2:].max(axis=1) >= MIN_SIDE)
+    if kept.sum() > MOST_PIECES:
+        return np.zeros(mask.shape, np.int32), np.zeros((1, 4), np.int32), []
+    labels, boxes = _join(components, np.flatnonzero(kept))
+    lines = chain(boxes[1:])
+    for line in lines:
+        line.pieces = [piece + 1 for piece in line.pieces]  # row 0 is nothing's
+        line.slant = _slant(labels, boxes, line)
+    tallest = max((line.height for line in lines), default=0)
+    return labels, boxes, [line for line in lines if not _is_scrap(boxes, line, tallest, mask)]
 
-    Parameters
-    ----------
-    mask : bool, shape (H, W)
-        Where ink is.
-    contrast : uint8, shape (H, W)
-        How much each pixel stands out of the ground.
 
-    Returns
-    -------
-    Components
-        The pieces and their measures; label 0 is the ground.
-    """
-    count, labels, stats, centroids = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+def _is_scrap(boxes: Boxes, line: Line, tallest: float, mask: Mask) -> bool:
+    """Tell bits of a frame, or of what is beyond the page, from a line of writing."""
     height, width = mask.shape
-    margin_y, margin_x = round(height * MARGIN_FRACTION), round(width * MARGIN_FRACTION)
-    in_margin = np.ones(mask.shape, np.bool_)
-    in_margin[margin_y : height - margin_y, margin_x : width - margin_x] = False
-    of_ink = np.flatnonzero(mask)  # few pixels: much quicker than a sum over the whole page
-    label, amount = labels.ravel()[of_ink], contrast.ravel()[of_ink]
-    ink = np.bincount(label, amount, count).astype(np.float64, copy=False)
-    amount_in_margin = amount * in_margin.ravel()[of_ink]
-    margin_ink = np.bincount(label, amount_in_margin, count).astype(np.float64, copy=False)
-    return Components(labels, stats[:, :4], centroids, ink, margin_ink)
+    of_line = boxes[line.pieces]
+    x, y = (of_line[:, 0] + of_line[:, 2] / 2, of_line[:, 1] + of_line[:, 3] / 2)
+    to_edge = np.minimum(np.minimum(x, width - x), np.minimum(y, height - y))
+    at_edge = bool(np.all(to_edge < SCRAP_BAND * min(height, width)))
+    return at_edge and line.height < SCRAP_HEIGHT * tallest
 
 
-def choose_digit(components: Components) -> Mask:
-    """Choose the components that make up the digit of a page.
+def _join(
+    components: Components, kept: npt.NDArray[np.intp]
+) -> tuple[npt.NDArray[np.int32], Boxes]:
+    """Number the pieces that are kept anew from 1 on, those of one broken digit alike."""
+    boxes = components.boxes[kept]
+    group = np.arange(len(kept))
+    for a, b in stacked(boxes, usual_height(boxes)):
+        group[group == group[b]] = group[a]
+    _, group = np.unique(group, return_inverse=True)
+    number = np.zeros(len(components.boxes), np.int32)
+    number[kept] = group + 1
+    joined = np.zeros((group.max(initial=-1) + 2, 4), np.int32)
+    for new in range(1, len(joined)):
+        x, y, right, bottom = _extent(boxes[group == new - 1])
+        joined[new] = x, y, right - x, bottom - y
+    return number[components.labels], joined
 
-    Parameters
-    ----------
-    components
-        The pieces of ink of a page that holds one digit.
 
-    Returns
-    -------
-    bool, shape (H, W)
-        The piece with the most ink near the middle and what belongs to it; nothing when there is
-        nothing but specks and what lines the edges of the page.
+def _slant(labels: npt.NDArray[np.int32], boxes: Boxes, line: Line) -> float:
+    """Find the shear that makes the columns of a line's pieces as full, or as empty, as can be.
+
+    In the manner of A. Vinciarelli, J. Luettin, "A new normalization technique for cursive
+    handwritten words", Pattern Recognition Letters 22(9), 2001.
     """
-    candidates = ~_clutter(components)
-    large = candidates & ~_specks(components)
-    if not large.any():
-        return np.zeros(components.labels.shape, np.bool_)
-    main = int(np.argmax(np.where(large, components.ink * _centrality(components), 0)))
-    digit = candidates & _parts_of(components, main)
-    return np.asarray(digit[components.labels])
+    tall = [p for p in line.pieces if boxes[p, 3] > SLANTED_FRACTION * line.height]
+    if len(tall) < 2 and boxes[tall, 2].max(initial=0) < 1.1 * line.height:
+        return 0.0  # one digit: its own shape would be taken for a slant
+    fullness = np.zeros(len(SLANTS))
+    for piece in tall[:40]:
+        x, y, w, h = boxes[piece]
+        rows, columns = np.nonzero(labels[y : y + h, x : x + w] == piece)
+        for n, slant in enumerate(SLANTS):
+            column = np.rint(columns + slant * (rows - h / 2)).astype(np.int64)
+            inked = np.bincount(column - column.min()).astype(np.float64)
+            fullness[n] += np.sum(inked**2) / len(rows)
+    return float(SLANTS[int(np.argmax(fullness * (1 - 0.05 * np.abs(SLANTS))))])
 
 
-def _find_digit(mask: Mask, contrast: Grey) -> Mask:
-    """Choose a digit, parted from rules and frames where there are any.
-
-    A bar of a digit that fills its picture looks like a rule as well: what is left without rules
-    has to stand free of the edges, and to be more than a bit of what filled the picture.
-    """
-    whole = choose_digit(connected_components(mask, contrast))
-    lines = rulings(mask)
-    if not lines.any():
-        return whole
-    free = choose_digit(connected_components(mask & ~lines, contrast))
-    page_height, page_width = mask.shape
-    x, y, width, height = cv2.boundingRect(free.astype(np.uint8))
-    edge = max(1, round(EDGE_FRACTION * max(mask.shape)))
-    at_edge = min(x, y, page_width - x - width, page_height - y - height) <= edge
-    *_, whole_width, whole_height = cv2.boundingRect(whole.astype(np.uint8))
-    filled = whole_width > 0.9 * page_width and whole_height > 0.9 * page_height
-    if at_edge or (filled and height < 0.4 * page_height):
-        return whole
-    gap = 3 * factor_to(mask.shape, RULING_SIDE) + 2  # what a rule cut out of the strokes over it
-    closed = cv2.morphologyEx(free.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((gap, gap), np.uint8))
-    return np.asarray(mask & (closed > 0))
+def _parts(sheet: Sheet, line: Line, piece: int) -> list[int]:
+    """Part a piece at its seams, and return the numbers of its parts from left to right."""
+    x, y, w, h = sheet.boxes[piece]
+    region = sheet.labels[y : y + h, x : x + w]
+    own = region == piece
+    ink = np.where(own, sheet.contrast[y : y + h, x : x + w], 0)
+    cuts = seams(cv2.convertScaleAbs(ink, alpha=255 / _usual(ink[own])), line.slant)  # (n, h)
+    part = (np.arange(w) >= cuts[:, :, np.newaxis]).sum(axis=0)  # (h, w) seams to the left
+    numbers = [piece, *range(len(sheet.boxes), len(sheet.boxes) + len(cuts))]
+    sheet.boxes = np.concatenate([sheet.boxes, np.zeros((len(cuts), 4), np.int32)])
+    parts: list[int] = []
+    for n, number in enumerate(numbers):
+        inside = own & (part == n)
+        if inside.any():
+            left, top, width, height = cv2.boundingRect(inside.astype(np.uint8))
+            region[inside] = number
+            sheet.boxes[number] = x + left, y + top, width, height
+            parts.append(number)
+    line.cut.update(parts[1:])
+    return parts
 
 
-def _specks(components: Components) -> Mask:
-    shortest = max(MIN_SIDE, MIN_SIDE_FRACTION * max(components.labels.shape))
-    return np.asarray(components.boxes[:, 2:].max(axis=1) < shortest)
+def _usual(contrast: Grey) -> float:
+    """Return the contrast, of the pixels (n,) of some ink, that counts as full ink."""
+    place = len(contrast) * USUAL_PERCENTILE // 100
+    return max(1.0, float(np.partition(contrast, place)[place]))
 
 
-def _clutter(components: Components) -> Mask:
-    """Tell ground, frames, cut-off neighbours and rules from a digit, which may reach the edge."""
-    height, width = components.labels.shape
-    x, y, w, h = components.boxes.T  # (n,) each
-    at_edge = (x == 0) | (y == 0) | (x + w == width) | (y + h == height)
-    fills = (w > 0.9 * width) & (h > 0.9 * height)
-    in_margin = components.margin_ink > 0.7 * components.ink
-    level = (w > 0.95 * width) & (h < 0.15 * height)
-    upright = (h > 0.95 * height) & (w < 0.15 * width)
-    clutter: Mask = (at_edge & ~fills & in_margin) | level | upright
-    clutter[0] = True
-    return clutter
+def _extent(boxes: Boxes) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom of all boxes together."""
+    x, y = boxes[:, :2].min(axis=0)
+    right, bottom = (boxes[:, :2] + boxes[:, 2:]).max(axis=0)
+    return int(x), int(y), int(right), int(bottom)
 
 
-def _centrality(components: Components) -> npt.NDArray[np.float64]:
-    """Return 1.2 for a piece in the middle of the page, down to 0.2 for one at its edge."""
-    height, width = components.labels.shape
-    off_centre = np.abs(components.centroids / np.array([width, height]) - 0.5)  # (n, 2)
-    return np.asarray(1.2 - 2 * off_centre.max(axis=1))
+def _full_size(sheet: Sheet, box: tuple[int, int, int, int]) -> Box:
+    x, y = (int(side * sheet.scale) for side in box[:2])
+    width, height = (max(1, round(side * sheet.scale)) for side in box[2:])
+    page_height, page_width = sheet.page_shape
+    return Box(x, y, min(width, page_width - x), min(height, page_height - y))
 
 
-def _parts_of(components: Components, main: int) -> Mask:
-    """Find the pieces of the same digit, such as the bar of a five: near, and of some ink.
-
-    What stands beside it and is as high is not: that would be the next digit.
-    """
-    x, y, w, h = components.boxes.T  # (n,) each
-    main_x, main_y, main_w, main_h = components.boxes[main]
-    overlap_x = np.minimum(x + w, main_x + main_w) - np.maximum(x, main_x)
-    overlap_y = np.minimum(y + h, main_y + main_h) - np.maximum(y, main_y)
-    near = np.minimum(overlap_x, overlap_y) > -0.2 * max(main_w, main_h)
-    inked = components.ink > 0.02 * components.ink[main]
-    above_or_below = overlap_x > 0.3 * np.minimum(w, main_w)
-    narrow_together = w + main_w - overlap_x < 0.85 * (h + main_h - overlap_y)
-    return np.asarray(near & inked & (above_or_below | (h < 0.5 * main_h) | narrow_together))
-
-
-def _cut(contrast: Grey, digit: Mask, factor: int) -> Glyph:
-    """Cut a digit out with its grey edges, its usual contrast brought to 255."""
-    usual = float(np.percentile(contrast[digit], 90))
-    near = cv2.dilate(digit.astype(np.uint8), np.ones((5, 5), np.uint8))
-    ink = cv2.convertScaleAbs(cv2.bitwise_and(contrast, contrast, mask=near), alpha=255 / usual)
-    x, y, w, h = cv2.boundingRect((ink > FAINT).astype(np.uint8))
-    return Glyph(Box(*(side * factor for side in (x, y, w, h))), ink[y : y + h, x : x + w])
+def _without_slant(ink: Grey, slant: float) -> Grey:
+    height, width = ink.shape
+    room = int(np.ceil(abs(slant) * height / 2))
+    shear = np.array([[1, slant, room - slant * height / 2], [0, 1, 0]], np.float32)
+    upright = cv2.warpAffine(ink, shear, (width + 2 * room, height))
+    left, top, width, height = cv2.boundingRect((upright > FAINT).astype(np.uint8))
+    return np.asarray(upright[top : top + height, left : left + width])

@@ -11,9 +11,7 @@ from django.db import transaction
 from structlog.contextvars import bind_contextvars
 
 from ml.errors import PictureError
-from ml.explanation import Step, read_explained
-from ml.explanation import explain as steps_of
-from ml.grids import page_from_pixels
+from ml.explanation import Step, read_explained, read_pixels_explained
 from ml.reader import DigitReading, Reading
 from ml.timings import step
 from predictions import corrections, review
@@ -233,7 +231,7 @@ def status_of(reading: Reading) -> Status:
     """Say how far a reading can be believed."""
     if reading.confidence is None:
         return Status.UNREADABLE
-    if reading.confidence < settings.REVIEW_BELOW_CONFIDENCE:
+    if reading.left_out or reading.confidence < settings.REVIEW_BELOW_CONFIDENCE:
         return Status.NEEDS_REVIEW
     return Status.READ
 
@@ -254,8 +252,7 @@ def _read_explained(upload: Upload) -> Iterator[tuple[Reading, list[Step]]]:
     reader = get_reader()
     if upload.pixels is None:
         return read_explained(reader, upload.content)
-    reading = reader.read_pixels(upload.pixels)
-    return iter([(reading, steps_of(page_from_pixels(upload.pixels), reading))])
+    return iter([read_pixels_explained(reader, upload.pixels)])
 
 
 def _as_pages(pairs: list[Pair], upload_id: UUID) -> list[Pair]:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from ml.decoding import decode
 from ml.errors import PictureError
-from ml.grids import page_from_pixels
+from ml.grids import picture_from_pixels
 from ml.images import IMAGE_FORMATS as FORMATS
 from ml.images import PREVIEW_SIDE
 
@@ -298,11 +298,11 @@ def test_mutated_files_are_read_or_refused_in_words(
 
 def test_takes_pixels_as_they_are() -> None:
     page = np.arange(784).reshape(28, 28) % 256
-    assert np.array_equal(page_from_pixels(page.tolist()), page)
+    assert np.array_equal(picture_from_pixels(page.tolist()).page, page)
 
 
 def test_scales_pixels_from_zero_to_one() -> None:
-    page = page_from_pixels([[0.5] * 28 for _ in range(27)] + [[1.0] * 28])
+    page = picture_from_pixels([[0.5] * 28 for _ in range(27)] + [[1.0] * 28]).page
     assert page.dtype == np.uint8
     assert page[0, 0] == 128
     assert page[-1, -1] == 255
@@ -316,7 +316,7 @@ def test_refuses_pixels_that_are_no_greys(value: object) -> None:
     rows: list[list[object]] = [list(row) for row in ROWS]
     rows[3][5] = value
     with pytest.raises(PictureError, match="Pixel 5 of row 3") as caught:
-        page_from_pixels(rows)  # type: ignore[arg-type]
+        picture_from_pixels(rows)  # type: ignore[arg-type]
     assert caught.value.code == "wrong_pixels"
 
 
@@ -326,7 +326,7 @@ def test_refuses_pixels_that_are_no_greys(value: object) -> None:
 )
 def test_refuses_pixels_of_another_shape(pixels: object) -> None:
     with pytest.raises(PictureError, match="28 rows of 28 numbers") as caught:
-        page_from_pixels(pixels)  # type: ignore[arg-type]
+        picture_from_pixels(pixels)  # type: ignore[arg-type]
     assert caught.value.code == "wrong_pixels"
 
 

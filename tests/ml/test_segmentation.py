@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from ml.segmentation import Box, Glyph, find_lines
+from ml.segmentation import Box, Glyph, Sheet, cut, cut_out, sheets
 
 Page = npt.NDArray[np.uint8]
 
@@ -26,6 +26,18 @@ def draw_two(page: Page, x: int, y: int, height: int, *, ink: int = INK, pen: in
 
 def sheet(height: int = 200, width: int = 200, grey: int = PAPER) -> Page:
     return np.full((height, width), grey, np.uint8)
+
+
+def first_sheet(page: Page) -> Sheet | None:
+    return next(sheets(page), None)
+
+
+def find_lines(page: Page) -> list[list[Glyph]]:
+    """What the likeliest view shows, no piece cut."""
+    sheet = first_sheet(page)
+    if sheet is None:
+        return []
+    return [[cut_out(sheet, [piece]) for piece in line.pieces] for line in sheet.lines]
 
 
 def only(page: Page) -> Glyph:
@@ -116,24 +128,120 @@ def test_keeps_a_digit_that_reaches_the_edge() -> None:
     assert glyph.box.height >= 90
 
 
-def test_keeps_a_digit_that_fills_its_picture() -> None:
+def test_a_view_keeps_a_digit_that_fills_its_picture() -> None:
     page = draw_two(sheet(), 40, 40, 100)
     x, y, width, height = only(page).box
-    glyph = only(page[y : y + height, x : x + width])
-    assert glyph.box == Box(0, 0, width, height)
+    cropped = page[y : y + height, x : x + width]
+    with_rulings = next(sheet for sheet in sheets(cropped) if sheet.view.ruled)
+    ((piece,),) = (line.pieces for line in with_rulings.lines)
+    box = cut_out(with_rulings, [piece]).box
+    assert np.abs(np.subtract(box, (0, 0, width, height))).max() <= 1
 
 
-def test_joins_the_pieces_of_a_broken_stroke() -> None:
+def test_keeps_the_pieces_of_a_broken_stroke_together() -> None:
     page = sheet()
     cv2.ellipse(page, (95, 120), (30, 35), 0, -110, 150, INK, 8)
     whole = cv2.line(page.copy(), (75, 66), (120, 66), INK, 8)  # the loose bar of a 5
     assert only(page).box.y > 75
-    assert only(whole).box.y <= 62
+    found = first_sheet(whole)
+    assert found is not None
+    (line,) = found.lines
+    assert len(line.pieces) == 2
+    assert cut_out(found, line.pieces).box.y <= 62
 
 
-def test_takes_one_digit_of_two_that_stand_side_by_side() -> None:
-    page = draw_two(draw_two(sheet(200, 300), 100, 50, 100), 180, 50, 95)
-    assert_box_near(only(page).box, 100, 50, 100, tolerance=3)
+def test_a_digit_broken_across_is_one_piece() -> None:
+    page = draw_two(sheet(), 40, 40, 120)
+    page[96:99] = PAPER
+    glyph = only(page)
+    assert_box_near(glyph.box, 40, 40, 120, tolerance=3)
+
+
+def test_lists_digits_in_reading_order() -> None:
+    page = sheet(400, 600)
+    places = [(40, 60), (180, 70), (320, 55), (60, 240), (220, 250)]
+    for x, y in places:
+        draw_two(page, x, y, 90)
+    lines = find_lines(page)
+    assert [len(line) for line in lines] == [3, 2]
+    for glyph, (x, y) in zip([g for line in lines for g in line], places, strict=True):
+        assert_box_near(glyph.box, x, y, 90, tolerance=5)
+
+
+@pytest.mark.parametrize("degrees", [-10, -4, 6, 10])
+def test_follows_lines_that_climb_or_fall(degrees: float) -> None:
+    page = sheet(700, 900)
+    for y in (200, 340, 480):
+        for x in range(120, 760, 90):
+            draw_two(page, x, y, 60)
+    turn = cv2.getRotationMatrix2D((450, 350), degrees, 1)
+    turned = cv2.warpAffine(page, turn, (900, 700), borderValue=PAPER)
+    assert [len(line) for line in find_lines(np.asarray(turned))] == [8, 8, 8]
+
+
+def test_takes_printed_boxes_away_and_leaves_what_is_in_them() -> None:
+    page = sheet(160, 500)
+    for x in (30, 120, 210, 300):
+        cv2.rectangle(page, (x, 20), (x + 75, 130), INK, 3)
+        draw_two(page, x + 18, 35, 80)
+    draw_two(page, 395, 35, 80)
+    (line,) = find_lines(page)
+    assert len(line) == 5
+    for glyph, x in zip(line, (48, 138, 228, 318, 395), strict=True):
+        assert_box_near(glyph.box, x, 35, 80, tolerance=4)
+
+
+def test_keeps_a_zero_that_looks_like_a_box() -> None:
+    page = sheet()
+    cv2.ellipse(page, (100, 100), (35, 60), 0, 0, 360, INK, 8)
+    assert only(page).box.height >= 120
+
+
+def test_measures_the_slant_of_a_line() -> None:
+    page = sheet(200, 700)
+    for x in range(80, 600, 90):
+        draw_two(page, x, 60, 80)
+        cv2.line(page, (x + 70, 140), (x + 70, 60), INK, 7)
+    leaning = np.array([[1, -0.5, 60], [0, 1, 0]], np.float32)  # half a pixel to the right a pixel
+    slanted = np.asarray(cv2.warpAffine(page, leaning, (700, 200), borderValue=PAPER))
+    upright, leant = first_sheet(page), first_sheet(slanted)
+    assert upright is not None
+    assert leant is not None
+    assert upright.lines[0].slant == pytest.approx(0, abs=0.11)
+    assert leant.lines[0].slant == pytest.approx(0.5, abs=0.11)
+
+
+def test_cuts_digits_that_touch() -> None:
+    page = draw_two(draw_two(sheet(200, 300), 80, 50, 100), 141, 50, 100)
+    found = first_sheet(page)
+    assert found is not None
+    (line,) = found.lines
+    assert len(line.pieces) == 1
+    cut(found, line, line.pieces)
+    assert len(line.pieces) >= 2
+    borders = [found.boxes[piece][0] for piece in line.pieces[1:]]
+    assert min(abs(border - 146) for border in borders) <= 6
+    ink = sum((found.labels == piece).sum() for piece in line.pieces)
+    assert ink == (found.labels > 0).sum()
+    assert set(line.pieces[1:]) == line.cut
+
+
+def test_small_writing_is_enlarged_and_boxes_are_still_at_full_size() -> None:
+    page = sheet(30, 120)
+    for x in (10, 40, 70):
+        draw_two(page, x, 6, 18)
+    found = first_sheet(page)
+    assert found is not None
+    assert found.scale < 1
+    (line,) = find_lines(page)
+    for glyph, x in zip(line, (10, 40, 70), strict=True):
+        assert_box_near(glyph.box, x, 6, 18, tolerance=3)
+
+
+def test_a_page_of_countless_bits_is_no_writing() -> None:
+    page = sheet(900, 900)
+    page.reshape(100, 9, 100, 9)[:, 2:6, :, 2:6] = INK
+    assert find_lines(page) == []
 
 
 @pytest.mark.parametrize(
