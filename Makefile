@@ -9,6 +9,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 STORE ?= sql
 VAR_DIR ?= $(CURDIR)/var
+URL ?= http://$(HOST):$(PORT)
 PREPARE = $(BIN)/python manage.py migrate --verbosity 0
 # With Cassandra a node is started for the site and stopped with it, unless
 # CASSANDRA_CONTACT_POINTS names nodes that are there.
@@ -20,7 +21,7 @@ export HOST PORT VAR_DIR
 export PREDICTION_STORE ?= $(STORE)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-container check format lock train audit clean
+.PHONY: help run test test-container check format lock screenshots train audit clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -47,6 +48,9 @@ format: $(VENV)/dev ## Put code and templates into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/djlint --reformat --quiet templates
+
+screenshots: $(VENV)/dev ## Take the docs' pictures of the site at URL (make run in another terminal)
+	$(BIN)/python -m tests.browser.screenshots $(URL)
 
 train: $(VENV)/dev ## Train the compact network: make train DATA=folder-with-MNIST (downloaded without)
 	$(BIN)/python manage.py train $(if $(DATA),--data $(DATA)) $(ARGUMENTS)

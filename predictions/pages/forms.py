@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.utils.dateparse import parse_date
 from django.utils.translation import gettext_lazy as _
 
 from predictions.pages.presentation import STATUS_WORDS
@@ -12,6 +13,13 @@ ANY = ("", _("Any"))
 
 class DateInput(forms.DateInput):
     input_type = "date"
+
+    def format_value(self, value: Any) -> str | None:
+        """Leave out what is no date: a browser shows none, and complains."""
+        try:
+            return value if parse_date(value) else None
+        except (TypeError, ValueError):
+            return None
 
 
 class FilterForm(forms.Form):
