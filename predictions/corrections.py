@@ -35,6 +35,17 @@ def current_between(least: UUID, before: UUID) -> dict[UUID, Correction]:
     return _current(prediction_id__gte=least, prediction_id__lt=before)
 
 
+def count(least: UUID, before: UUID) -> int:
+    """Count the predictions with a correction that counts, from one id to below another."""
+    standing = Correction.objects.filter(
+        prediction_id__gte=least,
+        prediction_id__lt=before,
+        undoes__isnull=True,
+        undone_by__isnull=True,
+    )
+    return standing.values("prediction_id").distinct().count()
+
+
 def history(prediction_id: UUID) -> list[Correction]:
     """Return every entry of a prediction, newest first."""
     return list(Correction.objects.filter(prediction_id=prediction_id).order_by("-pk"))

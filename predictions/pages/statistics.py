@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -13,12 +13,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
+from predictions import corrections
 from predictions.pages.access import only
 from predictions.pages.charts import Chart
 from predictions.pages.forms import PeriodForm
 from predictions.pages.presentation import SOURCE_WORDS, STATUS_WORDS
 from predictions.permissions import may_view_all
-from predictions.records import EPOCH, Status
+from predictions.records import EPOCH, Status, first_id_at
 from predictions.statistics import (
     CONFIDENCE_STEP,
     DURATION_STEPS_MS,
@@ -56,7 +57,7 @@ def statistics(request: HttpRequest) -> HttpResponse:
     context = {
         "form": PeriodForm(initial={"since": since.isoformat(), "until": until.isoformat()}),
         "statistics": seen,
-        "figures": _figures(seen.total),
+        "figures": _figures(seen.total, _corrected(since, until)),
         "charts": _charts(seen),
         "shortcuts": [
             (
@@ -69,7 +70,12 @@ def statistics(request: HttpRequest) -> HttpResponse:
     return render(request, "predictions/statistics.html", context)
 
 
-def _figures(total: Counts) -> list[Figure]:
+def _corrected(since: date, until: date) -> int:
+    least, before = (first_id_at(datetime.combine(day, time.min, UTC)) for day in (since, until))
+    return corrections.count(least, before)
+
+
+def _figures(total: Counts, corrected: int) -> list[Figure]:
     count = total.predictions
     if not count:
         return []
@@ -79,6 +85,7 @@ def _figures(total: Counts) -> list[Figure]:
         Figure(_share(statuses[Status.READ], count), _("believed as read")),
         Figure(_share(statuses[Status.NEEDS_REVIEW], count), _("to be checked")),
         Figure(_share(statuses[Status.UNREADABLE], count), _("could not be read")),
+        Figure(_share(corrected, count), _("corrected or confirmed")),
     ]
 
 

@@ -54,12 +54,17 @@ def test_axe_finds_nothing_on_any_page(
     detail = page.get_by_role("link", name="All about it").get_attribute("href")
     for address in (
         f"{detail}",
+        f"{detail}how",
         f"{detail}delete",
         "/predictions/",
         "/predictions/?status=odd",
         "/statistics/",
         "/statistics/?since=odd",
+        "/review/",
+        "/models/",
+        "/models/0/",
         "/accounts/login/",
+        "/accounts/tokens/",
         "/nothing",
     ):
         page.goto(address)

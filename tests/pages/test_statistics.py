@@ -9,6 +9,7 @@ from django.conf import LazySettings
 from django.contrib.auth.models import User
 from django.test import Client
 
+from predictions import corrections
 from predictions.records import Status
 from tests.pages.conftest import Keep
 from tests.pages.html import alerts, find, text_of
@@ -53,6 +54,7 @@ def test_every_chart_has_its_table(client: Client, keep: Keep) -> None:
         "believed as read": "33.3%",
         "to be checked": "33.3%",
         "could not be read": "33.3%",
+        "corrected or confirmed": "0.0%",
     }
     charts = [element.text for element in find(page, "h2")]
     assert charts == [
@@ -69,6 +71,19 @@ def test_every_chart_has_its_table(client: Client, keep: Keep) -> None:
     for row in ("03/01/2026 2", "03/02/2026 1", "03/31/2026 0", "4 2", "2 1", "90–95% 2"):
         assert row in rows
     assert "Please check 1" in rows
+
+
+def test_corrections_are_counted_of_the_days_of_their_predictions(
+    client: Client, keep: Keep
+) -> None:
+    corrected, undone = keep("4", at=NOON), keep("4", at=NOON)
+    keep("4", at=NOON)
+    keep("4", at=NOON)
+    elsewhere = keep("4", at=NOON + minutes(40 * 24 * 60))
+    for record in (corrected, corrected, undone, elsewhere):
+        corrections.add(record, verdict=corrections.Verdict.TEXT, text="9", by="olga")
+    corrections.undo(undone.id, by="olga")
+    assert figures(client.get(URL, MARCH))["corrected or confirmed"] == "25.0%"
 
 
 @pytest.mark.parametrize(
