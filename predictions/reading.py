@@ -107,13 +107,17 @@ def watch_active_version() -> None:
 
 
 def _watch() -> None:
+    known = True
     while True:
         time.sleep(CHECK_EVERY_S)
         try:
             db.close_old_connections()
             check_active_version()
+            known = True
         except db.Error as error:
-            log.warning("active model version unknown", error=str(error))
+            if known:  # once an outage, not once a second
+                log.warning("active model version unknown", error=str(error))
+            known = False
 
 
 def _load_shipped() -> Classifier:

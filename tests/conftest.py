@@ -131,7 +131,7 @@ def start_server(static_root: Path) -> Iterator[StartServer]:
     servers: list[Server] = []
 
     def start(var_dir: Path, **environment: str) -> Server:
-        port = int(environment.get("PORT") or _free_port())
+        port = int(environment.get("PORT") or free_port())
         full = {
             **{k: v for k, v in os.environ.items() if k not in {"DATABASE_URL"}},
             "DJANGO_SETTINGS_MODULE": "mnistsite.settings",
@@ -157,7 +157,7 @@ def start_server(static_root: Path) -> Iterator[StartServer]:
             )
         server = Server(f"http://127.0.0.1:{port}", var_dir, process, full, log)
         servers.append(server)
-        _wait_until_ready(server)
+        wait_until_ready(server)
         return server
 
     yield start
@@ -233,13 +233,13 @@ def each_store(
     get_store.cache_clear()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _wait_until_ready(server: Server) -> None:
+def wait_until_ready(server: Server) -> None:
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         if re.search(r"^Ready:", server.log.read_text(), re.MULTILINE):
