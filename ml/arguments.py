@@ -61,7 +61,7 @@ class Arguments:
 PRESETS: Mapping[str, Arguments] = {
     "compact": Arguments(
         architecture="compact",
-        epochs=24,
+        epochs=30,
         steps=None,
         batch_size=128,
         learning_rate=3e-3,

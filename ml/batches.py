@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.arguments import Arguments
-from ml.augmentation import augment
+from ml.augmentation import SPOILED_SHARE, augment
 from ml.dataset import Source
 from ml.errors import TrainingError
 from ml.negatives import NO_DIGIT, draw_negatives
 
 Batch = tuple[NDArray[np.float32], NDArray[np.uint8]]
+
+_DECLINE_FROM = 0.6  # of the steps; until then the usual share is spoiled,
+_LAST_SPOILED_SHARE = 0.15  # and so much in the last one
 
 
 class Batches:
@@ -63,7 +66,8 @@ class Batches:
             if place == 0 or step == first:
                 order = self._order(np.random.default_rng([seed, epoch, 0]))
             chosen = order[place * self._digits : (place + 1) * self._digits]
-            yield self._batch(chosen, np.random.default_rng([seed, epoch, 1 + place]))
+            rng = np.random.default_rng([seed, epoch, 1 + place])
+            yield self._batch(chosen, rng, _spoiled_share(step / steps))
 
     def _order(self, rng: np.random.Generator) -> NDArray[np.intp]:
         """Draw from each source as often as its weight says, as evenly as can be, and mix."""
@@ -75,13 +79,22 @@ class Batches:
             start += len(source.digits)
         return rng.permutation(np.concatenate(drawn))
 
-    def _batch(self, chosen: NDArray[np.intp], rng: np.random.Generator) -> Batch:
+    def _batch(
+        self, chosen: NDArray[np.intp], rng: np.random.Generator, spoiled_share: float
+    ) -> Batch:
         images, labels = self._images[chosen], self._labels[chosen]
         if self._negatives:
             negatives = draw_negatives(self._negatives, self._images, self._labels, rng)
             images = np.concatenate([images, negatives])
             labels = np.concatenate([labels, np.full(self._negatives, NO_DIGIT, np.uint8)])
-        return augment(images, labels, rng, self._arguments.augmentation), labels
+        groups = self._arguments.augmentation
+        return augment(images, labels, rng, groups, spoiled_share=spoiled_share), labels
+
+
+def _spoiled_share(progress: float) -> float:
+    """Show fewer spoiled pictures towards the end: clean ones are what is read most."""
+    decline = max(0.0, progress - _DECLINE_FROM) / (1 - _DECLINE_FROM)
+    return SPOILED_SHARE + decline * (_LAST_SPOILED_SHARE - SPOILED_SHARE)
 
 
 def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:

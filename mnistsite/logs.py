@@ -3,7 +3,12 @@
 import logging.config
 from typing import Any
 
+import orjson
 import structlog
+
+
+def _dumps(event: Any, **options: Any) -> str:
+    return orjson.dumps(event, default=options["default"]).decode()
 
 
 def logging_config(log_format: str, level: int) -> None:
@@ -17,7 +22,7 @@ def logging_config(log_format: str, level: int) -> None:
     if log_format == "json":
         rendering: list[Any] = [
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
+            structlog.processors.JSONRenderer(_dumps),
         ]
     else:
         rendering = [structlog.dev.ConsoleRenderer()]

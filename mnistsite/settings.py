@@ -223,6 +223,10 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["predictions.api.permissions.MayRead"],
     "DEFAULT_THROTTLE_CLASSES": ["predictions.api.throttles.ClientThrottle"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_RENDERER_CLASSES": [
+        "predictions.api.renderers.ORJSONRenderer",
+        "rest_framework.renderers.BrowsableAPIRenderer",
+    ],
     "DEFAULT_PARSER_CLASSES": [
         "rest_framework.parsers.MultiPartParser",
         "predictions.api.parsers.UTF8JSONParser",

@@ -7,6 +7,7 @@ import json
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -135,7 +136,7 @@ def refuse_oversized(request: HttpRequest) -> None:
             "The request does not say how long it is. Send it with a Content-Length.",
             status=411,
         )
-    is_batch = request.path == reverse("api:batch")
+    is_batch = request.path == _batch_path()
     length = int(request.META.get("CONTENT_LENGTH") or 0)
     if is_batch and length > settings.MAX_BATCH_BYTES:
         raise UploadRefused(
@@ -146,6 +147,11 @@ def refuse_oversized(request: HttpRequest) -> None:
         )
     if not is_batch and length > settings.MAX_BODY_BYTES:
         raise too_large()
+
+
+@cache
+def _batch_path() -> str:
+    return reverse("api:batch")
 
 
 def too_large() -> UploadRefused:

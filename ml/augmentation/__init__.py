@@ -28,7 +28,7 @@ _SPOILERS: Mapping[str, Sequence[Spoiler]] = {
     "clutter": (clutter.spatter, clutter.cross_out, clutter.border),
 }
 GROUPS = ("hands", "geometry", *_SPOILERS)
-_SPOILED_SHARE = 0.45
+SPOILED_SHARE = 0.45
 _SPOILED_TWICE_SHARE = 0.15  # of those
 
 
@@ -37,6 +37,8 @@ def augment(
     labels: NDArray[np.uint8],
     rng: np.random.Generator,
     groups: Sequence[str] = GROUPS,
+    *,
+    spoiled_share: float = SPOILED_SHARE,
 ) -> NDArray[np.float32]:
     """Change every picture at random, so that it still shows the same digit, or still none.
 
@@ -50,6 +52,8 @@ def augment(
         Where the chance comes from: the same state gives the same pictures.
     groups
         What may be changed: some of `GROUPS`.
+    spoiled_share
+        How many of the pictures are spoiled, 0 to 1.
 
     Returns
     -------
@@ -68,14 +72,17 @@ def augment(
     if "ground" in groups:
         x = ground.vary(x, rng)
     if spoilers := [_SPOILERS[group] for group in groups if group in _SPOILERS]:
-        _spoil(x, rng, spoilers)
+        for i in np.flatnonzero(rng.random(len(x)) < spoiled_share):
+            x[i] = _spoil(x[i], rng, spoilers)
     return np.clip(x, 0, 1, out=x)[..., np.newaxis]
 
 
-def _spoil(x: Picture, rng: np.random.Generator, groups: Sequence[Sequence[Spoiler]]) -> None:
-    """Spoil a share of the pictures (N, 28, 28) in place, by one or two ways of any group."""
-    for i in np.flatnonzero(rng.random(len(x)) < _SPOILED_SHARE):
-        for _ in range(2 if rng.random() < _SPOILED_TWICE_SHARE else 1):
-            spoilers = groups[int(rng.integers(len(groups)))]
-            spoil = spoilers[int(rng.integers(len(spoilers)))]
-            x[i] = np.clip(spoil(x[i], rng), 0, 1)
+def _spoil(
+    picture: Picture, rng: np.random.Generator, groups: Sequence[Sequence[Spoiler]]
+) -> Picture:
+    """Spoil a picture (28, 28) in one or two ways of any group."""
+    for _ in range(2 if rng.random() < _SPOILED_TWICE_SHARE else 1):
+        spoilers = groups[int(rng.integers(len(groups)))]
+        spoil = spoilers[int(rng.integers(len(spoilers)))]
+        picture = np.clip(spoil(picture, rng), 0, 1)
+    return picture

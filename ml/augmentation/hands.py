@@ -17,10 +17,10 @@ from ml.normalisation import crop, normalise, stroke_width
 Picture = NDArray[np.uint8]  # (28, 28), ink bright on 0
 Point = tuple[float, float]
 
-_SHARES = {0: 0.1, 1: 0.4, 7: 0.3}  # of the class that is written otherwise
+_SHARES = {0: 0.1, 1: 0.25, 7: 0.25}  # of the class that is written otherwise
 _FLAG_DEGREES = (25.0, 60.0)  # between a 1 and its flag,
-_FLATTEST_DEGREES = 25.0  # which falls: a level one would make it a 7
-_FLAG_LENGTH = (0.2, 0.5)  # of the height
+_FLATTEST_DEGREES = 30.0  # which falls: a level one would make it a 7
+_FLAG_LENGTH = (0.2, 0.45)  # of the height
 _FOOT_SHARE = 0.3
 _STROKE = 100  # of 255: darker pixels are the edge of a stroke
 _SHIFT = 4  # OpenCV takes coordinates as whole sixteenths of a pixel

@@ -148,9 +148,11 @@ class PredictionList(GenericAPIView[Any]):
                 upload = upload_from_base64(asked["image"])
         else:
             upload = upload_from_form(request.FILES, self.field)
-            form = SourceSerializer(data=request.data)
-            form.is_valid(raise_exception=True)
-            asked = form.validated_data
+            asked = {"source": Source.API}
+            if "source" in request.data:
+                form = SourceSerializer(data=request.data)
+                form.is_valid(raise_exception=True)
+                asked = form.validated_data
         return upload, self.source or Source(asked["source"])
 
 

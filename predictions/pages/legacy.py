@@ -12,8 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods
-from rest_framework.renderers import JSONRenderer
 
+from predictions.api.renderers import ORJSONRenderer
 from predictions.api.views import PredictionList
 from predictions.pages.access import View, only
 from predictions.pages.views import (
@@ -28,7 +28,9 @@ from predictions.records import PredictionRecord, Source
 
 def _for_programs_too(field: str) -> Callable[[View], View]:
     """Let the API answer who sends no cookie, and the page, protected, everybody else."""
-    api = PredictionList.as_view(field=field, source=Source.LEGACY, renderer_classes=[JSONRenderer])
+    api = PredictionList.as_view(
+        field=field, source=Source.LEGACY, renderer_classes=[ORJSONRenderer]
+    )
 
     def decorate(page: View) -> View:
         protected = csrf_protect(require_http_methods(FORM_METHODS)(only(may_read)(page)))

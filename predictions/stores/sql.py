@@ -3,10 +3,12 @@
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
+from typing import Any
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 from predictions.errors import StoreUnavailable
 from predictions.models import IdempotencyKey, Picture, Prediction, PredictionDigit
@@ -30,18 +32,21 @@ class SQLStore(PredictionStore):
         """Keep predictions and their pictures in one transaction: all, or none."""
         pairs = list(pairs)
         with _database(), transaction.atomic():
-            Prediction.objects.bulk_create(
-                Prediction(**columns_of(record), digits=digits_to_json(record.digits))
-                for record, _ in pairs
+            _insert(
+                Prediction,
+                [columns_of(r) | {"digits": digits_to_json(r.digits)} for r, _ in pairs],
             )
-            PredictionDigit.objects.bulk_create(
-                PredictionDigit(prediction_id=record.id, digit=digit, status=record.status)
-                for record, _ in pairs
-                for digit in sorted(record.digit_set)
+            _insert(
+                PredictionDigit,
+                [
+                    {"prediction": record.id, "digit": digit, "status": str(record.status)}
+                    for record, _ in pairs
+                    for digit in sorted(record.digit_set)
+                ],
             )
-            Picture.objects.bulk_create(
-                Picture(prediction_id=picture.id, preview=picture.preview, glyphs=picture.glyphs)
-                for _, picture in pairs
+            _insert(
+                Picture,
+                [{"prediction": p.id, "preview": p.preview, "glyphs": p.glyphs} for _, p in pairs],
             )
 
     def add_upload(self, pairs: Sequence[Pair]) -> None:
@@ -142,6 +147,30 @@ def _database() -> Iterator[None]:
         if not connection.in_atomic_block:
             connection.close()  # the next request gets a fresh one
         raise StoreUnavailable from error
+
+
+def _insert(model: type[Model], rows: list[dict[str, Any]]) -> None:
+    """Insert rows that name every field of a model.
+
+    As bulk_create does, which builds models, query and text anew each time and takes twice as
+    long for one prediction.
+    """
+    if rows:
+        fields = [field for field in model._meta.concrete_fields if field.name in rows[0]]
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                _insertion(model, tuple(field.column for field in fields)),
+                [[f.get_db_prep_save(row[f.name], connection) for f in fields] for row in rows],
+            )
+
+
+@cache
+def _insertion(model: type[Model], columns: tuple[str, ...]) -> str:
+    quote = connection.ops.quote_name
+    names = ", ".join(map(quote, columns))
+    marks = ", ".join(["%s"] * len(columns))
+    table = quote(model._meta.db_table)
+    return f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608 - names of the models
 
 
 def _newest_first(filters: Filters, cursor: UUID | None, limit: int) -> QuerySet[Prediction]:

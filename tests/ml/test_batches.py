@@ -52,6 +52,15 @@ def test_a_share_of_every_batch_is_no_digit() -> None:
         assert (y == 10).sum() == 3
 
 
+def test_fewer_pictures_are_spoiled_towards_the_end() -> None:
+    blank = Digits(np.zeros((100, 28, 28), np.uint8), np.zeros(100, np.uint8))
+    arguments = dataclasses.replace(PLAIN, batch_size=100, augmentation=("noise",))
+    batches = list(Batches([Source("blank", blank)], arguments).run(0, 60))
+
+    spoiled = [float(x.any(axis=(1, 2, 3)).mean()) for x, _ in batches]
+    assert np.mean(spoiled[-6:]) < np.mean(spoiled[:36]) / 2
+
+
 def test_batches_follow_from_seed_and_step_alone() -> None:
     arguments = dataclasses.replace(PRESETS["compact"], batch_size=20)
     whole = list(Batches([MNIST], arguments).run(0, 9))

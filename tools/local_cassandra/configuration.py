@@ -121,6 +121,9 @@ def java_command(
         "cassandra.gossip_settle_min_wait_ms": 1000,
         "cassandra.gossip_settle_interval_ms": 500,
         "cassandra.shutdown_announce_in_ms": 500,
+        # On a busy machine news of a changed schema gets lost; a minute is long to ask again.
+        "cassandra.migration_delay_ms": 1000,
+        "cassandra.schema_pull_interval_ms": 2000,
     }
     if alone:
         properties["cassandra.skip_wait_for_gossip_to_settle"] = 0

@@ -1,0 +1,205 @@
+"""How fast and how small the site serves, beside other ways to serve the same network.
+
+    .venv/bin/python benchmarks/serving.py [--rounds N] [--seconds N] [--environments FOLDER]
+        [--connections N] [--only NAME …] [--cassandra] [--plot FILE]
+
+Needs `wrk` (Debian has it). Every round starts each server anew on an empty folder, warms it up,
+and sends one 28×28 picture by 8 connections; rounds alternate, so that what else the machine does
+falls on all alike. Medians of the rounds are printed, and ratios to ours that keeps in SQLite.
+Afterwards what was kept is counted, and has to be what was answered.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.servers import Running, Server, kept, manage, ours, peers, running
+
+UPLOAD = Path(__file__).resolve().parent / "upload.lua"
+KEPT_IN_SQLITE = "ours, kept in SQLite"
+API = "/api/v1/predictions"
+PORT = 8992
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One server in one round."""
+
+    server: str
+    requests_s: float
+    p50_ms: float
+    p99_ms: float
+    cpu_ms: float  # of all its processes, a request
+    megabytes: float
+    ready_s: float
+    unanswered: int  # refused, or the connection broke
+    lost: int | None  # answered and not kept; None where nothing is kept
+
+
+def measure(server: Server, picture: Path, *, seconds: int, connections: int) -> Measurement:
+    with tempfile.TemporaryDirectory() as name, running(server, Path(name), PORT) as run:
+        if "CASSANDRA_PORT" in run.environment:
+            manage(run.environment, "createkeyspace")
+        send(run, server, picture, seconds=3, connections=connections)
+        before, cpu_s = kept(server, run), run.cpu_s
+        sent = send(run, server, picture, seconds=seconds, connections=connections)
+        cpu_s = run.cpu_s - cpu_s
+        answered = sent["requests"] - sent["refused"]
+        now = kept(server, run) if "store=false" not in server.path else None
+        return Measurement(
+            server=server.name,
+            requests_s=sent["requests"] / sent["duration_us"] * 1e6,
+            p50_ms=sent["p50_us"] / 1e3,
+            p99_ms=sent["p99_us"] / 1e3,
+            cpu_ms=1e3 * cpu_s / max(1, sent["requests"]),
+            megabytes=run.megabytes,
+            ready_s=run.ready_s,
+            unanswered=sent["refused"] + sent["broken"],
+            # What was on its way when wrk stopped may be kept as well.
+            lost=None if now is None or before is None else max(0, answered - (now - before)),
+        )
+
+
+def send(
+    run: Running, server: Server, picture: Path, *, seconds: int, connections: int
+) -> dict[str, int]:
+    command = [
+        "wrk",
+        "-t1",
+        f"-c{connections}",
+        f"-d{seconds}s",
+        "--timeout",
+        "30s",
+        "-s",
+        str(UPLOAD),
+    ]
+    finished = subprocess.run(
+        [*command, "-s", str(UPLOAD), f"{run.url}{server.path}"],
+        env={**os.environ, "PICTURE": str(picture), "FIELD": "file"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    sent: dict[str, int] = json.loads(finished.stdout.splitlines()[-1])
+    return sent
+
+
+@contextmanager
+def servers(environments: Path, *, cassandra: bool) -> Iterator[list[Server]]:
+    """Yield all that are compared; a Cassandra node runs meanwhile if it is asked for."""
+    compared = [
+        ours(KEPT_IN_SQLITE, API),
+        ours("ours, not kept", f"{API}?store=false"),
+        *peers(environments),
+    ]
+    if not cassandra:
+        yield compared
+        return
+    from tools.local_cassandra import start_cluster
+
+    with tempfile.TemporaryDirectory() as folder, start_cluster(Path(folder)) as cluster:
+        store = {**cluster.environment, "PREDICTION_STORE": "cassandra"}
+        yield [ours("ours, kept in Cassandra", API, **store), *compared]
+
+
+def median(rounds: list[Measurement]) -> Measurement:
+    columns = [asdict(measurement) for measurement in rounds]
+    lost = [column["lost"] for column in columns if column["lost"] is not None]
+    numbers = [name for name in columns[0] if name not in {"server", "lost", "unanswered"}]
+    return Measurement(
+        server=rounds[0].server,
+        lost=sum(lost) if lost else None,
+        unanswered=sum(column["unanswered"] for column in columns),
+        **{name: statistics.median(column[name] for column in columns) for name in numbers},
+    )
+
+
+def ratio(name: str, rounds: dict[str, list[Measurement]]) -> float:
+    """Return how many times as many requests as ours: the median of the rounds' ratios."""
+    base = KEPT_IN_SQLITE if KEPT_IN_SQLITE in rounds else next(iter(rounds))
+    pairs = zip(rounds[name], rounds[base], strict=True)
+    return statistics.median(their.requests_s / our.requests_s for their, our in pairs)
+
+
+def report(rounds: dict[str, list[Measurement]]) -> None:
+    print("| | requests/s | × ours kept | CPU ms | p50 ms | p99 ms | MB | ready s | lost |")
+    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|")
+    for name, measurements in rounds.items():
+        m = median(measurements)
+        lost = "" if m.lost is None else m.lost
+        print(
+            f"| {name} | {m.requests_s:,.0f} | {ratio(name, rounds):.2f} | {m.cpu_ms:.2f}"
+            f" | {m.p50_ms:.1f} | {m.p99_ms:.1f} | {m.megabytes:.0f} | {m.ready_s:.1f} | {lost} |"
+        )
+        if m.unanswered:
+            print(f"{name}: {m.unanswered} requests were not answered", file=sys.stderr)
+
+
+def plot(rounds: dict[str, list[Measurement]], path: Path) -> None:
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    from matplotlib import pyplot as plt
+
+    names = sorted(rounds, key=lambda name: ratio(name, rounds))
+    figure, axes = plt.subplots(figsize=(7, 0.4 * len(names) + 1))
+    colours = ["#2563eb" if name.startswith("ours") else "#9ca3af" for name in names]
+    axes.barh(names, [ratio(name, rounds) for name in names], color=colours)
+    axes.axvline(1, color="#111827", linewidth=0.8)
+    axes.set_xscale("log")
+    axes.set_xlabel("requests a second, as a multiple of ours kept in SQLite")
+    figure.tight_layout()
+    figure.savefig(path)
+
+
+def main() -> None:
+    """Measure, print, and write what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=10)
+    parser.add_argument("--connections", type=int, default=8)
+    parser.add_argument("--environments", type=Path)
+    parser.add_argument("--only", nargs="+", default=[])
+    parser.add_argument("--cassandra", action="store_true")
+    parser.add_argument("--plot", type=Path)
+    asked = parser.parse_args()
+    rounds: dict[str, list[Measurement]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        picture = Path(folder) / "digit.png"
+        draw_seven(picture)
+        environments = asked.environments or Path(folder)
+        with servers(environments, cassandra=asked.cassandra) as compared:
+            wanted = [s for s in compared if not asked.only or s.name in asked.only]
+            for _ in range(asked.rounds):
+                for server in wanted:
+                    measurement = measure(
+                        server, picture, seconds=asked.seconds, connections=asked.connections
+                    )
+                    rounds.setdefault(server.name, []).append(measurement)
+                    print(measurement, file=sys.stderr)
+    report(rounds)
+    if asked.plot:
+        plot(rounds, asked.plot)
+
+
+def draw_seven(path: Path) -> None:
+    page = np.full((28, 28), 255, np.uint8)
+    cv2.putText(page, "7", (6, 22), cv2.FONT_HERSHEY_SIMPLEX, 0.7, 20, 2, cv2.LINE_AA)
+    cv2.imwrite(str(path), page)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,226 @@
+"""Use the site for a long time, well and badly, and see that nothing grows, breaks or is lost.
+
+    .venv/bin/python benchmarks/soak.py [--seconds 1200] [--clients 8] [--cassandra]
+
+Starts the site as `make run` does, on an empty folder. tests/faults runs the same for a minute.
+"""
+
+import argparse
+import json
+import random
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import cv2
+import numpy as np
+import psutil
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.servers import manage, ours, running
+
+API = "/api/v1/predictions"
+SAMPLE_EVERY_S = 1.0
+FORM = {"Content-Type": "multipart/form-data; boundary=x"}
+JSON = {"Content-Type": "application/json"}
+Request = tuple[str, str, bytes, dict[str, str]]
+
+
+@dataclass
+class Record:
+    """What happened."""
+
+    statuses: Counter[int] = field(default_factory=Counter)
+    kept: list[str] = field(default_factory=list)  # paths of what was answered 201
+    unreadable: list[str] = field(default_factory=list)  # of those, what was not found afterwards
+    errors: list[str] = field(default_factory=list)  # requests that were answered 500
+    megabytes: list[float] = field(default_factory=list)  # of all workers, every second
+    descriptors: list[int] = field(default_factory=list)
+
+    @property
+    def growth(self) -> float:
+        """The memory of the last fifth over that of the fifth after the warm-up, less 1."""
+        early, late = _fifths(self.megabytes)
+        return late / early - 1
+
+    @property
+    def more_descriptors(self) -> float:
+        """How many more file descriptors were open in the last fifth, as above."""
+        early, late = _fifths(self.descriptors)
+        return late - early
+
+
+def _fifths(samples: Sequence[float]) -> tuple[float, float]:
+    """Return the medians of the second fifth, after the warm-up, and of the last."""
+    fifth = max(1, len(samples) // 5)
+    return statistics.median(samples[fifth : 2 * fifth]), statistics.median(samples[-fifth:])
+
+
+def picture(text: str, ending: str = ".png", size: int = 200) -> bytes:
+    page = np.full((size, size), 255, np.uint8)
+    scale, thickness = size / 40, max(1, size // 14)
+    origin = (size // 4, size * 3 // 4)
+    cv2.putText(page, text, origin, cv2.FONT_HERSHEY_SIMPLEX, scale, 20, thickness, cv2.LINE_AA)
+    return cv2.imencode(ending, page)[1].tobytes()
+
+
+def form(content: bytes, name: str = "file") -> bytes:
+    head = f'--x\r\nContent-Disposition: form-data; name="{name}"; filename="a.png"\r\n\r\n'
+    return head.encode() + content + b"\r\n--x--\r\n"
+
+
+def good_requests() -> list[Request]:
+    pictures = [
+        picture(str(digit), ending, size)
+        for digit in range(10)
+        for ending, size in ((".png", 28), (".jpg", 300), (".webp", 800))
+    ]
+    return [
+        *(("POST", API, form(content), FORM) for content in pictures),
+        *(("POST", "/predict", form(content, "photo"), FORM) for content in pictures[:3]),
+        ("POST", f"{API}?store=false", form(pictures[0]), FORM),
+        ("GET", API, b"", {}),
+        ("GET", f"{API}?digit=7&status=read&limit=10", b"", {}),
+        ("GET", "/", b"", {"Accept": "text/html"}),
+        ("GET", "/predictions/", b"", {"Accept": "text/html"}),
+        ("GET", "/healthz", b"", {}),
+    ]
+
+
+def bad_requests() -> list[Request]:
+    whole = picture("5")
+    nobody = "0198aaaa-0000-7000-8000-000000000000"
+    return [
+        *(("POST", API, form(whole[:cut]), FORM) for cut in (0, 10, 100, len(whole) // 2)),
+        ("POST", API, form(whole, "photo"), FORM),
+        ("POST", API, form(b"<html>not a picture</html>"), FORM),
+        ("POST", API, whole, {"Content-Type": "image/png"}),
+        ("POST", API, b"--x\r\n\r\n", FORM),
+        ("POST", API, b"{", JSON),
+        ("POST", API, b'{"pixels": [[1]]}', JSON),
+        ("POST", API, b'{"image": "%%%"}', JSON),
+        ("POST", API, b"[" * 50_000, JSON),
+        ("GET", f"{API}?cursor=forged", b"", {}),
+        ("GET", f"{API}?digit=12&limit=x", b"", {}),
+        ("GET", f"{API}/{nobody}", b"", {}),
+        ("GET", API, b"", {"Authorization": "Token nonsense"}),
+        ("DELETE", f"{API}/{nobody}", b"", {}),
+        ("PUT", API, b"{}", JSON),
+        ("POST", "/", form(whole), FORM),
+        ("GET", "/nothing%00here", b"", {}),
+    ]
+
+
+class Soak:
+    """Clients that use a server until they are told to stop."""
+
+    def __init__(self, url: str, worker_parent: int, *, clients: int, seed: int = 0) -> None:
+        self.host, self.port = urlsplit(url).hostname or "", urlsplit(url).port
+        self.parent = psutil.Process(worker_parent)
+        self.clients = clients
+        self.seed = seed
+        self.record = Record()
+        self.over = threading.Event()
+        self.lock = threading.Lock()
+
+    def run(self, seconds: float, meanwhile: Callable[[], None] = lambda: None) -> Record:
+        """Use the server for so long, doing something meanwhile; then look for all it kept."""
+        with ThreadPoolExecutor(self.clients + 1) as pool:
+            waiting = [pool.submit(self._use, self.seed + n) for n in range(self.clients)]
+            waiting.append(pool.submit(self._sample))
+            until = time.monotonic() + seconds
+            try:
+                meanwhile()
+                time.sleep(max(0.0, until - time.monotonic()))
+            finally:
+                self.over.set()
+            for future in waiting:
+                future.result()
+        self.look_for_all()
+        return self.record
+
+    def look_for_all(self) -> None:
+        for path in self.record.kept:
+            if self._ask(("GET", path, b"", {}))[0] != 200:
+                self.record.unreadable.append(path)
+
+    def _use(self, seed: int) -> None:
+        chance = random.Random(seed)  # noqa: S311 - nothing secret
+        good, bad = good_requests(), bad_requests()
+        while not self.over.is_set():
+            request = chance.choice(good if chance.random() < 0.7 else bad)
+            try:
+                status, body = self._ask(request)
+            except OSError:  # a worker was killed under it: so it was not acknowledged
+                status, body = 0, b""
+            with self.lock:
+                self.record.statuses[status] += 1
+                if status == 201:
+                    self.record.kept.append(urlsplit(json.loads(body)["url"]).path)
+                if status == 500:
+                    self.record.errors.append(f"{request[0]} {request[1]}: {body[:200]!r}")
+
+    def _ask(self, request: Request) -> tuple[int, bytes]:
+        method, path, body, headers = request
+        connection = HTTPConnection(self.host, self.port, timeout=60)
+        try:
+            connection.request(method, path, body or None, headers)
+            response = connection.getresponse()
+            return response.status, response.read()
+        finally:
+            connection.close()
+
+    def _sample(self) -> None:
+        while not self.over.wait(SAMPLE_EVERY_S):
+            try:
+                workers = self.parent.children()
+                megabytes = sum(worker.memory_info().rss for worker in workers) / 1e6
+                descriptors = sum(worker.num_fds() for worker in workers)
+            except psutil.NoSuchProcess:
+                continue
+            self.record.megabytes.append(megabytes)
+            self.record.descriptors.append(descriptors)
+
+
+def main() -> None:
+    """Run it and print what happened."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=int, default=1200)
+    parser.add_argument("--clients", type=int, default=8)
+    parser.add_argument("--cassandra", action="store_true")
+    asked = parser.parse_args()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        environment: dict[str, str] = {}
+        if asked.cassandra:
+            from tools.local_cassandra import start_cluster
+
+            cluster = stack.enter_context(start_cluster(folder / "cassandra"))
+            environment = {**cluster.environment, "PREDICTION_STORE": "cassandra"}
+            manage({**environment, "VAR_DIR": str(folder)}, "createkeyspace")
+        server = ours("ours", API, **environment)
+        run = stack.enter_context(running(server, folder, 8993))
+        record = Soak(run.url, run.process.pid, clients=asked.clients).run(asked.seconds)
+    print(f"{sum(record.statuses.values()):,} requests: {dict(sorted(record.statuses.items()))}")
+    print(f"answered 500: {len(record.errors)} {record.errors[:5]}")
+    print(f"answered 201: {len(record.kept):,}, unreadable afterwards: {len(record.unreadable)}")
+    memory = record.megabytes
+    print(
+        f"memory: {memory[0]:.0f} MB, at the end {memory[-1]:.0f} MB, growth {record.growth:+.1%}"
+    )
+    print(f"file descriptors: {record.descriptors[-1]}, {record.more_descriptors:+.0f}")
+
+
+if __name__ == "__main__":
+    main()

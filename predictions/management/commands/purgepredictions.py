@@ -1,0 +1,34 @@
+"""`manage.py purgepredictions`: delete what is older than it may be kept."""
+
+from argparse import ArgumentParser
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.management import BaseCommand, CommandError
+from django.utils import timezone
+
+from predictions.audit import Action, audit
+from predictions.retention import purge
+
+
+class Command(BaseCommand):
+    help = "Deletes predictions that are older than RETENTION_DAYS, in bounded batches."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--days", type=int, default=settings.RETENTION_DAYS, help="instead of RETENTION_DAYS"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        days = options["days"]
+        if days < 1:
+            raise CommandError("Predictions are kept for ever: set RETENTION_DAYS, or give --days.")
+        before = timezone.now() - timedelta(days=days)
+        deleted = 0
+        for count in purge(before):
+            deleted += count
+        moment = before.isoformat(timespec="seconds")
+        if deleted:
+            audit(Action.PURGED, by="command line", target=f"before {moment}", deleted=deleted)
+        self.stdout.write(f"{deleted} predictions from before {moment} were deleted.")
