@@ -44,7 +44,6 @@ from ml.classifier import load_classifier
 from ml.errors import PictureError
 from ml.reader import Reader
 from predictions.records import Status
-from predictions.services import status_of
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 REFUSED = "refused"
@@ -103,6 +102,8 @@ def main() -> None:
 
 
 def read(reader: Reader, picture: LabelledPicture) -> tuple[str, str]:
+    from predictions.services import status_of  # needs Django to be set up
+
     try:
         reading = reader.read(picture.content)
     except PictureError:
