@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from environs import Env, validate
 
 LOOPBACK = re.compile(r"localhost|127\.\d+\.\d+\.\d+|::1")
+DATACENTER = validate.Regexp(r"^[\w.-]+$", error="Not a datacenter's name.")
 KEYSPACE = validate.Regexp(r"^[a-z][a-z0-9_]{0,47}$", error="Not a keyspace's name.")
 # A statement that has not been answered by then is sent to another node as well. All that the
 # store sends is idempotent, so that a node that hangs costs this time and no failure.
@@ -26,23 +27,33 @@ def replication(env: Env) -> dict[str, int]:
     copies = env.int(
         "CASSANDRA_REPLICATION_FACTOR", 1 if local else 3, validate=validate.Range(min=1)
     )
-    return {env.str("CASSANDRA_DATACENTER", "datacenter1"): copies}
+    return {env.str("CASSANDRA_DATACENTER", "datacenter1", validate=DATACENTER): copies}
 
 
 def contact_points(env: Env) -> list[str]:
     points: list[str] = env.list("CASSANDRA_CONTACT_POINTS", ["127.0.0.1"])
-    return [point.strip() for point in points]
+    points = [point.strip() for point in points]
+    if not all(points):
+        raise ImproperlyConfigured(
+            "CASSANDRA_CONTACT_POINTS has to name nodes, with commas between them."
+        )
+    return points
 
 
 def database(env: Env) -> dict[str, Any]:
     """Make the entry of DATABASES that django-cassandra-engine reads."""
     (datacenter,) = replication(env)
+    user, password = env.str("CASSANDRA_USERNAME", ""), env.str("CASSANDRA_PASSWORD", "")
+    if bool(user) != bool(password):
+        raise ImproperlyConfigured(
+            "CASSANDRA_USERNAME and CASSANDRA_PASSWORD are set together, or neither is."
+        )
     return {
         "ENGINE": "django_cassandra_engine",
         "NAME": keyspace(env),
         "HOST": ",".join(contact_points(env)),
-        "USER": env.str("CASSANDRA_USERNAME", ""),
-        "PASSWORD": env.str("CASSANDRA_PASSWORD", ""),
+        "USER": user,
+        "PASSWORD": password,
         "OPTIONS": {
             "replication": {
                 "strategy_class": "NetworkTopologyStrategy",
@@ -103,14 +114,17 @@ def ssl_context(env: Env) -> ssl.SSLContext | None:
     authority = _file(env, "CASSANDRA_CA_FILE")
     certificate = _file(env, "CASSANDRA_CERT_FILE")
     key = _file(env, "CASSANDRA_KEY_FILE")
+    # Nodes are known by address, and their certificates seldom name it.
+    check_hostname = env.bool("CASSANDRA_CHECK_HOSTNAME", False)
+    if key and not certificate:
+        raise ImproperlyConfigured("CASSANDRA_KEY_FILE needs CASSANDRA_CERT_FILE beside it.")
     if authority is None:
-        if certificate or key:
+        if certificate:
             raise ImproperlyConfigured("CASSANDRA_CERT_FILE needs CASSANDRA_CA_FILE beside it.")
         return None
     try:
         context = ssl.create_default_context(cafile=str(authority))
-        # Nodes are known by address, and their certificates seldom name it.
-        context.check_hostname = env.bool("CASSANDRA_CHECK_HOSTNAME", False)
+        context.check_hostname = check_hostname
         if certificate:
             context.load_cert_chain(certificate, key)
     except (ssl.SSLError, OSError) as error:

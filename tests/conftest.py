@@ -127,10 +127,13 @@ def static_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def start_server(static_root: Path) -> Iterator[StartServer]:
-    """Start real servers: `start_server(var_dir, WEB_CONCURRENCY="2")`; all stop at the end."""
+    """Start real servers: `start_server(var_dir, WEB_CONCURRENCY="2")`; all stop at the end.
+
+    With `prepared`, its databases are made already, and need not answer.
+    """
     servers: list[Server] = []
 
-    def start(var_dir: Path, **environment: str) -> Server:
+    def start(var_dir: Path, *, prepared: bool = False, **environment: str) -> Server:
         port = int(environment.get("PORT") or free_port())
         full = {
             **{k: v for k, v in os.environ.items() if k not in {"DATABASE_URL"}},
@@ -144,7 +147,7 @@ def start_server(static_root: Path) -> Iterator[StartServer]:
         preparations = [["migrate", "-v0"]]
         if full.get("PREDICTION_STORE") == "cassandra":
             preparations.append(["createkeyspace"])
-        for command in preparations:
+        for command in [] if prepared else preparations:
             subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=full, check=True)
         log = var_dir / f"gunicorn-{port}.log"
         with log.open("ab") as output:
@@ -157,7 +160,7 @@ def start_server(static_root: Path) -> Iterator[StartServer]:
             )
         server = Server(f"http://127.0.0.1:{port}", var_dir, process, full, log)
         servers.append(server)
-        wait_until_ready(server)
+        wait_until_started(server) if prepared else wait_until_ready(server)
         return server
 
     yield start
@@ -240,11 +243,16 @@ def free_port() -> int:
 
 
 def wait_until_ready(server: Server) -> None:
+    """Wait until it answers, its databases included."""
+    wait_until_started(server)
+    with urlopen(f"{server.url}/readyz", timeout=5) as response:  # noqa: S310
+        assert response.status == 200
+
+
+def wait_until_started(server: Server) -> None:
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         if re.search(r"^Ready:", server.log.read_text(), re.MULTILINE):
-            with urlopen(f"{server.url}/readyz", timeout=5) as response:  # noqa: S310
-                assert response.status == 200
             return
         if server.process.poll() is not None:
             break

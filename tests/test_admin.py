@@ -13,13 +13,12 @@ from django.urls import reverse
 
 from predictions import activation, model_versions, services
 from predictions.corrections import Verdict
-from predictions.models import Prediction
 from predictions.records import PredictionRecord, Status
 from predictions.stores import get_store
 from tests.networks import write_model
 from tests.records import NOON, make_id, make_picture, make_record, minutes
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.usefixtures("each_store")
 LIST = "/admin/predictions/prediction/"
 
 
@@ -106,7 +105,7 @@ def test_deletes_after_asking(client: Client) -> None:
     first, second, third = keep(3)
     asked = client.post(LIST, {"selected": [str(first.id), str(second.id), "nonsense"]})
     assert asked.status_code == 200
-    assert Prediction.objects.count() == 3
+    assert len(list(get_store().export())) == 3
     done = client.post(LIST, {"selected": [str(first.id), str(second.id)], "confirmed": "yes"})
     assert done["Location"] == LIST
     assert [record.id for record in get_store().latest()] == [third.id]
@@ -119,9 +118,9 @@ def test_deletes_from_its_page(client: Client) -> None:
     record = keep(1)[0]
     address = reverse("admin:predictions_prediction_delete", args=[record.id])
     assert client.get(address).status_code == 200
-    assert Prediction.objects.count() == 1
+    assert get_store().get(record.id) == record
     assert client.post(address, {"post": "yes"})["Location"] == LIST
-    assert Prediction.objects.count() == 0
+    assert get_store().get(record.id) is None
 
 
 def test_a_viewer_deletes_nothing(client: Client) -> None:

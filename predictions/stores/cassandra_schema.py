@@ -9,13 +9,19 @@ from cassandra.cqlengine.models import Model
 from cassandra.metadata import KeyspaceMetadata, ReplicationStrategy
 from django_cassandra_engine.models import DjangoCassandraModel
 
-from predictions.cassandra_models import TABLES, CassandraIdempotencyKey
+from predictions.cassandra_models import (
+    TABLES,
+    CassandraIdempotencyKey,
+    CassandraPicture,
+    CassandraPrediction,
+)
 from predictions.errors import PredictionsError
 from predictions.stores.cassandra_session import ALIAS
 
 # Storage-attached indexes; cqlengine's own `index=True` would make the older kind.
 INDEXES = {"predictions_digits": "VALUES(digits)", "predictions_status": "status"}
-DAY_S = 86_400
+# Those whose rows go with RETENTION_DAYS; the days outlast them.
+PREDICTION_TABLES = {CassandraPrediction.__table_name__, CassandraPicture.__table_name__}
 
 
 class SchemaContradiction(PredictionsError):
@@ -45,10 +51,10 @@ class Wanted:
         all in them is too old; some thirty windows are what Cassandra's documentation advises.
         """
         if table == CassandraIdempotencyKey.__table_name__:
-            window_hours, kept = 1, True
+            window_hours = 1
+        elif self.retention_days and table in PREDICTION_TABLES:
+            window_hours = max(24, self.retention_days * 24 // 30)
         else:
-            window_hours, kept = max(24, self.retention_days * 24 // 30), self.retention_days > 0
-        if not kept:
             return {"class": "UnifiedCompactionStrategy"}
         return {
             "class": "TimeWindowCompactionStrategy",

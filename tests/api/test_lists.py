@@ -13,7 +13,7 @@ from predictions.stores import get_store
 from predictions.tokens import create_token
 from tests.records import NOON, make_id, make_picture, make_record, minutes
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.usefixtures("each_store")
 URL = "/api/v1/predictions"
 
 

@@ -1,32 +1,13 @@
 """The settings come from the environment; a bad one stops the start and is named."""
 
-import os
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.manage import manage
+
 KEY = "a-long-random-text-for-tests-5Xw8mGkq2VtZr7Yp3NcLb9Hd4Fs6Ja1Qe0Ru"
-
-
-def manage(var_dir: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    names = {"PATH", "HOME", "LANG"}
-    return subprocess.run(
-        [sys.executable, "manage.py", *arguments],
-        cwd=ROOT,
-        env={
-            **{name: value for name, value in os.environ.items() if name in names},
-            "DJANGO_SETTINGS_MODULE": "mnistsite.settings",
-            "VAR_DIR": str(var_dir),
-            **environment,
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.mark.parametrize(
@@ -40,6 +21,9 @@ def manage(var_dir: Path, *arguments: str, **environment: str) -> subprocess.Com
         ("KEEP_PICTURES", "sometimes"),
         ("REVIEW_BELOW_CONFIDENCE", "1.5"),
         ("SQLITE_SYNCHRONOUS", "OFF"),
+        ("RETENTION_DAYS", "-1"),
+        ("CASSANDRA_SHARDS", "1025"),
+        ("CASSANDRA_KEYSPACE", "My Keyspace"),
         ("LOG_FORMAT", "xml"),
         ("LOG_LEVEL", "loud"),
         ("ANONYMOUS_READING", "who knows"),

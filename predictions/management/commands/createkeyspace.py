@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management import BaseCommand, CommandError
 
 ASK_EVERY_S = 1.0
+TELL_EVERY_S = 10.0
 
 T = TypeVar("T")
 
@@ -76,7 +77,7 @@ class Command(BaseCommand):
         from predictions.errors import StoreUnavailable
         from predictions.stores.cassandra_session import cluster_errors
 
-        told = False
+        tell_at = time.monotonic()
         while True:
             try:
                 with cluster_errors():
@@ -89,7 +90,7 @@ class Command(BaseCommand):
                         f"No node answered at {points} in time. Is the cluster up? See --timeout, "
                         "CASSANDRA_CONTACT_POINTS, CASSANDRA_PORT and the logs above."
                     ) from error
-                if not told:
-                    self.stderr.write("Waiting for the cluster …")
-                    told = True
+                if time.monotonic() >= tell_at:
+                    self.stderr.write(f"Waiting for the cluster, {left_s:.0f} s at most …")
+                    tell_at += TELL_EVERY_S
                 time.sleep(min(ASK_EVERY_S, left_s))
