@@ -3,15 +3,18 @@
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 from statistics import median
+from typing import Any
 
-from benchmarks.store_rows import Rows, batches, id_of_number, newest_number
+from django.conf import settings
+
+from benchmarks.store_rows import ROWS_A_DAY, Rows, id_of_number, newest_number, rows_from
 from predictions.records import Filters, Status
 from predictions.stores.base import Pair
 
 PAGE = 50
 WARM_UP_ROUNDS = 30
-INSERTS = 200
 INSERT = "insert one"
 LOAD = "load (rows)"
 
@@ -21,22 +24,21 @@ def measure(sizes: list[Rows], samples: list[Pair], *, rounds: int) -> None:
     rng = random.Random(1)  # noqa: S311 - not for secrets
     for turn in range(WARM_UP_ROUNDS + rounds):
         for rows in sizes:
-            rows.select()
             for name, call in _reads(rows, turn, rng.random()).items():
                 seconds = _timed(call)
                 if turn >= WARM_UP_ROUNDS:
                     rows.seconds.setdefault(name, []).append(seconds)
-    for rows in sizes:
-        rows.select()
-        for ((record, picture),) in batches(newest_number(rows.store) + 1, INSERTS, 1, samples):
-            began = time.perf_counter()
-            rows.store.add(record, picture)
-            rows.seconds.setdefault(INSERT, []).append(time.perf_counter() - began)
+    added = [rows_from(newest_number(rows.selected()) + 1, samples) for rows in sizes]
+    for turn in range(WARM_UP_ROUNDS + rounds):
+        for rows, pairs in zip(sizes, added, strict=True):
+            seconds = _timed(partial(rows.selected().add, *next(pairs)))
+            if turn >= WARM_UP_ROUNDS:
+                rows.seconds.setdefault(INSERT, []).append(seconds)
 
 
 def _reads(rows: Rows, turn: int, where: float) -> dict[str, Callable[[], object]]:
     """Say what is read in a turn; `where`, from 0 to 1, is a place among the rows."""
-    store = rows.store
+    store = rows.selected()
     digit = Filters(digit=turn % 10)
     to_review = Filters(status=Status.NEEDS_REVIEW)
     some_id = id_of_number(PAGE + int(where * (rows.count - PAGE)))
@@ -47,6 +49,21 @@ def _reads(rows: Rows, turn: int, where: float) -> dict[str, Callable[[], object
         "50 behind a cursor": lambda: store.latest(cursor=some_id, limit=PAGE),
         "one by its id": lambda: store.get(some_id),
     }
+
+
+def bytes_a_row(rows: Rows) -> int:
+    """Ask Cassandra for its largest partition, a full day's shard; return what a row takes there.
+
+    That is what counts for a partition's size; on disk it is compressed.
+    """
+    session: Any = rows.store.session  # type: ignore[attr-defined]  # the Cassandra store's own
+    found: int = session.run(
+        "SELECT mebibytes FROM system_views.max_partition_size"
+        " WHERE keyspace_name = :name AND table_name = 'predictions'",
+        {"name": session.keyspace},
+    )[0]["mebibytes"]
+    in_partition = min(rows.count, ROWS_A_DAY) / settings.CASSANDRA_SHARDS
+    return round(found * 1024 * 1024 / in_partition)
 
 
 def _timed(call: Callable[[], object]) -> float:

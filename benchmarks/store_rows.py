@@ -29,6 +29,7 @@ from predictions.uploads import Upload
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ROWS_A_DAY = 100_000
 STEP = timedelta(days=1) / ROWS_A_DAY
+DIGITS_A_PICTURE = 5
 TO_REVIEW = 0.1  # of all
 SAMPLES = 997  # a prime: rows repeat, but in step with nothing
 BATCH = 500
@@ -45,6 +46,11 @@ class Rows:
     select: Callable[[], object]  # makes the store one of these rows
     loaded_per_s: float | None = None
     seconds: dict[str, list[float]] = field(default_factory=dict)
+
+    def selected(self) -> PredictionStore:
+        """Return the store, which now is the one of these rows."""
+        self.select()
+        return self.store
 
 
 def open_store(name: str, count: int, directory: Path) -> Rows:
@@ -71,8 +77,7 @@ def open_store(name: str, count: int, directory: Path) -> Rows:
 
 def load(rows: Rows, samples: list[Pair]) -> None:
     """Add the rows that are missing, a batch at a time."""
-    rows.select()
-    newest = newest_number(rows.store)
+    newest = newest_number(rows.selected())
     if newest >= rows.count - 1:
         return
     # The newest row's batch may have been cut off: it is gone through again.
@@ -127,16 +132,28 @@ def _add_by_partition(store: Any, batch: list[Pair]) -> None:
 
 
 def sample_pairs() -> list[Pair]:
-    """Read drawn digits, and return predictions and pictures as they would be kept."""
+    """Read drawn digits; return numbers of five, such as a postcode, as they would be kept."""
     read = [_read(digit, size) for digit in range(10) for size in (28, 120, 400)]
     rng = random.Random(0)  # noqa: S311 - not for secrets
     samples = []
     for _ in range(SAMPLES):
-        record, picture = rng.choice(read)
+        record, picture = _in_a_row(rng.choices(read, k=DIGITS_A_PICTURE))
         if rng.random() < TO_REVIEW:
             record = replace(record, status=Status.NEEDS_REVIEW)
         samples.append((record, picture))
     return samples
+
+
+def _in_a_row(pairs: list[Pair]) -> Pair:
+    """Make one reading of several digits of those of one each."""
+    records, pictures = zip(*pairs, strict=True)
+    record, picture = pairs[0]
+    number = replace(
+        record,
+        text="".join(record.text for record in records),
+        digits=tuple(digit for record in records for digit in record.digits),
+    )
+    return number, replace(picture, glyphs=b"".join(picture.glyphs for picture in pictures))
 
 
 def rows_from(first: int, samples: list[Pair]) -> Iterator[Pair]:

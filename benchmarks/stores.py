@@ -48,7 +48,7 @@ def main() -> None:
         }
         django.setup()
         # Only now, since these want the settings.
-        from benchmarks.store_figures import measure, table
+        from benchmarks.store_figures import bytes_a_row, measure, table
         from benchmarks.store_rows import load, open_store, sample_pairs
 
         samples = sample_pairs()
@@ -58,6 +58,8 @@ def main() -> None:
                 load(rows, samples)
             measure(sizes, samples, rounds=options.rounds)
             print(table(name, sizes), flush=True)
+            if name == "cassandra":
+                print(f"A row takes {bytes_a_row(sizes[-1]):,} bytes of its partition.")
 
 
 def cassandra(directory: Path, *, wanted: bool) -> AbstractContextManager[Cluster | None]:
