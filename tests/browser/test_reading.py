@@ -205,6 +205,24 @@ def test_outlasts_a_server_that_stops_and_starts_again(
     expect(page.locator("output.text")).to_have_text("9")
 
 
+def test_a_digit_that_is_pointed_at_or_focused_shows_its_alternatives(
+    page: Page, png: Callable[..., bytes]
+) -> None:
+    page.goto("/")
+    picture = FilePayload(name="42.png", mimeType="image/png", buffer=png("4 2", size=300))
+    page.set_input_files("#picture", picture)
+    expect(page.locator("output.text")).to_have_text("42")
+    panels = page.locator(".digit")
+    expect(panels.nth(0)).to_be_visible()
+    expect(panels.nth(1)).to_be_hidden()
+    page.locator("[data-boxes] rect").nth(1).hover()
+    expect(panels.nth(1)).to_be_visible()
+    expect(panels.nth(1).get_by_alt_text("What the network saw and read as 2")).to_be_visible()
+    page.get_by_role("list", name="The digits, one by one").get_by_role("link").first.focus()
+    expect(panels.nth(0)).to_be_visible()
+    expect(panels.nth(1)).to_be_hidden()
+
+
 def test_copies_the_answer(page: Page, save: Save, server: Server) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=server.url)
     page.goto("/")
