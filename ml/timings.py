@@ -38,13 +38,14 @@ def step(name: str) -> Iterator[None]:
     if timings is None:
         yield
         return
+    timings.setdefault(name, 0.0)  # in the order in which they begin
     before, start = sum(timings.values()), time.perf_counter()
     try:
         yield
     finally:
         inside = sum(timings.values()) - before
         duration = 1000 * (time.perf_counter() - start) - inside
-        timings[name] = timings.get(name, 0.0) + duration
+        timings[name] += duration
 
 
 def each_step(name: str, items: Iterator[T]) -> Iterator[T]:

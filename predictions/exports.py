@@ -83,15 +83,15 @@ def export(
 def csv_lines(records: Iterable[PredictionRecord], request: Request | None) -> Iterator[bytes]:
     """Write a head, and a line a prediction; no cell begins as a formula does."""
     serializer = PredictionSerializer(context={"request": request})
-    for name in NOT_IN_A_TABLE:
-        serializer.fields.pop(name)
-    yield _csv_line([*serializer.fields, *CORRECTION_COLUMNS])
+    columns = [name for name in serializer.get_fields() if name not in NOT_IN_A_TABLE]
+    yield _csv_line([*columns, *CORRECTION_COLUMNS])
     for some in _batches(records):
         standing = corrections.current(record.id for record in some)
         for record in some:
             correction = standing.get(record.id)
             said = {} if correction is None else CorrectionSerializer(correction).data
-            cells = [*serializer.to_representation(record).values()]
+            shown = serializer.to_representation(record)
+            cells = [shown[name] for name in columns]
             cells += [said.get(name) for name in CORRECTION_COLUMNS.values()]
             yield _csv_line([_harmless(cell) for cell in cells])
 

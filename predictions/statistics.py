@@ -265,7 +265,7 @@ def _keep(days: list[_Day]) -> None:
     seen = {day.row.day: day.row.changed_at for day in days}
     for day in days:
         day.row.counts = day.counts
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         locked = DayStatistics.objects.select_for_update().filter(day__in=seen)
         unchanged = {row.day for row in locked if row.changed_at == seen[row.day]}
         DayStatistics.objects.bulk_create(

@@ -25,11 +25,12 @@ DAYS = 7
 @only(may_read)
 def versions(request: HttpRequest) -> HttpResponse:
     every = model_versions.every()
+    activations = list(Activation.objects.order_by("-pk")[:LAST])
     context = {
         "versions": every,
         "quality": _quality(every) if may_view_all(request.user) else [],
-        "activations": Activation.objects.order_by("-pk")[:LAST],
-        "previous": activation.previous(),
+        "activations": activations,
+        "previous": activations[0].replaced if activations else None,
         "may_activate": may_activate(request.user),
     }
     return render(request, "predictions/models.html", context)
