@@ -223,7 +223,7 @@ def _to_working_size(page: Grey) -> tuple[Grey, float]:
 
 
 def _find_lines(contrast: Grey, mask: Mask) -> tuple[npt.NDArray[np.int32], Boxes, list[Line]]:
-    """Find pieces, join and cut them: return labels (H, W), boxes (n, 4) and lines."""
+    """Find pieces and join them to lines: return labels (H, W), boxes (n, 4) and lines."""
     components = connected_components(mask, contrast)
     kept = ~clutter(components) & (components.boxes[:, 2:].max(axis=1) >= MIN_SIDE)
     if kept.sum() > MOST_PIECES:
