@@ -45,6 +45,7 @@ def test_the_site_starts_after_the_keyspace_and_the_keyspace_after_cassandra() -
         ("prepare", "cassandra"): "service_healthy",
         ("web", "cassandra"): "service_healthy",
         ("web", "prepare"): "service_completed_successfully",
+        ("web", "cache"): "service_started",
     }
     assert services["cassandra"]["healthcheck"]["test"][0] == "CMD"
 
