@@ -118,3 +118,10 @@ def is_side_of_frame(box: npt.NDArray[np.int32], page_shape: tuple[int, ...]) ->
     down = h > 0.9 * height and w < 0.15 * width
     is_strip = width >= 1.5 * height  # where an upright bar as high as the page may be a 1
     return level or across or ((upright or down) and not is_strip)
+
+
+def extent(boxes: Boxes) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom of all boxes together."""
+    x, y = boxes[:, :2].min(axis=0)
+    right, bottom = (boxes[:, :2] + boxes[:, 2:]).max(axis=0)
+    return int(x), int(y), int(right), int(bottom)

@@ -3,15 +3,19 @@
 A seam runs from the top of a piece to its bottom, a pixel to the left or right a row at most; the
 least inked ones are found by dynamic programming, as in seam carving (S. Avidan, A. Shamir, "Seam
 Carving for Content-Aware Image Resizing", SIGGRAPH 2007). More are given than are right: which of
-them part digits is decided by the classifier (`ml/search.py`), in the manner of the
+them part digits is decided by the classifier (`ml/paths.py`), in the manner of the
 over-segmentation of R. G. Casey and E. Lecolinet, "A Survey of Methods and Strategies in Character
 Segmentation", IEEE Transactions on Pattern Analysis and Machine Intelligence 18(7), 1996.
 """
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ml.components import is_side_of_frame
 from ml.ink import Grey
+from ml.lines import Line
+from ml.sheet import Sheet, usual_contrast
 
 SIDEWAYS = 0.15  # of a stroke's ink: what a step to the side costs
 NEAREST_FRACTION = 0.12  # of the piece's height: seams are not nearer to each other, nor to a side
@@ -45,6 +49,51 @@ def seams(ink: Grey, slant: float) -> npt.NDArray[np.int32]:
     return np.array([columns[:, end] - room + shifts for end in chosen], np.int32).reshape(
         -1, height
     )
+
+
+def cut(sheet: Sheet, line: Line, suspects: list[int]) -> None:
+    """Cut pieces of a line wherever digits may touch each other.
+
+    What a cut parts from a digit and is but a bar of a frame is taken off the line.
+
+    Parameters
+    ----------
+    sheet
+        The page; its labels and boxes are brought up to date.
+    line
+        The line; its pieces are brought up to date.
+    suspects
+        The pieces that may be several digits.
+    """
+    pieces: list[int] = []
+    for piece in line.pieces:
+        pieces += _parts(sheet, line, piece) if piece in suspects else [piece]
+    shape = sheet.labels.shape
+    line.pieces = [p for p in pieces if not is_side_of_frame(sheet.boxes[p], shape)]
+
+
+def _parts(sheet: Sheet, line: Line, piece: int) -> list[int]:
+    """Part a piece at its seams, and return the numbers of its parts from left to right."""
+    x, y, w, h = sheet.boxes[piece]
+    region = sheet.labels[y : y + h, x : x + w]
+    own = region == piece
+    ink = np.where(own, sheet.contrast[y : y + h, x : x + w], 0)
+    cuts = seams(
+        cv2.convertScaleAbs(ink, alpha=255 / usual_contrast(ink[own])), line.slant
+    )  # (n, h)
+    part = (np.arange(w) >= cuts[:, :, np.newaxis]).sum(axis=0)  # (h, w) seams to the left
+    numbers = [piece, *range(len(sheet.boxes), len(sheet.boxes) + len(cuts))]
+    sheet.boxes = np.concatenate([sheet.boxes, np.zeros((len(cuts), 4), np.int32)])
+    parts: list[int] = []
+    for n, number in enumerate(numbers):
+        inside = own & (part == n)
+        if inside.any():
+            left, top, width, height = cv2.boundingRect(inside.astype(np.uint8))
+            region[inside] = number
+            sheet.boxes[number] = x + left, y + top, width, height
+            parts.append(number)
+    line.cut.update(parts[1:])
+    return parts
 
 
 def _cheapest(

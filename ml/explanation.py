@@ -13,8 +13,8 @@ from ml.decoding import decode_pages
 from ml.grids import picture_from_pixels
 from ml.images import DecodedPicture
 from ml.ink import Grey, factor_to, shrink
+from ml.interpretation import Interpretation
 from ml.reader import Reader, Reading
-from ml.search import Interpretation
 
 LONGEST_SIDE = 1024  # pixels of a step's picture at most,
 SHORTEST_SIDE = 320  # and of its longer side at least: small ones are enlarged

@@ -17,6 +17,9 @@ SIDE = 28  # pixels of the finished picture
 DIGIT_SIDE = 20  # pixels of the box that the digit is fitted into
 THINNEST, THICKEST = 1.6, 4.5  # pixels: strokes outside are brought there
 FAINT = 12  # of 255: ink below it does not count for the box
+GREY_LEVELS = (25, 230)  # what is between is neither ink nor ground,
+FEW_GREYS = 0.05  # and with so little of it a picture is in black and white
+STAIRS_BLUR = 0.5  # pixels, standard deviation
 
 
 def normalise(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -32,6 +35,8 @@ def normalise(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     uint8, shape (28, 28)
         The digit as MNIST shows it, ink bright on 0; all 0 when there is no ink.
     """
+    if max(ink.shape) < DIGIT_SIDE and _is_bilevel(ink):
+        ink = _without_stairs(ink)
     scale = DIGIT_SIDE / max(ink.shape)
     height, width = (max(1, round(side * scale)) for side in ink.shape)
     ink = _with_common_stroke(ink, scale)
@@ -98,6 +103,18 @@ def _with_common_stroke(ink: npt.NDArray[np.uint8], scale: float) -> npt.NDArray
         return ink
     element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (abs(step) + 1, abs(step) + 1))
     return np.asarray(cv2.dilate(ink, element) if step > 0 else cv2.erode(ink, element))
+
+
+def _is_bilevel(ink: npt.NDArray[np.uint8]) -> bool:
+    """Tell a scan in black and white, whose edges are stairs, from one in grey."""
+    between = (ink > GREY_LEVELS[0]) & (ink < GREY_LEVELS[1])
+    return float(between.mean()) < FEW_GREYS
+
+
+def _without_stairs(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Blur the edges by half a pixel: enlarged, stairs would be strokes of their own."""
+    padded = cv2.copyMakeBorder(ink, 2, 2, 2, 2, cv2.BORDER_CONSTANT, value=0)
+    return crop(np.asarray(cv2.GaussianBlur(padded, (0, 0), STAIRS_BLUR)))
 
 
 def _place(centre: float, size: int) -> int:

@@ -10,13 +10,15 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from ml.candidates import Found
 from ml.classifier import Classifier
 from ml.decoding import decode, decode_pages
 from ml.errors import PictureError
 from ml.grids import SIDE, picture_from_pixels
 from ml.images import DecodedPicture
-from ml.search import Found, Interpretation, interpret
-from ml.segmentation import Box, sheets
+from ml.interpretation import Interpretation
+from ml.search import interpret
+from ml.sheet import Box
 
 SPACE_FRACTION = 0.8  # of the digits' height: a wider gap is a space,
 SPACE_GAPS = 2.5  # where it is also so many times as wide as the line's gaps are
@@ -228,7 +230,7 @@ class Reader:
         Interpretation or None
             The view of the page that made most sense; None where there is nothing to look at.
         """
-        return interpret(sheets(page), self.classifier)
+        return interpret(page, self.classifier)
 
     def reading_of(
         self, picture: DecodedPicture, interpretation: Interpretation | None, *, start: float

@@ -6,18 +6,17 @@ them makes sense, and how pieces make up digits, is decided by who reads them (`
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ml.components import Boxes, Components, clutter, connected_components, is_side_of_frame
-from ml.cuts import seams
+from ml.components import Boxes, Components, clutter, connected_components, extent
 from ml.ink import Grey, Mask, factor_to, ink_contrast, ink_mask, is_ink_dark, shrink
 from ml.lines import Line, chain, stacked, usual_height
 from ml.rulings import without_boxes, without_rulings
+from ml.sheet import Sheet, View
+from ml.slant import slant_of
 
 WORKING_SIDE = 1024  # pixels of the longest side that is analysed: larger pages are shrunk,
 STRIP_HEIGHT = 80  # and low strips enlarged to about this height: touching digits come apart
@@ -28,38 +27,6 @@ MIN_SIDE = 3  # pixels of the longer side of a piece at least
 MOST_PIECES = 700  # a page with more is a picture of something else
 SCRAP_BAND = 0.15  # of the page's shorter side: so near to an edge,
 SCRAP_HEIGHT = 0.6  # and by the tallest line's height so low, a line is scrap
-FAINT = 12  # of 255: ink below it does not count for a glyph's box
-USUAL_PERCENTILE = 90  # of a piece's contrast: that counts as full ink
-SLANTS = np.arange(-0.5, 1.01, 0.1)  # pixels to the right a pixel up, that are tried
-SLANTED_FRACTION = 0.5  # of the line's height: what is lower does not tell the slant
-
-
-class Box(NamedTuple):
-    """A rectangle in pixels of the upright picture at full size."""
-
-    x: int
-    y: int
-    width: int
-    height: int
-
-
-class View(NamedTuple):
-    """A way to look at a page.
-
-    Parameters
-    ----------
-    fine
-        Whether the ground is followed closely.
-    fraction
-        Of the ink's usual contrast, 0-1: what has more is ink.
-    ruled
-        Whether rulings are left on it.
-    """
-
-    fine: bool
-    fraction: float
-    ruled: bool
-
 
 VIEWS = (
     View(False, 0.4, False),
@@ -74,53 +41,6 @@ LARGE_VIEWS = (
     View(True, 0.65, True),
     View(True, 0.25, True),
 )
-
-
-@dataclass(frozen=True, eq=False)
-class Glyph:
-    """Ink that may be a digit.
-
-    Parameters
-    ----------
-    box
-        Where it stands in the picture.
-    ink : uint8, shape (h, w)
-        Its ink alone, bright on 0, with grey edges, at the size at which it was analysed.
-    """
-
-    box: Box
-    ink: Grey
-
-
-@dataclass(eq=False)
-class Sheet:
-    """A page as one view shows it. Its pieces may still be cut.
-
-    Parameters
-    ----------
-    view
-        That view.
-    contrast : uint8, shape (H, W)
-        How much each pixel stands out of the ground.
-    labels : int32, shape (H, W)
-        To which piece each pixel belongs; 0 to none.
-    boxes : int32, shape (n, 4)
-        x, y, width, height of each piece in pixels of the sheet; row 0 is nothing's.
-    lines
-        Pieces in reading order.
-    scale
-        Pixels of the upright picture at full size a pixel of the sheet.
-    page_shape
-        Height and width of that picture.
-    """
-
-    view: View
-    contrast: Grey
-    labels: npt.NDArray[np.int32]
-    boxes: Boxes
-    lines: list[Line]
-    scale: float
-    page_shape: tuple[int, int]
 
 
 def sheets(page: Grey) -> Iterator[Sheet]:
@@ -155,60 +75,6 @@ def sheets(page: Grey) -> Iterator[Sheet]:
         yield Sheet(view, contrast, labels, boxes, lines, scale, (page.shape[0], page.shape[1]))
 
 
-def cut(sheet: Sheet, line: Line, suspects: list[int]) -> None:
-    """Cut pieces of a line wherever digits may touch each other.
-
-    What a cut parts from a digit and is but a bar of a frame is taken off the line.
-
-    Parameters
-    ----------
-    sheet
-        The page; its labels and boxes are brought up to date.
-    line
-        The line; its pieces are brought up to date.
-    suspects
-        The pieces that may be several digits.
-    """
-    pieces: list[int] = []
-    for piece in line.pieces:
-        pieces += _parts(sheet, line, piece) if piece in suspects else [piece]
-    shape = sheet.labels.shape
-    line.pieces = [p for p in pieces if not is_side_of_frame(sheet.boxes[p], shape)]
-
-
-def cut_out(sheet: Sheet, pieces: list[int], *, slant: float = 0.0) -> Glyph:
-    """Cut pieces out together with their grey edges, their usual contrast brought to 255.
-
-    Parameters
-    ----------
-    sheet
-        The page they are on.
-    pieces
-        Their numbers.
-    slant
-        The slant that is taken out of the ink, in pixels to the right a pixel up.
-
-    Returns
-    -------
-    Glyph
-        Their ink.
-    """
-    x, y, right, bottom = _extent(sheet.boxes[pieces])
-    x, y = max(x - 2, 0), max(y - 2, 0)
-    labels = sheet.labels[y : bottom + 2, x : right + 2]
-    contrast = sheet.contrast[y : bottom + 2, x : right + 2]
-    of_pieces = np.zeros(len(sheet.boxes), np.uint8)
-    of_pieces[pieces] = 1
-    own = of_pieces[labels]
-    near = cv2.dilate(own, np.ones((5, 5), np.uint8))
-    near[(labels > 0) & (own == 0)] = 0
-    ink = cv2.convertScaleAbs(contrast * near, alpha=255 / _usual(contrast[own > 0]))
-    left, top, width, height = cv2.boundingRect((ink > FAINT).astype(np.uint8))
-    ink = ink[top : top + height, left : left + width]
-    box = _full_size(sheet, (x + left, y + top, width, height))
-    return Glyph(box, _without_slant(ink, slant) if slant else np.asarray(ink))
-
-
 def _to_working_size(page: Grey) -> tuple[Grey, float]:
     """Return the page at the size at which it is analysed, and its pixels a pixel of that."""
     height, width = page.shape
@@ -232,7 +98,7 @@ def _find_lines(contrast: Grey, mask: Mask) -> tuple[npt.NDArray[np.int32], Boxe
     lines = chain(boxes[1:])
     for line in lines:
         line.pieces = [piece + 1 for piece in line.pieces]  # row 0 is nothing's
-        line.slant = _slant(labels, boxes, line)
+        line.slant = slant_of(labels, boxes, line)
     tallest = max((line.height for line in lines), default=0)
     return labels, boxes, [line for line in lines if not _is_scrap(boxes, line, tallest, mask)]
 
@@ -260,77 +126,6 @@ def _join(
     number[kept] = group + 1
     joined = np.zeros((group.max(initial=-1) + 2, 4), np.int32)
     for new in range(1, len(joined)):
-        x, y, right, bottom = _extent(boxes[group == new - 1])
+        x, y, right, bottom = extent(boxes[group == new - 1])
         joined[new] = x, y, right - x, bottom - y
     return number[components.labels], joined
-
-
-def _slant(labels: npt.NDArray[np.int32], boxes: Boxes, line: Line) -> float:
-    """Find the shear that makes the columns of a line's pieces as full, or as empty, as can be.
-
-    In the manner of A. Vinciarelli, J. Luettin, "A new normalization technique for cursive
-    handwritten words", Pattern Recognition Letters 22(9), 2001.
-    """
-    tall = [p for p in line.pieces if boxes[p, 3] > SLANTED_FRACTION * line.height]
-    if len(tall) < 2 and boxes[tall, 2].max(initial=0) < 1.1 * line.height:
-        return 0.0  # one digit: its own shape would be taken for a slant
-    fullness = np.zeros(len(SLANTS))
-    for piece in tall[:40]:
-        x, y, w, h = boxes[piece]
-        rows, columns = np.nonzero(labels[y : y + h, x : x + w] == piece)
-        for n, slant in enumerate(SLANTS):
-            column = np.rint(columns + slant * (rows - h / 2)).astype(np.int64)
-            inked = np.bincount(column - column.min()).astype(np.float64)
-            fullness[n] += np.sum(inked**2) / len(rows)
-    return float(SLANTS[int(np.argmax(fullness * (1 - 0.05 * np.abs(SLANTS))))])
-
-
-def _parts(sheet: Sheet, line: Line, piece: int) -> list[int]:
-    """Part a piece at its seams, and return the numbers of its parts from left to right."""
-    x, y, w, h = sheet.boxes[piece]
-    region = sheet.labels[y : y + h, x : x + w]
-    own = region == piece
-    ink = np.where(own, sheet.contrast[y : y + h, x : x + w], 0)
-    cuts = seams(cv2.convertScaleAbs(ink, alpha=255 / _usual(ink[own])), line.slant)  # (n, h)
-    part = (np.arange(w) >= cuts[:, :, np.newaxis]).sum(axis=0)  # (h, w) seams to the left
-    numbers = [piece, *range(len(sheet.boxes), len(sheet.boxes) + len(cuts))]
-    sheet.boxes = np.concatenate([sheet.boxes, np.zeros((len(cuts), 4), np.int32)])
-    parts: list[int] = []
-    for n, number in enumerate(numbers):
-        inside = own & (part == n)
-        if inside.any():
-            left, top, width, height = cv2.boundingRect(inside.astype(np.uint8))
-            region[inside] = number
-            sheet.boxes[number] = x + left, y + top, width, height
-            parts.append(number)
-    line.cut.update(parts[1:])
-    return parts
-
-
-def _usual(contrast: Grey) -> float:
-    """Return the contrast, of the pixels (n,) of some ink, that counts as full ink."""
-    place = len(contrast) * USUAL_PERCENTILE // 100
-    return max(1.0, float(np.partition(contrast, place)[place]))
-
-
-def _extent(boxes: Boxes) -> tuple[int, int, int, int]:
-    """Return left, top, right and bottom of all boxes together."""
-    x, y = boxes[:, :2].min(axis=0)
-    right, bottom = (boxes[:, :2] + boxes[:, 2:]).max(axis=0)
-    return int(x), int(y), int(right), int(bottom)
-
-
-def _full_size(sheet: Sheet, box: tuple[int, int, int, int]) -> Box:
-    x, y = (int(side * sheet.scale) for side in box[:2])
-    width, height = (max(1, round(side * sheet.scale)) for side in box[2:])
-    page_height, page_width = sheet.page_shape
-    return Box(x, y, min(width, page_width - x), min(height, page_height - y))
-
-
-def _without_slant(ink: Grey, slant: float) -> Grey:
-    height, width = ink.shape
-    room = int(np.ceil(abs(slant) * height / 2))
-    shear = np.array([[1, slant, room - slant * height / 2], [0, 1, 0]], np.float32)
-    upright = cv2.warpAffine(ink, shear, (width + 2 * room, height))
-    left, top, width, height = cv2.boundingRect((upright > FAINT).astype(np.uint8))
-    return np.asarray(upright[top : top + height, left : left + width])

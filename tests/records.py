@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from ml.reader import DigitReading
-from ml.segmentation import Box
+from ml.sheet import Box
 from predictions.records import (
     GLYPH_BYTES,
     PictureRecord,

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from ml.reader import DigitReading
-from ml.segmentation import Box
+from ml.sheet import Box
 from predictions.corrections import Verdict, same_text
 from predictions.models import Correction
 from predictions.records import PredictionRecord, Source, Status

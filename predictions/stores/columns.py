@@ -5,7 +5,7 @@ from dataclasses import fields
 from typing import Any
 
 from ml.reader import DigitReading
-from ml.segmentation import Box
+from ml.sheet import Box
 from predictions.records import PredictionRecord, Source, Status
 
 PLAIN = tuple(field.name for field in fields(PredictionRecord) if field.name != "digits")

@@ -13,7 +13,7 @@ import ml
 from ml.classifier import load_classifier
 from ml.errors import PictureError
 from ml.reader import DigitReading, Reader, Reading
-from ml.segmentation import Box
+from ml.sheet import Box
 from tests.hand import STROKES, Page, write
 
 

@@ -10,7 +10,6 @@ import ml
 from ml.classifier import Classifier, load_classifier
 from ml.cuts import seams
 from ml.search import interpret
-from ml.segmentation import sheets
 from tests.hand import Page, write
 
 
@@ -24,7 +23,7 @@ def sheet(height: int, width: int) -> Page:
 
 
 def text(page: Page, classifier: Classifier) -> str:
-    found = interpret(sheets(page), classifier)
+    found = interpret(page, classifier)
     assert found is not None
     lines: dict[int, str] = {}
     for digit in found.digits:
@@ -92,13 +91,13 @@ def test_reads_past_printed_boxes(classifier: Classifier) -> None:
 def test_writing_of_another_kind_is_no_number(classifier: Classifier) -> None:
     page = sheet(160, 700)
     cv2.putText(page, "KRAFTWERK", (30, 110), cv2.FONT_HERSHEY_SIMPLEX, 3, 25, 8, cv2.LINE_AA)
-    found = interpret(sheets(page), classifier)
+    found = interpret(page, classifier)
     assert found is not None
     assert not found.is_clear
     assert found.left_out
 
 
 def test_nothing_is_found_on_a_blank_page(classifier: Classifier) -> None:
-    found = interpret(sheets(sheet(200, 300)), classifier)
+    found = interpret(sheet(200, 300), classifier)
     assert found is not None
     assert (found.digits, found.left_out, found.is_clear) == ([], 0, False)

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from ml.segmentation import Box, Glyph, Sheet, cut, cut_out, sheets
+from ml.cuts import cut
+from ml.segmentation import sheets
+from ml.sheet import Box, Glyph, Sheet, cut_out
 
 Page = npt.NDArray[np.uint8]
 
