@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import django_cassandra_engine.apps  # noqa: F401 - allows cqlengine to make tables
@@ -35,13 +36,16 @@ def cluster_environment(directory: Path) -> Iterator[dict[str, str]]:
 
 
 @contextmanager
-def local_cluster(directory: Path, *, nodes: int = 1) -> Iterator[Cluster]:
-    """Start nodes that are the tests' own; the statements that they are asked are listened to."""
+def local_cluster(directory: Path, **options: Any) -> Iterator[Cluster]:
+    """Start nodes that are the tests' own, with the options of `start_cluster`.
+
+    The statements that they are asked are listened to.
+    """
     reason = why_unavailable()
     if reason:
         skip_or_fail(reason)
     try:
-        cluster = start_cluster(directory, nodes=nodes, note_statements=True)
+        cluster = start_cluster(directory, note_statements=True, **options)
     except LocalCassandraError as error:
         skip_or_fail(str(error))
     with cluster:

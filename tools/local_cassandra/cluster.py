@@ -5,12 +5,14 @@ import importlib.util
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from ssl import SSLContext
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Any, Self
 
 from tools.local_cassandra.configuration import java_command, write_configuration
 from tools.local_cassandra.errors import LocalCassandraError
@@ -101,6 +103,8 @@ def start_cluster(
     nodes: int = 1,
     port: int | None = None,
     note_statements: bool = False,
+    settings: Mapping[str, Any] | None = None,
+    tls: SSLContext | None = None,
     on_progress: Callable[[str], None] = log.info,
 ) -> Cluster:
     """Start one or three nodes and wait until they answer CQL and know of each other.
@@ -113,6 +117,10 @@ def start_cluster(
         The port for CQL, where it is free and the directory has none from an earlier time.
     note_statements
         Whether each node notes what it is asked in its `statements` file, whoever asks.
+    settings
+        What else stands in a single node's cassandra.yaml.
+    tls
+        How to ask a node whether it answers, where these settings make it speak TLS alone.
     on_progress
         Is told in words what happens.
     """
@@ -124,9 +132,10 @@ def start_cluster(
     with ExitStack() as undo:
         lock = undo.enter_context(_lock(directory))
         layout = settle_layout(directory, nodes, preferred_port=port)
-        made = _make_nodes(
-            directory, layout, jars, lock=lock.fileno(), note_statements=note_statements
+        configure = partial(
+            write_configuration, note_statements=note_statements, more=settings or {}
         )
+        made = _make_nodes(directory, layout, jars, configure, lock=lock.fileno(), tls=tls)
         cluster = Cluster(made, lock)
         undo.callback(cluster.stop)
         on_progress(
@@ -146,7 +155,13 @@ def start_cluster(
 
 
 def _make_nodes(
-    directory: Path, layout: Layout, jars: list[Path], *, lock: int, note_statements: bool
+    directory: Path,
+    layout: Layout,
+    jars: list[Path],
+    configure: Callable[[Path, Layout, int], Path],
+    *,
+    lock: int,
+    tls: SSLContext | None,
 ) -> list[Node]:
     java = find_java()
     nodes = []
@@ -155,9 +170,9 @@ def _make_nodes(
         home.mkdir(exist_ok=True)
         node_log = home / "node.log"
         node_log.write_text("")
-        configuration = write_configuration(home, layout, number, note_statements=note_statements)
+        configuration = configure(home, layout, number)
         command = java_command(java, jars, home, configuration, alone=len(layout.addresses) == 1)
-        nodes.append(Node(address, layout.port, log=node_log, command=command, lock=lock))
+        nodes.append(Node(address, layout.port, log=node_log, command=command, lock=lock, tls=tls))
     return nodes
 
 

@@ -7,8 +7,9 @@ optimising compiler is off.
 
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -51,7 +52,12 @@ OPENS = (
 
 
 def write_configuration(
-    directory: Path, layout: Layout, number: int, *, note_statements: bool
+    directory: Path,
+    layout: Layout,
+    number: int,
+    *,
+    note_statements: bool,
+    more: Mapping[str, Any],
 ) -> Path:
     """Write the cassandra.yaml of the node of that number (from 0) and return its path."""
     address = layout.addresses[number]
@@ -98,7 +104,7 @@ def write_configuration(
             "included_categories": "QUERY,DML",
         }
     path = directory / "cassandra.yaml"
-    path.write_text(yaml.safe_dump(settings, sort_keys=False))
+    path.write_text(yaml.safe_dump(settings | dict(more), sort_keys=False))
     return path
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from ssl import SSLContext
 
 from tools.local_cassandra import guard
 from tools.local_cassandra.errors import LocalCassandraError
@@ -35,16 +36,26 @@ class Node:
         What runs it.
     lock
         An open file that its process holds as long as it lives.
+    tls
+        How to ask whether it answers; by default without TLS.
     """
 
     def __init__(
-        self, address: str, port: int, *, log: Path, command: Sequence[str], lock: int
+        self,
+        address: str,
+        port: int,
+        *,
+        log: Path,
+        command: Sequence[str],
+        lock: int,
+        tls: SSLContext | None = None,
     ) -> None:
         self.address = address
         self.port = port
         self.log = log
         self._command = command
         self._lock = lock
+        self._tls = tls
         self._guard: subprocess.Popen[str] | None = None
         self._pid: int | None = None
 
@@ -142,12 +153,16 @@ class Node:
 
     def _answers(self) -> bool:
         try:
-            with socket.create_connection((self.address, self.port), timeout=5) as connection:
+            with self._connect() as connection:
                 connection.sendall(OPTIONS)
                 header = connection.recv(9)
         except OSError:
             return False
         return len(header) == 9 and header[4] == SUPPORTED
+
+    def _connect(self) -> socket.socket:
+        connection = socket.create_connection((self.address, self.port), timeout=5)
+        return self._tls.wrap_socket(connection) if self._tls else connection
 
     def _with_log(self, fault: str) -> str:
         lines = self.log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:]

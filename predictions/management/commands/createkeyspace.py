@@ -78,19 +78,24 @@ class Command(BaseCommand):
         from predictions.stores.cassandra_session import cluster_errors
 
         tell_at = time.monotonic()
+        reason: BaseException | str = "no answer"
         while True:
             try:
                 with cluster_errors():
                     return ask()
             except StoreUnavailable as error:
+                reason = error.__cause__ or reason
                 left_s = deadline - time.monotonic()
                 if left_s <= 0:
                     points = settings.DATABASES["cassandra"]["HOST"]
                     raise CommandError(
-                        f"No node answered at {points} in time. Is the cluster up? See --timeout, "
-                        "CASSANDRA_CONTACT_POINTS, CASSANDRA_PORT and the logs above."
+                        f"No node let us in at {points} in time: {reason}. Is the cluster up? See "
+                        "--timeout, CASSANDRA_CONTACT_POINTS, CASSANDRA_PORT, CASSANDRA_USERNAME, "
+                        "CASSANDRA_PASSWORD, CASSANDRA_CA_FILE and CASSANDRA_CERT_FILE."
                     ) from error
                 if time.monotonic() >= tell_at:
-                    self.stderr.write(f"Waiting for the cluster, {left_s:.0f} s at most …")
+                    self.stderr.write(
+                        f"Waiting for the cluster, {left_s:.0f} s at most: {reason} …"
+                    )
                     tell_at += TELL_EVERY_S
                 time.sleep(min(ASK_EVERY_S, left_s))
