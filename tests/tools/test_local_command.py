@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -78,9 +79,14 @@ def processes_of(directory: Path) -> list[psutil.Process]:
     ]
 
 
+def listens(port: str) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", int(port))) == 0
+
+
 @pytest.mark.cassandra
 @pytest.mark.usefixtures("startable")
-def test_ctrl_c_ends_the_command_and_then_the_nodes(
+def test_a_killed_node_is_started_again_and_ctrl_c_ends_the_command_and_then_the_nodes(
     tmp_path: Path, processes: list[subprocess.Popen[bytes]]
 ) -> None:
     directory = tmp_path / "cluster"
@@ -111,13 +117,17 @@ def test_ctrl_c_ends_the_command_and_then_the_nodes(
             lambda: (tmp_path / "environment").exists() or process.poll() is not None,
             START_TIMEOUT_S,
         )
+        seen = json.loads((tmp_path / "environment").read_text())
         assert len(processes_of(directory)) == 2
+        for node_or_guard in processes_of(directory):
+            node_or_guard.kill()
+        wait_until(lambda: not listens(seen["CASSANDRA_PORT"]))
+        wait_until(lambda: listens(seen["CASSANDRA_PORT"]), START_TIMEOUT_S)
         os.write(terminal, b"\x03")
         _, said = process.communicate(timeout=WAIT_TIMEOUT_S)
     finally:
         os.close(terminal)
         os.close(its_end)
-    seen = json.loads((tmp_path / "environment").read_text())
     end = json.loads((tmp_path / "end").read_text())
     assert process.returncode == 7
     assert seen["PREDICTION_STORE"] == "cassandra"
@@ -125,6 +135,7 @@ def test_ctrl_c_ends_the_command_and_then_the_nodes(
     assert seen["CASSANDRA_DATACENTER"] == "datacenter1"
     assert end == {"signals": [signal.SIGINT], "listens": True}
     assert b"Starting Cassandra 5" in said
+    assert b"has ended; starting it again" in said
     assert b"Stopping Cassandra" in said
     assert processes_of(directory) == []
 

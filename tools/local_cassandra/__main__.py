@@ -5,14 +5,15 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
-from tools.local_cassandra import LocalCassandraError, start_cluster
+from tools.local_cassandra import LocalCassandraError, Node, start_cluster
 
 CQL_PORT = 9042
 NOT_FOUND, INTERRUPTED = 127, 130  # exit codes, as shells have them
+LOOK_EVERY_S = 5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with start_cluster(
             options.directory, nodes=options.nodes, port=CQL_PORT, on_progress=_say
         ) as cluster:
-            code = run(options.command, environment | cluster.environment)
+            code = run(options.command, environment | cluster.environment, cluster.nodes)
             _say("Stopping Cassandra …")
         return code
     except LocalCassandraError as error:
@@ -45,8 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def run(command: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run the command to its end, whatever signals come, and return its exit code."""
+def run(command: Sequence[str], environment: Mapping[str, str], nodes: Sequence[Node] = ()) -> int:
+    """Run the command to its end, whatever signals come, and return its exit code.
+
+    A node that ends meanwhile, killed for want of memory perhaps, is started again.
+    """
     process: subprocess.Popen[bytes] | None = None
 
     def pass_on(number: int, _frame: FrameType | None) -> None:
@@ -61,8 +65,22 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> int:
     except OSError as error:
         _say(f"{command[0]} cannot be run: {error.strerror}")
         return NOT_FOUND
-    code = process.wait()
-    return 128 - code if code < 0 else code
+    while True:
+        try:
+            code = process.wait(LOOK_EVERY_S)
+        except subprocess.TimeoutExpired:
+            _start_again(node for node in nodes if not node.is_running)
+        else:
+            return 128 - code if code < 0 else code
+
+
+def _start_again(ended: Iterable[Node]) -> None:
+    for node in ended:
+        _say(f"The Cassandra node {node.address} has ended; starting it again. Log: {node.log}")
+        try:
+            node.launch()
+        except LocalCassandraError as error:
+            _say(str(error))
 
 
 def _is_in_foreground() -> bool:
