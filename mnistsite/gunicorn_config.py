@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -50,6 +51,13 @@ def post_worker_init(worker: "Worker") -> None:
     if worker.age == 1:
         shown = "127.0.0.1" if host in {"0.0.0.0", "::", "[::]"} else host  # noqa: S104
         print(f"Ready: http://{shown}:{port} (Ctrl-C stops it)", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def worker_int(worker: "Worker") -> None:
+    """Hear the signal to end once: by Ctrl-C it comes from the terminal and from the master."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        # Not SIG_IGN: of a signal that has come already Python would complain.
+        signal.signal(number, lambda number, frame: None)
 
 
 def child_exit(server: "Arbiter", worker: "Worker") -> None:

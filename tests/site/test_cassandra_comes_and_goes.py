@@ -1,5 +1,6 @@
 """The site without its Cassandra: it starts, says what is wrong, and recovers by itself."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 from uuid import uuid4
 
+import psutil
 import pytest
 
 from tests.conftest import ROOT, Server, StartServer
@@ -127,7 +129,11 @@ def test_starts_without_the_cluster_and_recovers_when_it_comes(
     before = start_server(tmp_path, **environment)
     kept = post_picture(before.url, png("1"), "before")
     assert kept.status == 201
-    before.stop()
+    # Ctrl-C in a terminal: all hear it, and the master tells its workers once more.
+    for worker in psutil.Process(before.process.pid).children():
+        worker.send_signal(signal.SIGINT)
+    assert before.stop() == 0
+    assert "Traceback" not in before.log.read_text()
 
     node.stop()
     server = start_server(tmp_path, prepared=True, **environment)
