@@ -95,6 +95,11 @@ def delete(prediction_id: UUID) -> None:
     Correction.objects.filter(prediction_id=prediction_id).delete()
 
 
+def delete_before(first_kept: UUID) -> None:
+    """Delete every entry of predictions with lesser ids, which are too old to be kept."""
+    Correction.objects.filter(prediction_id__lt=first_kept).delete()
+
+
 def labels_of(record: PredictionRecord, text: str) -> list[int] | None:
     """Return the true digit of each box, where the text has as many digits as there are boxes."""
     digits = [int(character) for character in text if not character.isspace()]

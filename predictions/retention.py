@@ -1,12 +1,15 @@
-"""Predictions are kept for RETENTION_DAYS, then deleted.
+"""Predictions are kept for RETENTION_DAYS, then deleted with all that was said of them.
 
-Rows in Cassandra end by themselves, unless they were written before the setting.
+Rows in Cassandra end by themselves, unless they were written before the setting. What stands in SQL
+about them does not: corrections, the review queue, the sums of days.
 """
 
 from collections.abc import Iterator
 from datetime import datetime
 
-from predictions.records import Filters
+from predictions import corrections, review
+from predictions.records import Filters, first_id_at
+from predictions.statistics import mark_before, mark_changed
 from predictions.stores import get_store
 
 BATCH = 500
@@ -18,10 +21,15 @@ def purge(before: datetime) -> Iterator[int]:
     What is there is asked for by its time, newest first and a page at a time, so that neither
     memory nor the time between two batches grows with the number of rows.
     """
+    first_kept = first_id_at(before)
+    corrections.delete_before(first_kept)
+    review.remove_before(first_kept)
+    mark_before(before)
     store = get_store()
     cursor = None
     while True:
         page = store.latest(Filters(until=before), cursor=cursor, limit=BATCH)
+        mark_changed(record.created_at.date() for record in page)
         yield sum(store.delete(record.id) for record in page)
         if page.next is None:
             return

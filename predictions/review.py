@@ -97,6 +97,11 @@ def remove(prediction_id: UUID) -> None:
     ReviewItem.objects.filter(prediction_id=prediction_id).delete()
 
 
+def remove_before(first_kept: UUID) -> None:
+    """Take predictions with lesser ids out of the queue, which are too old to be kept."""
+    ReviewItem.objects.filter(prediction_id__lt=first_kept).delete()
+
+
 def reopen(record: PredictionRecord, reviewer: str) -> None:
     """Put a prediction back into the queue, claimed by who took its correction back."""
     if record.status == Status.NEEDS_REVIEW:

@@ -134,6 +134,12 @@ def mark_changed(days: Iterable[date]) -> None:
     )
 
 
+def mark_before(moment: datetime) -> None:
+    """Have the days up to a moment counted again that have a sum."""
+    rows = DayStatistics.objects.filter(day__lte=moment.date())
+    mark_changed(row.day for row in rows if Counts(row.counts).predictions)
+
+
 def mark_late(prediction_ids: Iterable[UUID]) -> None:
     """Have the days counted again of predictions that come long after their ids were made."""
     late = {

@@ -2,27 +2,34 @@
 
 from datetime import timedelta
 from io import StringIO
-from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from predictions import retention
-from predictions.models import AuditEntry
+from predictions import retention, review, services, statistics
+from predictions.corrections import Verdict
+from predictions.models import AuditEntry, Correction, ReviewItem
+from predictions.records import PredictionRecord, Status
 from predictions.stores.base import PredictionStore
-from predictions.stores.sql import SQLStore
 from tests.records import make_picture, make_record
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(params=["sql", pytest.param("cassandra", marks=pytest.mark.cassandra)])
-def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> PredictionStore:
-    kept: Any = SQLStore() if request.param == "sql" else request.getfixturevalue("cassandra_store")
-    monkeypatch.setattr(retention, "get_store", lambda: kept)
+@pytest.fixture
+def store(each_store: PredictionStore, monkeypatch: pytest.MonkeyPatch) -> PredictionStore:
     monkeypatch.setattr(retention, "BATCH", 4)
-    return kept  # type: ignore[no-any-return]
+    return each_store
+
+
+def keep(store: PredictionStore, *ages_days: float) -> list[PredictionRecord]:
+    moments = [timezone.now() - timedelta(days=age) for age in ages_days]
+    records = [make_record("7", at=moment, status=Status.NEEDS_REVIEW) for moment in moments]
+    for record in records:
+        store.add(record, make_picture(record))
+    return records
 
 
 def run(*arguments: str) -> str:
@@ -32,10 +39,7 @@ def run(*arguments: str) -> str:
 
 
 def test_deletes_what_is_older_and_its_pictures(store: PredictionStore) -> None:
-    now = timezone.now()
-    records = [make_record("7", at=now - timedelta(days=days)) for days in range(12)]
-    for record in records:
-        store.add(record, make_picture(record))
+    records = keep(store, *range(12))
     out = run("--days", "3")
     assert out.startswith("9 predictions from before ")
     assert [record.id for record in store.latest()] == [record.id for record in records[:3]]
@@ -44,6 +48,39 @@ def test_deletes_what_is_older_and_its_pictures(store: PredictionStore) -> None:
     assert (entry.action, entry.details) == ("purged", {"deleted": 9})
     assert run("--days", "3").startswith("0 predictions")
     assert AuditEntry.objects.count() == 1
+
+
+@pytest.mark.parametrize("by_itself", [False, True], ids=["purged", "ended by itself"])
+def test_what_was_said_of_it_goes_too(store: PredictionStore, by_itself: bool) -> None:
+    rita = User.objects.create_user("rita")
+    corrected, waiting, *stay = keep(store, 10, 9, 2, 1)
+    review.enqueue([corrected, waiting, *stay])
+    for record in (corrected, stay[0]):
+        services.correct(record, verdict=Verdict.TEXT, text="1", by=rita)
+    if by_itself:  # as by a time to live
+        for record in (corrected, waiting):
+            store.delete(record.id)
+    run("--days", "3")
+    assert [record.id for record in store.latest()] == [stay[1].id, stay[0].id]
+    assert {entry.prediction_id for entry in Correction.objects.all()} == {stay[0].id}
+    assert {item.prediction_id for item in ReviewItem.objects.all()} == {stay[1].id}
+
+
+@pytest.mark.parametrize("by_itself", [False, True], ids=["purged", "ended by itself"])
+def test_its_days_are_summed_again(store: PredictionStore, by_itself: bool) -> None:
+    old, older, stays = keep(store, 10, 9, 1)
+    today = timezone.now().date()
+    since, until = today - timedelta(days=20), today + timedelta(days=1)
+    assert statistics.look(since, until).total.predictions == 3
+    if by_itself:
+        for record in (old, older):
+            store.delete(record.id)
+        assert statistics.look(since, until).total.predictions == 3
+    run("--days", "3")
+    assert statistics.look(since, until).total.predictions == 1
+    settled = timezone.now() + timedelta(minutes=5)
+    assert statistics.look(since, until, now=settled).total.predictions == 1
+    assert store.get(stays.id) == stays
 
 
 def test_nothing_is_deleted_where_all_is_kept_for_ever() -> None:
