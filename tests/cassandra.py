@@ -93,6 +93,7 @@ def keyspace(environment: dict[str, str]) -> Iterator[Session]:
 def empty_store(session: Session) -> CassandraStore:
     """Empty every table, and return a store that knows nothing of them yet."""
     name = cqlengine_models.DEFAULT_KEYSPACE
-    for model in TABLES:
-        session.execute(f"TRUNCATE {name}.{model.__table_name__}", timeout=60)
+    truncations = [f"TRUNCATE {name}.{model.__table_name__}" for model in TABLES]
+    for future in [session.execute_async(cql, timeout=60) for cql in truncations]:
+        future.result()
     return CassandraStore(CassandraSession(name), shards=SHARDS, retention_days=0)

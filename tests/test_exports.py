@@ -22,7 +22,7 @@ from predictions.corrections import Verdict
 from predictions.errors import StoreUnavailable
 from predictions.records import PredictionRecord
 from predictions.stores import get_store
-from predictions.stores.sql import SQLStore
+from predictions.stores.base import PredictionStore
 from tests.conftest import ROOT
 from tests.records import NOON, make_picture, make_record, minutes
 
@@ -32,7 +32,7 @@ MAX_RESIDENT_BYTES = 200_000_000
 
 
 @pytest.fixture
-def kept(db: None) -> list[PredictionRecord]:
+def kept(each_store: PredictionStore) -> list[PredictionRecord]:
     """Newest first: read as 12 and corrected to 17, read as 3, 4 called illegible, blank."""
     user = User.objects.create_user("rita")
     records = [
@@ -40,7 +40,7 @@ def kept(db: None) -> list[PredictionRecord]:
         for age, text in enumerate(["12", "3", "4", ""])
     ]
     for record in records:
-        get_store().add(record, make_picture(record))
+        each_store.add(record, make_picture(record))
     services.correct(records[0], verdict=Verdict.TEXT, text="17", by=user)
     services.correct(records[2], verdict=Verdict.ILLEGIBLE, by=user)
     return records
@@ -100,7 +100,7 @@ def test_a_store_that_does_not_answer_is_said(
     def fail(*arguments: object, **options: object) -> None:
         raise StoreUnavailable
 
-    monkeypatch.setattr(SQLStore, "latest", fail)
+    monkeypatch.setattr(type(get_store()), "latest", fail)
     for form in ("jsonl", "idx"):
         answer = APIClient().get(URL, {"format": form})
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
@@ -116,7 +116,7 @@ def test_the_command_writes_a_whole_file_or_none(
     def fail(*arguments: object, **options: object) -> None:
         raise StoreUnavailable
 
-    monkeypatch.setattr(SQLStore, "latest", fail)
+    monkeypatch.setattr(type(get_store()), "latest", fail)
     with pytest.raises(CommandError):
         call_command("exportpredictions", "--output", str(tmp_path / "none.csv"))
     assert not (tmp_path / "none.csv").exists()

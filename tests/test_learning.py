@@ -40,6 +40,7 @@ def keep(text: str, *, glyphs: bool = True) -> PredictionRecord:
     return record
 
 
+@pytest.mark.usefixtures("each_store")
 def test_every_labelled_digit_comes_with_its_picture(rita: User) -> None:
     with pytest.raises(DatasetError, match="nothing to learn from"):
         corrected_digits()

@@ -42,6 +42,7 @@ def lapse() -> None:
     ReviewItem.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
 
 
+@pytest.mark.usefixtures("each_store")
 def test_what_is_read_unsurely_waits_for_review(png: Png, settings: LazySettings) -> None:
     upload = Upload(png("7"), "seven.png")
     services.predict(upload, source=Source.API)
@@ -150,6 +151,7 @@ def test_undo_puts_nothing_into_the_queue_that_was_never_unsure(rita: User) -> N
     assert review.waiting() == 0
 
 
+@pytest.mark.usefixtures("each_store")
 def test_what_was_corrected_or_deleted_elsewhere_is_not_given(rita: User) -> None:
     corrected, deleted, left = keep(0.1), keep(0.2), keep(0.3)
     services.correct(corrected, verdict=Verdict.TEXT, text="1", by=rita)
@@ -159,6 +161,7 @@ def test_what_was_corrected_or_deleted_elsewhere_is_not_given(rita: User) -> Non
     assert [item.prediction_id for item in ReviewItem.objects.all()] == [left.id]
 
 
+@pytest.mark.usefixtures("each_store")
 def test_is_made_again_from_the_predictions(rita: User) -> None:
     kept = [keep(0.1 * number, queued=False) for number in range(4)]
     keep(status=Status.READ, queued=False)

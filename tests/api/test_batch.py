@@ -31,6 +31,7 @@ def count() -> int:
     return len(list(get_store().export()))
 
 
+@pytest.mark.usefixtures("each_store")
 def test_answers_each_file_in_order(api: APIClient, png: Png) -> None:
     pages = [Image.open(io.BytesIO(png(digit))) for digit in "42"]
     response = send(api, png("7"), b"no picture", png("3"), pdf_of(*pages), png("0")[:200])

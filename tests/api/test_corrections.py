@@ -45,6 +45,7 @@ def address(record: PredictionRecord, rest: str = "/corrections") -> str:
     return f"/api/v1/predictions/{record.id}{rest}"
 
 
+@pytest.mark.usefixtures("each_store")
 def test_a_correction_is_kept_and_shown_with_the_prediction(reviewer: Reviewer) -> None:
     record, api = keep("31"), reviewer()
     answer = api.post(address(record), {"text": "37"})
@@ -139,6 +140,7 @@ def test_a_list_gets_its_corrections_by_one_query(reviewer: Reviewer, api: APICl
     assert [result["correction"]["text"] for result in listed] == ["9"] * 5
 
 
+@pytest.mark.usefixtures("each_store")
 def test_reviewers_work_the_queue_off(reviewer: Reviewer) -> None:
     rita, olga = reviewer("rita"), reviewer("olga")
     records = [keep("7", margin=0.1 * number) for number in (1, 2, 3)]

@@ -14,11 +14,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 from rest_framework.test import APIClient
 
-from predictions.models import Picture, Prediction
 from predictions.records import moment_of
 from predictions.stores import get_store
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.usefixtures("each_store")
 URL = "/api/v1/predictions"
 Png = Callable[..., bytes]
 
@@ -72,7 +71,7 @@ def test_reads_without_keeping(api: APIClient, png: Png) -> None:
     assert body["text"] == "7"
     assert not {"id", "created_at", "url", "preview_url"} & set(body)
     assert "Location" not in response
-    assert Prediction.objects.count() == Picture.objects.count() == 0
+    assert list(get_store().export()) == []
 
 
 def test_reads_a_picture_as_base64(api: APIClient, png: Png) -> None:
@@ -110,7 +109,7 @@ def test_refuses_another_source(api: APIClient, png: Png, source: str) -> None:
     response = send(api, png("7"), source=source)
     assert response.status_code == 400
     assert response.json()["error"]["code"] == "invalid"
-    assert Prediction.objects.count() == 0
+    assert list(get_store().export()) == []
 
 
 def test_notes_who_sent_it(api: APIClient, png: Png, operator: User) -> None:
@@ -140,9 +139,9 @@ def test_keeps_no_pictures_where_the_setting_says_so(
     assert body["preview_url"] is None
     assert api.get(f"{body['url']}/preview.webp").status_code == 404
     assert api.get(f"{body['url']}/digits/0.png").status_code == 404
-    picture = Picture.objects.get()
-    assert picture.preview is None
-    assert bytes(picture.glyphs) == b""
+    picture = get_store().picture(UUID(body["id"]))
+    assert picture is not None
+    assert (picture.preview, picture.glyphs) == (None, b"")
 
 
 def test_needs_review_below_the_set_confidence(
@@ -160,4 +159,4 @@ def test_anonymous_reading_can_be_switched_off(
     assert response.status_code == 401
     assert response.json()["error"]["code"] == "not_authenticated"
     assert api.get(URL).status_code == 401
-    assert Prediction.objects.count() == 0
+    assert list(get_store().export()) == []

@@ -69,6 +69,7 @@ def test_refuses_what_cannot_be_read(api: APIClient) -> None:
     assert response.status_code == 415
 
 
+@pytest.mark.usefixtures("each_store")
 def test_explains_what_was_kept_by_its_preview(api: APIClient, png: Png) -> None:
     kept = send(api, png("7"), "").json()
     response = api.get(f"{kept['url']}/explanation")

@@ -1,7 +1,6 @@
 """Idempotency-Key on POST: sent again, answered again, done once."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
@@ -14,9 +13,8 @@ from predictions import idempotency
 from predictions.records import RequestKey, Source, new_id
 from predictions.stores import get_store
 from predictions.uploads import Upload
-from tests.conftest import Server
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.usefixtures("each_store")
 URL = "/api/v1/predictions"
 Png = Callable[..., bytes]
 
@@ -154,36 +152,3 @@ def test_without_keeping_a_key_means_nothing(api: APIClient, png: Png) -> None:
     )
     assert response.status_code == 200
     assert send(api, png("7"), "abc").status_code == 201
-
-
-@pytest.mark.server
-def test_of_many_that_race_one_is_done(each_server: Server, png: Png) -> None:
-    import json
-    from urllib.error import HTTPError
-    from urllib.request import Request, urlopen
-
-    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="race.png"\r\n\r\n'
-    body = head + png("7") + b"\r\n--x--\r\n"
-
-    def post(number: int) -> tuple[int, str]:
-        request = Request(  # noqa: S310
-            f"{each_server.url}{URL}",
-            body,
-            {
-                "Content-Type": "multipart/form-data; boundary=x",
-                "Idempotency-Key": f"race-{number % 5}",
-            },
-        )
-        try:
-            with urlopen(request, timeout=30) as response:  # noqa: S310
-                return response.status, json.load(response)["id"]
-        except HTTPError as error:
-            with error:
-                return error.code, ""
-
-    with ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(post, range(50)))
-    made = [identity for status, identity in answers if status == 201]
-    assert len(made) == len(set(made)) == 5
-    assert {identity for status, identity in answers if status == 200} <= set(made)
-    assert {status for status, _ in answers} <= {200, 201, 409}

@@ -10,16 +10,15 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 from rest_framework.test import APIClient
 
-from predictions import services
 from predictions.errors import StoreUnavailable
 from predictions.reading import get_reader
 from predictions.records import PredictionRecord, RequestKey, Source, new_id
 from predictions.stores import get_store
-from predictions.stores.sql import SQLStore
+from predictions.stores.base import PredictionStore
 from predictions.uploads import Upload
 from tests.pdf import encrypted, pdf_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.usefixtures("each_store")
 URL = "/api/v1/predictions"
 Png = Callable[..., bytes]
 
@@ -155,36 +154,34 @@ def test_a_key_whose_request_died_half_way_is_completed(
     assert send(api, upload.content, "three.tif", HTTP_IDEMPOTENCY_KEY="abc").status_code == 200
 
 
-class HalfWay(SQLStore):
-    """A store without transactions, that stops answering before the first page is kept."""
+@pytest.fixture
+def half_way(each_store: PredictionStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the store stop answering before the first page of an upload is kept."""
 
-    def add_upload(self, pairs: Any) -> None:
-        self.add_many(pairs[1:])
+    def keep_but_the_first(store: PredictionStore, pairs: Any) -> None:
+        store.add_many(pairs[1:])
         raise StoreUnavailable
 
-
-@pytest.fixture
-def half_way(monkeypatch: pytest.MonkeyPatch) -> HalfWay:
-    store = HalfWay()
-    monkeypatch.setattr(services, "get_store", lambda: store)
-    return store
+    monkeypatch.setattr(type(each_store), "add_upload", keep_but_the_first)
 
 
+@pytest.mark.usefixtures("half_way")
 def test_what_a_store_kept_of_a_failed_upload_is_deleted(
-    api: APIClient, pages: list[Image.Image], half_way: HalfWay
+    api: APIClient, pages: list[Image.Image]
 ) -> None:
     response = send(api, pdf_of(*pages))
     assert response.status_code == 503
     assert "Retry-After" in response
-    assert list(half_way.export()) == []
+    assert kept() == []
 
 
+@pytest.mark.usefixtures("half_way")
 def test_what_will_be_sent_again_is_left_to_its_next_try(
-    api: APIClient, pages: list[Image.Image], half_way: HalfWay
+    api: APIClient, pages: list[Image.Image]
 ) -> None:
     response = send(api, pdf_of(*pages), HTTP_IDEMPOTENCY_KEY="abc")
     assert response.status_code == 503
-    assert [record.page for record in half_way.export()] == [2, 1]
+    assert [record.page for record in kept()] == [1, 2]
 
 
 def test_an_upload_is_found_by_its_first_page_s_id(

@@ -23,6 +23,7 @@ def reviewing(browser: Client) -> Client:
     return browser
 
 
+@pytest.mark.usefixtures("each_store")
 def test_a_correction_comes_first_and_what_was_read_stands_beside_it(
     reviewing: Client, keep: Keep
 ) -> None:
@@ -96,6 +97,7 @@ def test_who_may_not_review_sees_no_form(browser: Client, keep: Keep) -> None:
     assert not Correction.objects.exists()
 
 
+@pytest.mark.usefixtures("each_store")
 def test_works_the_queue_off_and_takes_an_answer_back(reviewing: Client, keep: Keep) -> None:
     records = [keep(str(n), margin=n / 10, status=Status.NEEDS_REVIEW) for n in (1, 2)]
     review.enqueue(records)

@@ -8,7 +8,6 @@ from django.conf import LazySettings
 from django.contrib.auth.models import User
 from django.test import Client
 
-from predictions.models import Picture, Prediction
 from predictions.stores import get_store
 from tests.pages.conftest import Keep
 from tests.pages.html import alerts, find, text_of
@@ -52,6 +51,7 @@ def test_draws_the_boxes_in_the_pixels_of_the_upright_picture(client: Client, ke
     assert preview.attributes["alt"] == "The picture that was sent: seven.png"
 
 
+@pytest.mark.usefixtures("each_store")
 def test_shows_every_digit_of_several_lines(client: Client, keep: Keep) -> None:
     record = keep("12\n3")
     response = client.get(f"/predictions/{record.id}/")
@@ -63,6 +63,7 @@ def test_shows_every_digit_of_several_lines(client: Client, keep: Keep) -> None:
     assert f"/api/v1/predictions/{record.id}/digits/2.png" in sources
 
 
+@pytest.mark.usefixtures("each_store")
 def test_says_when_no_preview_was_kept(client: Client, keep: Keep) -> None:
     record = keep("7", has_preview=False)
     response = client.get(f"/predictions/{record.id}/")
@@ -79,6 +80,7 @@ def test_says_when_there_is_no_such_prediction(browser: Client, olga: User) -> N
         assert "There is no prediction with this id." in alerts(response)[0]
 
 
+@pytest.mark.usefixtures("each_store")
 def test_who_may_deletes_after_a_question(client: Client, keep: Keep, olga: User) -> None:
     record, stays = keep("7"), keep("8")
     path = f"/predictions/{record.id}/delete"
@@ -95,7 +97,8 @@ def test_who_may_deletes_after_a_question(client: Client, keep: Keep, olga: User
         == "The prediction and its picture were deleted."
     )
     assert get_store().get(record.id) is None
-    assert list(Picture.objects.values_list("pk", flat=True)) == [stays.id]
+    assert get_store().picture(record.id) is None
+    assert [kept.id for kept in get_store().export()] == [stays.id]
     assert client.post(path).status_code == 404
 
 
@@ -107,6 +110,7 @@ def test_deleting_needs_a_csrf_token(keep: Keep, olga: User) -> None:
     assert get_store().get(record.id) == record
 
 
+@pytest.mark.usefixtures("each_store")
 def test_who_may_not_deletes_nothing(browser: Client, keep: Keep, ada: User) -> None:
     record = keep("7")
     path = f"/predictions/{record.id}/delete"
@@ -116,7 +120,7 @@ def test_who_may_not_deletes_nothing(browser: Client, keep: Keep, ada: User) -> 
     assert not find(browser.get(f"/predictions/{record.id}/"), "a", href=path)
     for method in (browser.get, browser.post):
         assert method(path).status_code == 403
-    assert Prediction.objects.count() == 1
+    assert get_store().get(record.id) == record
 
 
 def test_is_not_shown_to_strangers_where_anonymous_reading_is_off(

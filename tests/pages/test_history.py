@@ -38,6 +38,7 @@ def test_says_when_nothing_has_been_read(client: Client) -> None:
     assert address(response, "Read the first picture") == "/"
 
 
+@pytest.mark.usefixtures("each_store")
 def test_lists_newest_first_with_what_is_known(client: Client, keep: Keep) -> None:
     keep("1")
     record = keep(
@@ -56,6 +57,7 @@ def test_lists_newest_first_with_what_is_known(client: Client, keep: Keep) -> No
     assert address(response, "4") == f"/predictions/{record.id}/"
 
 
+@pytest.mark.usefixtures("each_store")
 def test_a_list_shows_what_has_no_text_preview_or_name(client: Client, keep: Keep) -> None:
     keep("", has_preview=False, file_name="")
     (entry,) = find(client.get(URL), "li")
@@ -76,6 +78,7 @@ def test_pages_hold_every_prediction_once(client: Client, keep: Keep) -> None:
     assert address(page, "Newest") == "?"
 
 
+@pytest.mark.usefixtures("each_store")
 def test_filters_by_digit_status_and_dates(client: Client, keep: Keep) -> None:
     keep("1", at=NOON)
     keep("2", at=NOON + minutes(24 * 60), status=Status.NEEDS_REVIEW)
@@ -163,6 +166,7 @@ def test_file_names_are_shown_escaped(client: Client, keep: Keep) -> None:
     assert text_of(client.get(f"{URL}{record.id}/"), "h1") == name
 
 
+@pytest.mark.usefixtures("each_store")
 def test_is_not_shown_to_strangers_where_anonymous_reading_is_off(
     client: Client, keep: Keep, settings: LazySettings, olga: User
 ) -> None:

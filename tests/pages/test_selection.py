@@ -8,13 +8,12 @@ from django.conf import LazySettings
 from django.contrib.auth.models import User
 from django.test import Client
 
-from predictions.models import Prediction
 from predictions.stores import get_store
 from tests.pages.conftest import Keep
 from tests.pages.html import find, text_of
 from tests.records import NOON, make_id, minutes
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.usefixtures("each_store")
 URL = "/predictions/selected"
 
 
@@ -51,14 +50,14 @@ def test_deletes_what_was_ticked_after_a_question(client: Client, keep: Keep, ol
     assert text_of(question, "h1") == "Delete these predictions?"
     hidden = [e.attributes["value"] for e in find(question, "input", name="selected")]
     assert sorted(hidden) == sorted(str(record.id) for record in (gone, also_gone))
-    assert Prediction.objects.count() == 3
+    assert len(list(get_store().export())) == 3
     done = client.post(URL, asked | {"confirmed": "yes"}, follow=True)
     assert done.redirect_chain == [("/predictions/?digit=1", 302)]
     assert (
         text_of(done, "p", class_="note success")
         == "2 predictions were deleted with their pictures."
     )
-    assert list(Prediction.objects.values_list("pk", flat=True)) == [stays.id]
+    assert [record.id for record in get_store().export()] == [stays.id]
 
 
 def test_who_may_not_delete_exports_only(client: Client, keep: Keep, ada: User) -> None:

@@ -44,6 +44,7 @@ def test_shows_the_last_thirty_days(client: Client, keep: Keep) -> None:
     assert since.attributes["value"] == (today - minutes(29 * 24 * 60)).date().isoformat()
 
 
+@pytest.mark.usefixtures("each_store")
 def test_every_chart_has_its_table(client: Client, keep: Keep) -> None:
     keep("42", at=NOON)
     keep("4", at=NOON + minutes(24 * 60), status=Status.NEEDS_REVIEW)
@@ -73,6 +74,7 @@ def test_every_chart_has_its_table(client: Client, keep: Keep) -> None:
     assert "Please check 1" in rows
 
 
+@pytest.mark.usefixtures("each_store")
 def test_corrections_are_counted_of_the_days_of_their_predictions(
     client: Client, keep: Keep
 ) -> None:

@@ -13,7 +13,7 @@ from predictions.stores import get_store
 from tests.pages.html import find
 from tests.pdf import pdf_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.usefixtures("each_store")
 Png = Callable[..., bytes]
 
 

@@ -48,6 +48,18 @@ def test_pages_hold_every_earlier_prediction_once_while_others_arrive(
     assert [identity for identity in seen if identity in set(earlier)] == earlier[::-1]
 
 
+def test_of_many_that_race_under_one_key_one_is_done(each_server: Server, png: Png) -> None:
+    picture = png("7", size=60)
+    keys = [uuid4().hex for _ in range(5)]
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda key: post_picture(each_server.url, picture, key), keys * 10))
+    made = [answer.body for answer in answers if answer.status == 201]
+    assert len({body["id"] for body in made}) == len(made) == 5
+    assert {body["file_name"] for body in made} == {f"{key}.png" for key in keys}
+    assert all(answer.body in made for answer in answers if answer.status == 200)
+    assert {answer.status for answer in answers} <= {200, 201, 409}
+
+
 def test_what_a_killed_worker_had_promised_is_made_once_by_those_who_ask_again(
     each_server: Server, png: Png
 ) -> None:
