@@ -24,6 +24,7 @@ KEY = "a-long-random-text-for-tests-5Xw8mGkq2VtZr7Yp3NcLb9Hd4Fs6Ja1Qe0Ru"
         ("RETENTION_DAYS", "-1"),
         ("CASSANDRA_SHARDS", "1025"),
         ("CASSANDRA_KEYSPACE", "My Keyspace"),
+        ("CASSANDRA_CONTACT_POINTS", "10.0.0.1,,10.0.0.2"),
         ("LOG_FORMAT", "xml"),
         ("LOG_LEVEL", "loud"),
         ("ANONYMOUS_READING", "who knows"),
@@ -42,6 +43,7 @@ def test_a_bad_value_stops_the_start_and_is_named(var_dir: Path, name: str, valu
     finished = manage(var_dir, "check", **{name: value})
     assert finished.returncode != 0
     assert name in finished.stderr.splitlines()[-1]
+    assert "Traceback" not in finished.stderr
 
 
 def test_the_local_default_makes_a_secret_key_once_for_its_owner_only(var_dir: Path) -> None:
