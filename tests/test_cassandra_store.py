@@ -217,6 +217,40 @@ def test_a_claim_whose_answer_was_lost_is_found_to_be_our_own(
     assert not cassandra_store.claim(request_key, make_id(), lease_s=60).ours
 
 
+# --- How it asks --------------------------------------------------------------------------------
+
+
+def test_reads_and_writes_want_a_quorum(
+    cassandra_store: CassandraStore, cassandra_keyspace: Session
+) -> None:
+    record = make_record()
+    keep(cassandra_store, record)
+    for cql, values in (
+        next(cassandra_store.statements_to_add(record, make_picture(record))),
+        (cassandra_store.statements.get, cassandra_store._key(record.id)),
+    ):
+        prepared = cassandra_keyspace.prepare(cql)
+        trace = cassandra_keyspace.execute(prepared, values, trace=True).get_query_trace()
+        assert trace.parameters["consistency_level"] == "LOCAL_QUORUM"
+
+
+def test_whatever_may_be_sent_twice_is_prepared_so(cassandra_store: CassandraStore) -> None:
+    record, request_key = make_record(), RequestKey(owner="ada", key="abc", body_hash=b"body")
+    cassandra_store.claim(request_key, record.id, lease_s=0)
+    cassandra_store.claim(request_key, record.id, lease_s=0)
+    keep(cassandra_store, record)
+    cassandra_store.settle(request_key)
+    cassandra_store.release(request_key)
+    cassandra_store.latest(Filters(digit=7))
+    cassandra_store.picture(record.id)
+    cassandra_store.delete(record.id)
+    twice = {cql: s.is_idempotent for cql, s in cassandra_store.session._prepared.items()}
+    statements = cassandra_store.statements
+    once = {statements.take_over_key, statements.release_key}
+    assert len(twice) > 10
+    assert {cql for cql, idempotent in twice.items() if not idempotent} == once
+
+
 # --- Faults -------------------------------------------------------------------------------------
 
 
