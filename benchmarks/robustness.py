@@ -7,6 +7,7 @@ A MODEL is a model directory; without any, it is the network that ships.
 
 import argparse
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -36,14 +37,20 @@ def accuracy(classifier: Classifier, x: NDArray[np.float32], labels: NDArray[np.
     return float(np.mean(classifier.probabilities(x).argmax(axis=1) == labels))
 
 
-def print_rows(classifiers: list[Classifier], digits: Digits) -> None:
+def measure(classifiers: Sequence[Classifier], digits: Digits) -> Iterator[tuple[str, list[float]]]:
+    """Give the accuracy of each network on digits spoiled in one way after the other."""
+    for position, corruption in enumerate(CORRUPTIONS):
+        x = corrupt(digits, position)
+        yield corruption.__name__, [accuracy(each, x, digits.labels) for each in classifiers]
+
+
+def print_rows(classifiers: Sequence[Classifier], digits: Digits) -> None:
     clean = [accuracy(each, as_input(digits.images), digits.labels) for each in classifiers]
     print_row("clean", clean)
     rows = []
-    for position, corruption in enumerate(CORRUPTIONS):
-        x = corrupt(digits, position)
-        rows.append([accuracy(each, x, digits.labels) for each in classifiers])
-        print_row(corruption.__name__, rows[-1])
+    for name, accuracies in measure(classifiers, digits):
+        rows.append(accuracies)
+        print_row(name, accuracies)
     print_row("mean of fifteen", np.mean(rows, axis=0).tolist())
     negatives = draw_negatives(
         len(digits), digits.images, digits.labels, np.random.default_rng(SEED)

@@ -1,0 +1,105 @@
+"""What each group of augmentation gives: the recipe without it, on clean and on spoiled digits.
+
+    .venv/bin/python benchmarks/ablation.py --data MNIST --directory build/ablation
+
+The recipe of the network that ships, as short as the quick one, is run with all groups, without
+each of them, and without any; then every network reads the validation digits, clean and spoiled as
+in `robustness.py`. Prints a table. What was trained stays in the directory: an interrupted run goes
+on where it was when it is started again.
+"""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+from benchmarks import robustness
+from ml.arguments import PRESETS, QUICK, Arguments
+from ml.augmentation import GROUPS
+from ml.classifier import load_classifier
+from ml.dataset import Digits, Split, as_input, load_digits, split
+from ml.export import export
+from ml.training import Progress, fit
+
+ALL, NONE = "all groups", "no group"
+GROUPS_OF: Mapping[str, Sequence[str]] = {
+    ALL: GROUPS,
+    **{f"without {left_out}": [g for g in GROUPS if g != left_out] for left_out in GROUPS},
+    NONE: (),
+}
+
+
+def train(name: str, arguments: Arguments, digits: Split, directory: Path) -> Path:
+    """Train and export a network, or go on with it; one that lies there is taken as it is."""
+    model = directory / name.replace(" ", "-")
+    checkpoint = directory / f"{model.name}.npz"
+    if model.exists():
+        return model
+    print(f"{name}: {' '.join(arguments.augmentation) or 'pictures as they are'}", flush=True)
+    fitted = fit(
+        digits,
+        arguments,
+        checkpoint=checkpoint,
+        resume=checkpoint.exists(),
+        on_progress=_tell,
+    )
+    export(fitted, model, arguments=arguments, split=digits)
+    checkpoint.unlink()
+    return model
+
+
+def _tell(progress: Progress) -> None:
+    if progress.validation_accuracy is not None:
+        print(f"  epoch {progress.epoch}: {progress.validation_accuracy:.2%}", flush=True)
+
+
+def print_table(models: Mapping[str, Path], digits: Digits) -> None:
+    """Print what each network reads right, and of which spoiled digits it loses most."""
+    classifiers = [load_classifier(path) for path in models.values()]
+    x = as_input(digits.images)
+    clean = [robustness.accuracy(each, x, digits.labels) for each in classifiers]
+    measured = dict(robustness.measure(classifiers, digits))
+    names, spoiled = list(measured), np.array(list(measured.values()))  # (15, networks)
+    print("| trained with | validation | mean error, spoiled | loses most at |")
+    print("|---|---:|---:|---|")
+    for position, name in enumerate(models):
+        lost = spoiled[:, 0] - spoiled[:, position]
+        worst = [f"{names[i].replace('_', ' ')} {lost[i]:.1%}" for i in np.argsort(-lost)[:2]]
+        print(
+            f"| {name} | {clean[position]:.2%} | {1 - spoiled[:, position].mean():.1%} | "
+            f"{', '.join(worst) if name != ALL else ''} |",
+            flush=True,
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--directory", type=Path, required=True, help="keeps what was trained")
+    parser.add_argument("--epochs", type=int, default=QUICK.epochs, help="default: as --quick")
+    parser.add_argument("--steps", type=int, help="instead of epochs, to try it out")
+    parser.add_argument("--count", type=int, help="so many of the validation digits; default: all")
+    options: Any = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a checkpoint is written
+    digits = split(load_digits(options.data, "training"))
+    epochs = None if options.steps else options.epochs
+    recipe = replace(PRESETS["compact"], epochs=epochs, steps=options.steps)
+    models = {
+        name: train(name, replace(recipe, augmentation=tuple(groups)), digits, options.directory)
+        for name, groups in GROUPS_OF.items()
+    }
+    count = options.count or len(digits.validation)
+    print_table(models, digits.validation.take(np.arange(count)))
+
+
+if __name__ == "__main__":
+    main()
