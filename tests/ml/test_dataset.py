@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ml.dataset import Digits, as_input, load_digits, split
-from ml.download import download_mnist
+from ml.download import Origin, download_mnist
 from ml.errors import DatasetError
 from tests.digits import draw_digits, write_mnist, write_writers
 
@@ -185,14 +185,14 @@ def test_mnist_is_split_by_its_539_writers(shared: Path) -> None:
 
 
 @pytest.fixture
-def archive(tmp_path: Path) -> Iterator[tuple[str, str]]:
-    """MNIST's archive on a local server: its address and its sum."""
+def served(tmp_path: Path) -> Iterator[dict[str, Origin]]:
+    """MNIST's archive and its writers on a local server: addresses and sums."""
     folder = tmp_path / "served"
-    folder.mkdir()
     training, test = draw_digits(60), draw_digits(20, seed=1)
-    path = folder / "mnist.npz"
+    writers = write_writers(folder, training.labels, np.arange(60, dtype=np.int32) // 6)
+    archive = folder / "mnist.npz"
     np.savez(
-        path,
+        archive,
         x_train=training.images,
         y_train=training.labels,
         x_test=test.images,
@@ -202,36 +202,37 @@ def archive(tmp_path: Path) -> Iterator[tuple[str, str]]:
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         host, port = server.server_address[:2]
-        yield (
-            f"http://{host!s}:{port}/mnist.npz",
-            hashlib.sha256(path.read_bytes()).hexdigest(),
-        )
+        yield {
+            name: Origin(
+                f"http://{host!s}:{port}/{path.name}", hashlib.sha256(path.read_bytes()).hexdigest()
+            )
+            for name, path in (("digits", archive), ("writers", writers))
+        }
         server.shutdown()
 
 
-def test_downloads_mnist_once(tmp_path: Path, archive: tuple[str, str]) -> None:
-    url, sha256 = archive
+def test_downloads_mnist_and_its_writers_once(tmp_path: Path, served: dict[str, Origin]) -> None:
     directory = tmp_path / "var" / "mnist"
 
-    download_mnist(directory, url=url, sha256=sha256)
-    download_mnist(directory, url="http://127.0.0.1:9/mnist.npz", sha256=sha256)
+    download_mnist(directory, **served)
+    download_mnist(directory, digits=Origin("http://127.0.0.1:9/mnist.npz", "0" * 64))
 
-    np.testing.assert_array_equal(load_digits(directory, "training").images, draw_digits(60).images)
+    training = load_digits(directory, "training")
+    np.testing.assert_array_equal(training.images, draw_digits(60).images)
+    assert split(training).method == "writers"
     assert len(load_digits(directory, "test")) == 20
     assert [path.name for path in directory.parent.iterdir()] == ["mnist"]
 
 
+@pytest.mark.parametrize("file", ["digits", "writers"])
 @pytest.mark.parametrize("wrong", ["sum", "address"])
 def test_a_download_that_fails_leaves_no_folder(
-    tmp_path: Path, archive: tuple[str, str], wrong: str
+    tmp_path: Path, served: dict[str, Origin], file: str, wrong: str
 ) -> None:
-    url, sha256 = archive
-    if wrong == "sum":
-        sha256 = "0" * 64
-    else:
-        url = url.replace("mnist.npz", "gone.npz")
+    url, sha256 = served[file]
+    spoiled = Origin(url, "0" * 64) if wrong == "sum" else Origin(f"{url}.gone", sha256)
 
     with pytest.raises(DatasetError, match=r"could not be fetched.*try again"):
-        download_mnist(tmp_path / "var" / "mnist", url=url, sha256=sha256)
+        download_mnist(tmp_path / "var" / "mnist", **{**served, file: spoiled})
 
     assert list((tmp_path / "var").iterdir()) == []
