@@ -80,15 +80,7 @@ def load_pictures(directory: Path, reader: Reader) -> Digits:
 def _labelled(directory: Path) -> list[tuple[Path, str]]:
     """Give every picture with the digits that are written in it."""
     table = directory / LABELS_FILE
-    if table.is_file():
-        labelled = list(_rows(table))
-    else:
-        labelled = [
-            (path, folder.name)
-            for folder in sorted(directory.glob("[0-9]"))
-            for path in sorted(folder.iterdir())
-            if path.is_file()
-        ]
+    labelled = list(_rows(table)) if table.is_file() else list(_files(directory))
     if not labelled:
         raise DatasetError(
             f"{directory} holds neither {LABELS_FILE} with pictures nor folders 0 to 9 of them."
@@ -96,18 +88,43 @@ def _labelled(directory: Path) -> list[tuple[Path, str]]:
     return labelled
 
 
+def _files(directory: Path) -> Iterator[tuple[Path, str]]:
+    """Go through the folders of digits; what begins with a dot is the system's."""
+    for folder in sorted(directory.glob("[!.]*/")):
+        if folder.name not in set("0123456789"):
+            raise DatasetError(
+                f"{folder} is named after no digit: name folders 0 to 9 after what their pictures "
+                f"show, or put {LABELS_FILE} into {directory}."
+            )
+        for path in sorted(folder.glob("[!.]*")):
+            yield path, folder.name
+
+
 def _rows(table: Path) -> Iterator[tuple[Path, str]]:
-    with table.open(newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(file, delimiter="\t")
-        if not {"file", "text"} <= set(rows.fieldnames or ()):
-            raise DatasetError(f"{table} needs a header with the columns file and text.")
-        for row in rows:
-            text = "".join((row["text"] or "").split())
-            if not text.isascii() or not text.isdigit():
-                raise DatasetError(
-                    f"{table}, line {rows.line_num}: {row['text']!r} is not a label of digits."
-                )
-            yield table.parent / row["file"], text
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.DictReader(file, delimiter="\t", strict=True)
+            if not {"file", "text"} <= set(rows.fieldnames or ()):
+                raise DatasetError(f"{table} needs a header with the columns file and text.")
+            for row in rows:
+                where = f"{table}, line {rows.line_num}"
+                yield table.parent / _file_in(row, where), _text_in(row, where)
+    except (UnicodeDecodeError, csv.Error) as e:
+        raise DatasetError(f"{table} is no table of text in UTF-8 ({e}).") from e
+
+
+def _file_in(row: dict[str, str | None], where: str) -> str:
+    file = row["file"]
+    if not file or Path(file).is_absolute():
+        raise DatasetError(f"{where}: {file!r} is no file beside this table.")
+    return file
+
+
+def _text_in(row: dict[str, str | None], where: str) -> str:
+    text = "".join((row["text"] or "").split())
+    if not text.isascii() or not text.isdigit():
+        raise DatasetError(f"{where}: {row['text']!r} is not a label of digits.")
+    return text
 
 
 def _read(path: Path) -> bytes:

@@ -83,6 +83,11 @@ def spoil(table: Path, text: str) -> None:
         (lambda table: spoil(table, "file\ttext\n3/60.png\tx\n"), "'x' is not a label"),
         (lambda table: spoil(table, "file\ttext\n3/60.png\n"), "None is not a label"),
         (lambda table: spoil(table, "file\ttext\nno.png\t3\n"), "no.png cannot be read"),
+        (lambda table: spoil(table, "file\ttext\n\t3\n"), "line 2: '' is no file"),
+        (lambda table: spoil(table, "text\tfile\n3\n"), "line 2: None is no file"),
+        (lambda table: spoil(table, "file\ttext\n/3/60.png\t3\n"), "no file beside this table"),
+        (lambda table: spoil(table, 'file\ttext\n"3/60.png\t3\n'), "no table of text"),
+        (lambda table: (table / "labels.tsv").write_bytes(b"file\ttext\n\xff"), "in UTF-8"),
         (lambda table: (table / "3" / "60.png").write_bytes(b"GIF"), "60.png: "),
         (lambda table: shutil.rmtree(table / "7"), "120.png cannot be read"),
         (lambda table: spoil(table, "file\ttext\n3/60.png\t3333\n"), "no picture in which"),
@@ -100,3 +105,25 @@ def test_what_cannot_be_used_is_named(
 def test_an_empty_folder_is_refused(tmp_path: Path, reader: Reader) -> None:
     with pytest.raises(DatasetError, match="folders 0 to 9"):
         load_pictures(tmp_path, reader)
+
+
+@pytest.mark.parametrize("name", ["ten", "10", "7 "])
+def test_a_folder_named_after_no_digit_is_refused(folders: Path, reader: Reader, name: str) -> None:
+    (folders / name).mkdir()
+    with pytest.raises(DatasetError, match=f"{name} is named after no digit"):
+        load_pictures(folders, reader)
+
+
+def test_what_the_system_lays_down_beside_the_pictures_is_passed_over(
+    folders: Path, reader: Reader
+) -> None:
+    (folders / ".thumbnails").mkdir()
+    (folders / "notes.txt").write_text("mine")
+    (folders / "7" / ".DS_Store").write_bytes(b"Bud1")
+    assert load_pictures(folders, reader).labels.tolist() == [3, 3, 7, 7]
+
+
+def test_a_table_as_spreadsheets_save_it_is_read(table: Path, reader: Reader) -> None:
+    content = (table / "labels.tsv").read_text()
+    (table / "labels.tsv").write_bytes(b"\xef\xbb\xbf" + content.replace("\n", "\r\n").encode())
+    assert load_pictures(table, reader).labels.tolist() == [3, 7]
