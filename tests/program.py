@@ -33,7 +33,8 @@ def ask(url: str, body: bytes | None = None, **headers: str) -> Answer:
             status, content, told = error.code, error.read(), error.headers
     except (URLError, ConnectionError, TimeoutError):
         return Answer(None, None, None, asked_at, time.monotonic())
-    return Answer(status, json.loads(content), told.get("Retry-After"), asked_at, time.monotonic())
+    body_of_answer = json.loads(content) if content else None
+    return Answer(status, body_of_answer, told.get("Retry-After"), asked_at, time.monotonic())
 
 
 def post_picture(url: str, content: bytes, key: str) -> Answer:

@@ -34,6 +34,14 @@ for number in {}:
     print(time.time())
     time.sleep({})
 """
+# As if the row had been damaged where it is kept: no gate lets such a version pass.
+DAMAGE = """
+from django.db import transaction
+from predictions.models import ModelVersion
+with transaction.atomic():
+    ModelVersion.objects.filter(active=True).update(active=False)
+    ModelVersion.objects.filter(number=2).update(active=True, network=b"TFL3 no network")
+"""
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +137,20 @@ def test_workers_change_within_two_seconds(server: Server, png: Callable[..., by
     for number, since, until in zip([1, 2, 1], activated, [*activated[1:], math.inf], strict=True):
         settled = {v for asked, v, _ in answers if since + SWAP_WITHIN_S < asked < until - 0.5}
         assert settled == {number}
+
+
+@pytest.mark.server
+def test_a_damaged_version_is_refused_and_the_old_one_keeps_serving(
+    server: Server, png: Callable[..., bytes]
+) -> None:
+    activate(server, [2, 1], SWAP_WITHIN_S)
+    asking = Asking(server, png("8", size=60), clients=2)
+    try:
+        server.manage("shell", "-v0", "-c", DAMAGE)
+        time.sleep(2 * SWAP_WITHIN_S)
+    finally:
+        answers = asking.answers()
+    assert {(version, text) for _, version, text in answers} == {(1, "3")}
+    assert "The network of model version 2 is damaged" in server.log.read_text()
+    activate(server, [0], SWAP_WITHIN_S)  # workers are as ready for the next one as before
+    assert ask(server, png("8", size=60)) == (0, "8")

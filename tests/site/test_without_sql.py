@@ -4,13 +4,19 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
-from tests.conftest import ROOT, Server, free_port, wait_until_ready
+from tests import postgresql
+from tests.conftest import ROOT, Server, StartServer, free_port, wait_until_ready
+from tests.networks import write_model
+from tests.program import post_picture
 
+SWAP_WITHIN_S = 2.0
 DEAD_SQL = "postgresql://nobody@127.0.0.1:1/none"
 
 
@@ -64,3 +70,46 @@ def test_predictions_that_need_review_are_kept_without_sql(
     finally:
         server.stop()
     assert "review queue unavailable" in log.read_text()
+
+
+@pytest.mark.cassandra
+@pytest.mark.server
+@pytest.mark.skipif(
+    not postgresql.IS_THERE, reason="needs a PostgreSQL to take away (DATABASE_URL)"
+)
+def test_the_active_version_serves_on_while_sql_is_down(
+    cassandra_environment: dict[str, str],
+    start_server: StartServer,
+    tmp_path: Path,
+    png: Callable[..., bytes],
+) -> None:
+    with postgresql.own_database() as database:
+        server = start_server(
+            tmp_path,
+            **cassandra_environment,
+            PREDICTION_STORE="cassandra",
+            CASSANDRA_KEYSPACE=f"test_{uuid4().hex[:12]}",
+            DATABASE_URL=database.url,
+        )
+        server.manage("importmodel", str(write_model(tmp_path / "one")))
+        server.manage("activatemodel", "1", "--force", "--reason", "a drill")
+
+        def versions(keep_asking_s: float) -> set[int]:
+            """Read pictures for a while, each kept; by which versions?"""
+            until, seen = time.monotonic() + keep_asking_s, set()
+            while time.monotonic() < until:
+                answer = post_picture(server.url, png("7"), uuid4().hex)
+                assert (answer.status, answer.body["text"]) == (201, "7")
+                seen.add(answer.body["model_version"])
+            return seen
+
+        time.sleep(SWAP_WITHIN_S)
+        assert versions(1.0) == {1}
+        database.go_down()
+        assert versions(3 * SWAP_WITHIN_S) == {1}
+        assert "active model version unknown" in server.log.read_text()
+        database.come_back()
+        server.manage("activatemodel", "0", "--force", "--reason", "a drill")
+        time.sleep(SWAP_WITHIN_S)
+        assert versions(1.0) == {0}
+        server.stop()
