@@ -65,6 +65,10 @@ class Comparison:
         """Say whether the second network reads worse by more than chance explains."""
         return self.only_second < self.only_first and self.p_value < significance
 
+    def second_is_better(self, *, significance: float = 0.05) -> bool:
+        """Say whether the second network reads better by more than chance explains."""
+        return self.only_second > self.only_first and self.p_value < significance
+
 
 def fingerprint(digits: Digits) -> str:
     """Return the SHA-256 of the pictures and their labels, in their order."""

@@ -78,6 +78,23 @@ def previous() -> int | None:
     return None if last is None else last.replaced
 
 
+def compare_all_with_active() -> dict[int, Comparison]:
+    """Compare each version with the active one by the answers that were kept, where that can be.
+
+    The first of a comparison is the active one.
+    """
+    answers = model_versions.all_answers()
+    number = model_versions.active_number()
+    present = answers.pop(number, None)
+    if present is None:
+        return {}
+    return {
+        other: compare(present, theirs)
+        for other, theirs in answers.items()
+        if theirs.fingerprint == present.fingerprint
+    }
+
+
 def _compare(
     present: ModelVersion, candidate: ModelVersion, digits: Digits | None
 ) -> Comparison | None:

@@ -1,4 +1,4 @@
-"""The audit log: who signed in, corrected, deleted, activated, or changed a token.
+"""The audit log: who signed in, corrected, deleted, changed a token or the model versions.
 
 It stands in SQL whichever store keeps predictions, and is only ever added to.
 """
@@ -25,6 +25,7 @@ class Action(StrEnum):
     CORRECTED = "corrected"
     DELETED = "deleted"
     PURGED = "purged"
+    ADDED = "added"
     ACTIVATED = "activated"
 
 

@@ -1,11 +1,15 @@
 """A model version as one file, to carry from one site to another: a zip with sums of all in it."""
 
 import hashlib
+import io
 import json
 import tempfile
 import zipfile
 import zlib
 from pathlib import Path
+from typing import IO
+
+from django.http import HttpResponse
 
 from ml.classifier import MANIFEST_FILE, NETWORK_FILE
 from ml.comparison import ANSWERS_FILE
@@ -20,8 +24,8 @@ FILES = (MANIFEST_FILE, NETWORK_FILE, model_versions.WEIGHTS_FILE, ANSWERS_FILE)
 MAX_BYTES = 50_000_000  # of all files, unpacked: a network has under one million
 
 
-def write_archive(version: ModelVersion, path: Path) -> None:
-    """Write a version's files and their sums; the archive appears whole, or not at all.
+def archive_of(version: ModelVersion) -> bytes:
+    """Pack a version's files and their sums.
 
     Raises
     ------
@@ -41,46 +45,56 @@ def write_archive(version: ModelVersion, path: Path) -> None:
     answers = model_versions.answers_of(version)
     if answers is not None:
         contents[ANSWERS_FILE] = idx_header(answers.pairs.shape) + answers.pairs.tobytes()
-    partial = path.with_name(f".{path.name}.partial")
-    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in contents.items():
             archive.writestr(name, content)
         archive.writestr(SUMS_FILE, "".join(_sum_line(*item) for item in contents.items()))
-    partial.replace(path)
+    return packed.getvalue()
 
 
-def add_archive(path: Path, *, by: str = "") -> ModelVersion:
-    """Add the version in an archive as a candidate, under the next number of this site.
+def download(version: ModelVersion) -> HttpResponse:
+    """Answer with a version's archive."""
+    name = f"model-version-{version.number}.zip"
+    return HttpResponse(
+        archive_of(version),
+        content_type="application/zip",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def of_archive(file: IO[bytes], name: str) -> ModelVersion:
+    """Make a version of what `archive_of` packed, checked but not kept.
 
     Raises
     ------
     VersionRefused
-        If it is no such archive, damaged, or cannot run here; nothing is added.
+        If it is no such archive, damaged, or cannot run here.
     """
     with tempfile.TemporaryDirectory() as directory:
-        for name, content in _read(path).items():
-            (Path(directory) / name).write_bytes(content)
-        return model_versions.add(Path(directory), by=by)
+        for member, content in _read(file, name).items():
+            (Path(directory) / member).write_bytes(content)
+        return model_versions.of_directory(Path(directory))
 
 
-def _read(path: Path) -> dict[str, bytes]:
+def _read(file: IO[bytes], name: str) -> dict[str, bytes]:
     """Read the files that an archive may hold, each as its sum says."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(file) as archive:
             known = [member for member in archive.infolist() if member.filename in FILES]
             if sum(member.file_size for member in known) > MAX_BYTES:
-                raise VersionRefused("bad_archive", f"{path} holds more than a model version can.")
+                raise _refusal(f"{name} holds more than a model version can.")
             contents = {member.filename: archive.read(member) for member in known}
             sums = archive.read(SUMS_FILE).decode()
     except (OSError, zipfile.BadZipFile, zlib.error, KeyError, ValueError, RuntimeError) as error:
-        raise VersionRefused(
-            "bad_archive", f"{path} is no exported model version, or is damaged: {error}"
-        ) from error
+        raise _refusal(f"{name} is no exported model version, or is damaged: {error}") from error
     if sums != "".join(_sum_line(*item) for item in contents.items()):
-        raise VersionRefused(
-            "bad_archive", f"{path} is damaged: its files are not those that it was made of."
-        )
+        raise _refusal(f"{name} is damaged: its files are not those that it was made of.")
     return contents
+
+
+def _refusal(words: str) -> VersionRefused:
+    return VersionRefused("bad_archive", words, status=400)
 
 
 def _sum_line(name: str, content: bytes) -> str:

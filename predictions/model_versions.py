@@ -17,6 +17,7 @@ from django.db.models import Max
 from ml.classifier import NETWORK_FILE, Classifier, load_classifier
 from ml.comparison import ANSWERS_FILE, Answers, read_answers
 from ml.errors import MLError, ModelError
+from predictions.audit import Action, audit
 from predictions.errors import PredictionsError, VersionRefused
 from predictions.models import ModelVersion
 
@@ -32,12 +33,17 @@ def add(directory: Path, *, by: str = "") -> ModelVersion:
     VersionRefused
         If it is no whole model directory, or its network cannot run here.
     """
-    version = _of_directory(directory)
+    return keep(of_directory(directory), by=by)
+
+
+def keep(version: ModelVersion, *, by: str = "") -> ModelVersion:
+    """Keep a version that `of_directory` made, under the next number."""
     version.created_by = by
     with transaction.atomic():
         newest = ModelVersion.objects.aggregate(newest=Max("number"))["newest"] or SHIPPED
         version.number = newest + 1
         version.save(force_insert=True)
+        audit(Action.ADDED, by=by, target=f"model version {version.number}", sha256=version.sha256)
     return version
 
 
@@ -84,7 +90,7 @@ def active_number() -> int:
 
 def shipped() -> ModelVersion:
     """Return version 0, of no row: whether it is active, `every` and `active` say."""
-    version = _of_directory(settings.MODEL_DIR)
+    version = of_directory(settings.MODEL_DIR)
     version.number = SHIPPED
     version.created_at = datetime.fromisoformat(version.manifest["created_at"])
     return version
@@ -110,12 +116,33 @@ def answers_of(version: ModelVersion) -> Answers | None:
     """Return what a version read in its evaluation set; None where that was not kept."""
     if version.answers is None:
         return None
-    pairs = np.frombuffer(bytes(version.answers), np.uint8).reshape(-1, 2)
-    return Answers(version.evaluation_set, pairs)
+    return _answers_in(version.evaluation_set, bytes(version.answers))
 
 
-def _of_directory(directory: Path) -> ModelVersion:
-    """Make an unsaved version of a model directory, checked."""
+def all_answers() -> dict[int, Answers]:
+    """Return what every version read in its evaluation set, where that was kept, by one query."""
+    kept = ModelVersion.objects.filter(answers__isnull=False)
+    rows = kept.values_list("number", "evaluation_set", "answers")
+    answers = {
+        number: _answers_in(evaluation_set, bytes(pairs or b""))
+        for number, evaluation_set, pairs in rows
+    }
+    of_shipped = answers_of(shipped())
+    return answers if of_shipped is None else {SHIPPED: of_shipped, **answers}
+
+
+def _answers_in(evaluation_set: str, pairs: bytes) -> Answers:
+    return Answers(evaluation_set, np.frombuffer(pairs, np.uint8).reshape(-1, 2))
+
+
+def of_directory(directory: Path) -> ModelVersion:
+    """Make a version of a model directory, checked but not kept.
+
+    Raises
+    ------
+    VersionRefused
+        If it is no whole model directory, or its network cannot run here.
+    """
     try:
         classifier = load_classifier(directory)
         manifest = classifier.manifest
@@ -132,12 +159,13 @@ def _of_directory(directory: Path) -> ModelVersion:
             manifest=manifest,
         )
     except MLError as error:
-        raise VersionRefused("bad_model", str(error)) from error
+        raise VersionRefused("bad_model", str(error), status=400) from error
     except (KeyError, TypeError, AttributeError) as error:
         raise VersionRefused(
             "bad_model",
             f"The manifest in {directory} does not tell all that is needed of a model version: "
             f"{error} is missing or of another kind.",
+            status=400,
         ) from error
 
 

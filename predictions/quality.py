@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from predictions import corrections
+from predictions.models import ModelVersion
 from predictions.records import first_id_of_day
 from predictions.statistics import Counts, look
 from predictions.stores import get_store
@@ -33,6 +34,24 @@ class DayOfVersion:
     @property
     def corrected_share(self) -> float | None:
         return self.corrected / self.looked_at if self.looked_at else None
+
+
+@dataclass(frozen=True)
+class InValidation:
+    """How a version did on the digits of its validation: mean confidence, share read wrong."""
+
+    confidence: float | None
+    error: float
+
+
+def in_validation(version: ModelVersion) -> InValidation:
+    """Return what stands beside the days of a version; the confidence where it was kept."""
+    validation = version.manifest["metrics"]["validation"]
+    calibration = validation.get("calibration", {"counts": [], "confidences": []})
+    bins = zip(calibration["counts"], calibration["confidences"], strict=True)
+    total = sum(calibration["counts"])
+    confident = sum(count * confidence for count, confidence in bins if count)
+    return InValidation(confident / total if total else None, 1 - validation["accuracy"])
 
 
 def live_quality(since: date, until: date) -> list[DayOfVersion]:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission, User
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -13,6 +14,7 @@ from django.urls import reverse
 
 from predictions import activation, model_versions, services
 from predictions.corrections import Verdict
+from predictions.models import Activation, ModelVersion
 from predictions.records import PredictionRecord, Status
 from predictions.stores import get_store
 from tests.networks import write_model
@@ -178,13 +180,18 @@ def test_a_version_is_activated_by_who_may(client: Client, tmp_path: Path) -> No
     assert client.get(url).status_code == 200
     assert "expected_calibration_error" in client.get(f"{url}2/change/").content.decode()
 
-    def let_serve(*numbers: int) -> str:
-        sent = {"action": "let_serve", "_selected_action": numbers}
+    def let_serve(*numbers: int, action: str = "let_serve", **more: str) -> str:
+        sent = {"action": action, "_selected_action": numbers, **more}
         return " ".join(client.post(url, sent, follow=True).content.decode().split())
 
     assert "Model version 2 serves." in let_serve(2)
     assert "only the active one reads 50 right" in let_serve(3)
     assert "Select the one version" in let_serve(1, 2)
+    assert model_versions.active_number() == 2
+    assert "Say why" in let_serve(3, force="on")
+    assert "Model version 3 serves." in let_serve(3, force="on", reason="a drill")
+    assert Activation.objects.latest("pk").reason == "a drill"
+    assert "Model version 2 serves." in let_serve(3, action="roll_back")
     assert model_versions.active_number() == 2
     client.logout()
     Group.objects.get(name="operator").permissions.remove(
@@ -193,3 +200,23 @@ def test_a_version_is_activated_by_who_may(client: Client, tmp_path: Path) -> No
     client.force_login(User.objects.get(username="olga"))
     let_serve(1)
     assert model_versions.active_number() == 2
+
+
+def test_a_version_is_carried_from_site_to_site(client: Client, tmp_path: Path) -> None:
+    model_versions.add(write_model(tmp_path / "first", wrong=3))
+    sign_in(client, "operator")
+    url = "/admin/predictions/modelversion/"
+    archive = client.post(url, {"action": "download", "_selected_action": [1]})
+    assert (archive.status_code, archive["Content-Type"]) == (200, "application/zip")
+    assert client.get(f"{url}add/").status_code == 200
+
+    def add(content: bytes) -> str:
+        file = SimpleUploadedFile("one.zip", content)
+        sent = client.post(f"{url}add/", {"archive": file}, follow=True)
+        return " ".join(sent.content.decode().split())
+
+    assert "was added successfully" in add(archive.content)
+    assert "one.zip is no exported model version" in add(b"no zip")
+    first, second = ModelVersion.objects.order_by("number")
+    assert (second.sha256, second.answers) == (first.sha256, first.answers)
+    assert (second.number, second.created_by, second.active) == (2, "olga", False)

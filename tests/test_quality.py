@@ -8,14 +8,14 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from predictions import services
+from predictions import model_versions, services
 from predictions.corrections import Verdict
-from predictions.quality import live_quality
+from predictions.quality import in_validation, live_quality
 from predictions.records import PredictionRecord
 from predictions.stores import get_store
 from tests.records import NOON, make_picture, make_record
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.usefixtures("each_store")
 DAY = timedelta(days=1)
 
 
@@ -50,6 +50,19 @@ def test_tells_confidence_and_corrections_by_day_and_version() -> None:
     assert [row.mean_confidence for row in rows] == pytest.approx(
         [0.755, 0.755, (0.985 * 2 + 0.505) / 3], abs=0.001
     )
+
+
+def test_validation_stands_beside_it() -> None:
+    shipped = model_versions.shipped()
+    shipped.manifest["metrics"]["validation"] = {
+        "accuracy": 0.75,
+        "calibration": {"counts": [0, 1, 3], "confidences": [None, 0.5, 0.9]},
+    }
+    validated = in_validation(shipped)
+    assert validated.error == 0.25
+    assert validated.confidence == pytest.approx(0.8)
+    del shipped.manifest["metrics"]["validation"]["calibration"]
+    assert in_validation(shipped).confidence is None
 
 
 def test_the_page_of_models_shows_it(png: Callable[..., bytes], client: Client) -> None:

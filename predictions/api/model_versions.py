@@ -2,16 +2,21 @@
 
 from typing import Any
 
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
+from rest_framework import serializers, status
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
+from ml.comparison import Comparison
 from predictions import activation, model_versions
-from predictions.api.permissions import MayReadAndActivate
+from predictions.api.permissions import MayActivate, MayReadAndActivate
 from predictions.api.serializers import ErrorSerializer
+from predictions.model_archives import download, of_archive
 from predictions.models import Activation, ModelVersion
 
 
@@ -35,12 +40,39 @@ class ModelVersionSerializer(serializers.Serializer[ModelVersion]):
         return reverse("api:model", args=[version.number])
 
 
+class ComparisonSerializer(serializers.Serializer[Comparison]):
+    """How a version differs from the active one on the same digits (McNemar's exact test)."""
+
+    count = serializers.IntegerField(help_text="So many digits both read.")
+    only_active = serializers.IntegerField(
+        source="only_first", help_text="So many of them only the active one reads right."
+    )
+    only_this = serializers.IntegerField(
+        source="only_second", help_text="So many of them only this one reads right."
+    )
+    p_value = serializers.FloatField(
+        help_text="How often chance alone would part them so far, were they equally good."
+    )
+    reads_worse = serializers.BooleanField(
+        source="second_is_worse", help_text="Whether the gate refuses it."
+    )
+
+
 class ModelVersionDetailSerializer(ModelVersionSerializer):
     """A model version with all that is known of it."""
 
+    compared_with_active = ComparisonSerializer(
+        allow_null=True,
+        source="comparison",
+        help_text="Null for the active one, and where both read different digits.",
+    )
     manifest = serializers.JSONField(
         help_text="Arguments, fingerprints of the data, metrics, software: how it was made."
     )
+
+
+class SentArchiveSerializer(serializers.Serializer[Any]):
+    file = serializers.FileField(help_text="A zip as `models/{number}/archive` gives it.")
 
 
 class SentActivationSerializer(serializers.Serializer[Any]):
@@ -64,6 +96,7 @@ class ModelVersions(APIView):
     """The trained networks of this site."""
 
     permission_classes = (MayReadAndActivate,)
+    parser_classes = (MultiPartParser,)
 
     @extend_schema(
         operation_id="models_list",
@@ -77,6 +110,30 @@ class ModelVersions(APIView):
         )
         return Response(versions.data)
 
+    @extend_schema(
+        operation_id="models_import",
+        summary="Add a model version from a file",
+        description="One that was exported, here or on another site. It is a candidate: nothing "
+        "serves it until it is activated.",
+        request={"multipart/form-data": SentArchiveSerializer},
+        responses={
+            201: ModelVersionDetailSerializer,
+            400: ErrorSerializer,
+            401: ErrorSerializer,
+            403: ErrorSerializer,
+            413: ErrorSerializer,
+            415: ErrorSerializer,
+        },
+    )
+    def post(self, request: Request) -> Response:
+        sent = SentArchiveSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        file = sent.validated_data["file"]
+        version = model_versions.keep(of_archive(file, file.name), by=request.user.get_username())
+        address = reverse("api:model", args=[version.number])
+        body = _detail_of(version)
+        return Response(body, status=status.HTTP_201_CREATED, headers={"Location": address})
+
 
 class ModelVersionDetail(APIView):
     """One trained network."""
@@ -89,9 +146,25 @@ class ModelVersionDetail(APIView):
         responses={200: ModelVersionDetailSerializer, 404: ErrorSerializer},
     )
     def get(self, request: Request, number: int) -> Response:
-        version = model_versions.get(number)
-        version.active = number == model_versions.active_number()
-        return Response(ModelVersionDetailSerializer(version).data)
+        return Response(_detail_of(model_versions.get(number)))
+
+
+class ModelVersionArchive(APIView):
+    permission_classes = (MayActivate,)
+
+    @extend_schema(
+        operation_id="models_export",
+        summary="A model version as one file, for another site",
+        responses={
+            (200, "application/zip"): OpenApiTypes.BINARY,
+            401: ErrorSerializer,
+            403: ErrorSerializer,
+            404: ErrorSerializer,
+            409: ErrorSerializer,
+        },
+    )
+    def get(self, request: Request, number: int) -> HttpResponse:
+        return download(model_versions.get(number))
 
 
 class ActivateModelVersion(APIView):
@@ -119,3 +192,11 @@ class ActivateModelVersion(APIView):
             number, by=request.user.get_username(), **sent.validated_data
         )
         return Response(ActivationSerializer(activated).data)
+
+
+def _detail_of(version: ModelVersion) -> dict[str, Any]:
+    number = model_versions.active_number()
+    version.active = version.number == number
+    comparison = activation.compare_all_with_active().get(version.number)
+    version.comparison = comparison  # type: ignore[attr-defined]  # for the serializer
+    return dict(ModelVersionDetailSerializer(version).data)

@@ -41,6 +41,13 @@ class MayReadAndActivate(MayRead):
         return super().has_permission(request, view)
 
 
+class MayActivate(BasePermission):
+    """Who may let another model version serve may carry versions from site to site, too."""
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        return may_activate(request.user)
+
+
 class MayViewAll(BasePermission):
     """Who may see what others sent."""
 

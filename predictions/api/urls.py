@@ -47,6 +47,11 @@ urlpatterns = [
     path("v1/models", model_versions.ModelVersions.as_view(), name="models"),
     path("v1/models/<int:number>", model_versions.ModelVersionDetail.as_view(), name="model"),
     path(
+        "v1/models/<int:number>/archive",
+        model_versions.ModelVersionArchive.as_view(),
+        name="model-archive",
+    ),
+    path(
         "v1/models/<int:number>/activate",
         model_versions.ActivateModelVersion.as_view(),
         name="activate-model",

@@ -1,9 +1,11 @@
 """The pages of the trained networks: which there are, how good each is, and which one serves."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from pathlib import Path
+from typing import IO, Any, cast
 
 from django.contrib import messages
+from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -11,11 +13,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from predictions import activation, model_versions
 from predictions.errors import VersionRefused
+from predictions.model_archives import of_archive
 from predictions.models import Activation, ModelVersion
 from predictions.pages.access import only
 from predictions.pages.model_plots import calibration_of, confusion_of
 from predictions.permissions import may_activate, may_read, may_view_all
-from predictions.quality import DayOfVersion, live_quality
+from predictions.quality import DayOfVersion, InValidation, in_validation, live_quality
 
 LAST = 20
 DAYS = 7
@@ -24,24 +27,52 @@ DAYS = 7
 @require_safe
 @only(may_read)
 def versions(request: HttpRequest) -> HttpResponse:
+    return _render_list(request)
+
+
+@require_POST
+@only(may_activate)
+def add(request: HttpRequest) -> HttpResponse:
+    """Add the version in a file as a candidate, or say beside the form why not."""
+    try:
+        version = model_versions.keep(_sent(request), by=request.user.get_username())
+    except VersionRefused as error:
+        return _render_list(request, error=error)
+    messages.success(
+        request, _("Added as model version %d. It does not serve yet.") % version.number
+    )
+    return redirect("model", version.number)
+
+
+def _sent(request: HttpRequest) -> ModelVersion:
+    file = request.FILES.get("file")
+    if not isinstance(file, UploadedFile):
+        raise VersionRefused("no_file", _("Choose the file of a model version first."), status=400)
+    return of_archive(cast("IO[bytes]", file), file.name or "")
+
+
+def _render_list(request: HttpRequest, *, error: VersionRefused | None = None) -> HttpResponse:
     every = model_versions.every()
+    comparisons = activation.compare_all_with_active()
     activations = list(Activation.objects.order_by("-pk")[:LAST])
     context = {
-        "versions": every,
+        "versions": [(version, comparisons.get(version.number)) for version in every],
+        "import_error": error,
         "quality": _quality(every) if may_view_all(request.user) else [],
         "activations": activations,
         "previous": activations[0].replaced if activations else None,
         "may_activate": may_activate(request.user),
     }
-    return render(request, "predictions/models.html", context)
+    status = error.status if error else 200
+    return render(request, "predictions/models.html", context, status=status)
 
 
-def _quality(versions: list[ModelVersion]) -> list[tuple[DayOfVersion, dict[str, Any]]]:
+def _quality(versions: list[ModelVersion]) -> list[tuple[DayOfVersion, InValidation | None]]:
     """Put what each version did in the last days beside its validation."""
     tomorrow = datetime.now(UTC).date() + timedelta(days=1)
-    metrics = {version.number: version.manifest["metrics"]["validation"] for version in versions}
+    validated = {version.number: in_validation(version) for version in versions}
     days = live_quality(tomorrow - timedelta(days=DAYS), tomorrow)
-    return [(day, metrics.get(day.version, {})) for day in days]
+    return [(day, validated.get(day.version)) for day in days]
 
 
 @require_safe
@@ -75,7 +106,8 @@ def _render(
     request: HttpRequest, number: int, *, error: VersionRefused | None = None
 ) -> HttpResponse:
     found = model_versions.get(number)
-    found.active = number == model_versions.active_number()
+    active = model_versions.active_number()
+    found.active = number == active
     validation: dict[str, Any] = found.manifest["metrics"]["validation"]
     context = {
         "version": found,
@@ -83,8 +115,17 @@ def _render(
         "confusion": confusion_of(validation["confusion_matrix"]),
         "calibration": calibration_of(validation.get("calibration")),
         "arguments": found.manifest.get("arguments", {}),
+        "sources": _sources(found.manifest),
+        "active": active,
+        "comparison": activation.compare_all_with_active().get(number),
         "may_activate": may_activate(request.user),
         "error": error,
     }
     status = error.status if error else 200
     return render(request, "predictions/model.html", context, status=status)
+
+
+def _sources(manifest: dict[str, Any]) -> list[tuple[str, int, float]]:
+    """Return what it was trained on beside MNIST: name, number of digits, weight."""
+    extra = manifest.get("data", {}).get("extra", {})
+    return [(Path(name).name, source["count"], source["weight"]) for name, source in extra.items()]

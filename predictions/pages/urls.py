@@ -22,6 +22,7 @@ urlpatterns = [
     path("review/", corrections.show_review, name="review"),
     path("review/<uuid:prediction_id>", corrections.answer_review, name="answer-review"),
     path("models/", model_versions.versions, name="models"),
+    path("models/import", model_versions.add, name="import-model"),
     path("models/<int:number>/", model_versions.version, name="model"),
     path("models/<int:number>/activate", model_versions.activate, name="activate-model"),
     path("upload", legacy.upload, name="upload"),

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from predictions import activation, model_versions
-from predictions.models import Activation
+from predictions.models import Activation, ModelVersion
 from tests.networks import write_model
 from tests.pages.html import alerts, find, text_of
 
@@ -66,14 +67,54 @@ def test_activates_by_force_and_rolls_back(operating: Client) -> None:
     assert answer.redirect_chain == [("/models/", 302)]
     assert "version 2 serves in place of version 1" in text_of(answer, "p", class_="note success")
     assert (model_versions.active_number(), Activation.objects.latest("pk").by) == (2, "olga")
-    (form,) = find(answer, "form", class_="stacked")
+    form, _ = find(answer, "form", class_="stacked")  # the other one adds a version
     assert form.attributes["action"] == "/models/1/activate"
     operating.post(form.attributes["action"])
     assert model_versions.active_number() == 1
 
 
+def test_says_in_words_how_a_version_reads_beside_the_active_one(browser: Client) -> None:
+    words = "only this one reads 0 right, and only the active one 10"
+    listed = [
+        " ".join(row.text.split())
+        for row in find(browser.get("/models/"), "tr")
+        if "Version" in row.text
+    ]
+    assert words in listed[1]
+    assert "worse by more than chance explains" in listed[1]
+    assert "Measured on other digits" in listed[3]
+    page = browser.get("/models/2/")
+    shown = [" ".join(each.text.split()) for each in find(page, "p")]
+    assert any(words in each and "(p = 0.002)" in each for each in shown)
+    activation.activate(2, force=True, reason="for the test")
+    shown = [" ".join(each.text.split()) for each in find(browser.get("/models/1/"), "p")]
+    assert any("better by more than chance explains" in each for each in shown)
+
+
+def test_a_version_is_downloaded_and_added_elsewhere(operating: Client) -> None:
+    (link,) = [a for a in find(operating.get("/models/2/"), "a") if "download" in a.attributes]
+    archive = operating.get(link.attributes["href"])
+    file = SimpleUploadedFile("two.zip", archive.content)
+    added = operating.post("/models/import", {"file": file}, follow=True)
+    assert added.redirect_chain == [("/models/3/", 302)]
+    assert "Added as model version 3" in text_of(added, "p", class_="note success")
+    assert (model_versions.get(3).created_by, model_versions.active_number()) == ("olga", 1)
+
+
+def test_a_file_that_is_no_version_is_refused_beside_the_form(operating: Client) -> None:
+    refused = operating.post("/models/import", {"file": SimpleUploadedFile("two.zip", b"no")})
+    assert refused.status_code == 400
+    (problem,) = alerts(refused)
+    assert "two.zip is no exported model version" in problem
+    assert operating.post("/models/import").status_code == 400
+    assert ModelVersion.objects.count() == 2
+
+
 def test_only_who_may_activates(browser: Client, olga: User) -> None:
     assert browser.post("/models/0/activate").status_code == 302
+    assert browser.post("/models/import").status_code == 302
     browser.force_login(olga)
     assert browser.post("/models/0/activate").status_code == 403
+    assert browser.post("/models/import").status_code == 403
+    assert "Download" not in browser.get("/models/2/").content.decode()
     assert model_versions.active_number() == 1

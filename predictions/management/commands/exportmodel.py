@@ -8,7 +8,7 @@ from django.core.management import BaseCommand, CommandError
 
 from predictions import model_versions
 from predictions.errors import PredictionsError
-from predictions.model_archives import write_archive
+from predictions.model_archives import archive_of
 
 
 class Command(BaseCommand):
@@ -21,8 +21,10 @@ class Command(BaseCommand):
     def handle(self, *, version: int, path: Path, **options: Any) -> None:
         if path.exists():
             raise CommandError(f"{path} is there already: remove it or choose another name.")
+        partial = path.with_name(f".{path.name}.partial")
         try:
-            write_archive(model_versions.get(version), path)
+            partial.write_bytes(archive_of(model_versions.get(version)))
+            partial.replace(path)
         except (PredictionsError, OSError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"Model version {version} lies in {path}.")

@@ -8,7 +8,7 @@ from django.core.management import BaseCommand, CommandError
 
 from predictions import model_versions
 from predictions.errors import PredictionsError
-from predictions.model_archives import add_archive
+from predictions.model_archives import of_archive
 
 
 class Command(BaseCommand):
@@ -19,10 +19,17 @@ class Command(BaseCommand):
 
     def handle(self, *, path: Path, **options: Any) -> None:
         try:
-            add = model_versions.add if path.is_dir() else add_archive
-            version = add(path)
+            if path.is_dir():
+                version = model_versions.add(path)
+            else:
+                with path.open("rb") as file:
+                    version = model_versions.keep(of_archive(file, str(path)))
         except PredictionsError as error:
             raise CommandError(str(error)) from error
+        except OSError as error:
+            raise CommandError(
+                f"{path} is no exported model version that can be read: {error.strerror}."
+            ) from error
         self.stdout.write(
             f"Added model version {version.number}. Let it serve: "
             f"python manage.py activatemodel {version.number}"
