@@ -114,7 +114,7 @@ def _render(
         "validation": validation,
         "confusion": confusion_of(validation["confusion_matrix"]),
         "calibration": calibration_of(validation.get("calibration")),
-        "arguments": found.manifest.get("arguments", {}),
+        "arguments": _arguments(found.manifest),
         "sources": _sources(found.manifest),
         "active": active,
         "comparison": activation.compare_all_with_active().get(number),
@@ -123,6 +123,16 @@ def _render(
     }
     status = error.status if error else 200
     return render(request, "predictions/model.html", context, status=status)
+
+
+def _arguments(manifest: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Return what the run was told, beside the architecture, which stands above."""
+    told = manifest.get("arguments", {})
+    return [
+        (name.replace("_", " "), ", ".join(value) if isinstance(value, list) else value)
+        for name, value in told.items()
+        if value is not None and name != "architecture"
+    ]
 
 
 def _sources(manifest: dict[str, Any]) -> list[tuple[str, int, float]]:
