@@ -10,22 +10,31 @@ from PIL import Image
 MAX_SIDE = 1024  # pixels
 MAX_BYTES = 64_000
 QUALITIES = (80, 60, 40, 20)
+# So small a picture takes fewer bytes than a photo's head, and half the time, as it is.
+LOSSLESS_SIDE = 32
 
 
 def preview_of(image: Image.Image) -> bytes:
     """Make a WebP of at most 1,024 pixels a side and 64 kB, upright, without metadata."""
     small = image.convert("RGB") if image.mode not in {"RGB", "L"} else image
+    if max(small.size) <= LOSSLESS_SIDE:
+        return _webp(small, lossless=True, quality=0, method=0)
     if max(small.size) > MAX_SIDE:
         small = small.copy() if small is image else small
         small.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BOX, reducing_gap=2.0)
     while True:
         for quality in QUALITIES:
-            encoded = io.BytesIO()
             # Method 2 takes a third of the default's time for a few per cent more bytes.
-            small.save(encoded, "WEBP", quality=quality, method=2)
-            if encoded.tell() <= MAX_BYTES:
-                return encoded.getvalue()
+            encoded = _webp(small, quality=quality, method=2)
+            if len(encoded) <= MAX_BYTES:
+                return encoded
         small = small.reduce(2)
+
+
+def _webp(image: Image.Image, **options: int) -> bytes:
+    encoded = io.BytesIO()
+    image.save(encoded, "WEBP", **options)
+    return encoded.getvalue()
 
 
 def png_of(glyph: npt.NDArray[np.uint8]) -> bytes:

@@ -160,3 +160,11 @@ def test_anonymous_reading_can_be_switched_off(
     assert response.json()["error"]["code"] == "not_authenticated"
     assert api.get(URL).status_code == 401
     assert list(get_store().export()) == []
+
+
+def test_keeps_a_tiny_picture_as_it_is(api: APIClient, png: Png) -> None:
+    sent = png("7", size=28)
+    preview = api.get(send(api, sent).json()["preview_url"]).content
+    shown, page = (Image.open(io.BytesIO(content)).convert("RGB") for content in (preview, sent))
+    np.testing.assert_array_equal(shown, page)
+    assert len(preview) < 400
