@@ -53,8 +53,7 @@ def _count(client: str, most: int) -> None:
     window = int(now // WINDOW_S)
     key = f"requests:{client.replace(' ', ':')}:{window}"
     try:
-        # Each of the two is atomic, so that no request is lost between workers.
-        sent = 1 if cache.add(key, 1, timeout=WINDOW_S + 1) else cache.incr(key)
+        sent = _add_one(key)
     except ValueError:  # it lapsed between the two
         return
     except RedisError as error:
@@ -63,3 +62,11 @@ def _count(client: str, most: int) -> None:
         return
     if sent > most:
         raise TooManyRequests(retry_after_s=max(1, round((window + 1) * WINDOW_S - now)))
+
+
+def _add_one(key: str) -> int:
+    """Count one more; each step is atomic, so that no request is lost between workers."""
+    try:
+        return cache.incr(key)
+    except ValueError:  # the first of its minute, unless another was quicker
+        return 1 if cache.add(key, 1, timeout=WINDOW_S + 1) else cache.incr(key)
