@@ -95,7 +95,7 @@ MIDDLEWARE = [
     "mnistsite.metrics.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "mnistsite.middleware.ContentSecurityPolicyMiddleware",
     "mnistsite.middleware.BodyLimitMiddleware",
     "mnistsite.middleware.UnavailableMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -222,6 +222,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["predictions.api.permissions.MayRead"],
     "DEFAULT_THROTTLE_CLASSES": ["predictions.api.throttles.ClientThrottle"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "predictions.api.negotiation.ContentNegotiation",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_RENDERER_CLASSES": [
         "predictions.api.renderers.ORJSONRenderer",

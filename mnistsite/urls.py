@@ -4,8 +4,8 @@ from django.contrib import admin
 from django.urls import include, path
 
 urlpatterns = [
-    path("", include("predictions.pages.urls")),
     path("api/", include("predictions.api.urls")),
+    path("", include("predictions.pages.urls")),
     path("accounts/", include("predictions.pages.accounts")),
     path("admin/", admin.site.urls),
 ]
