@@ -1,31 +1,28 @@
 """Structured logs: one line an event, as JSON or for a terminal, with the request's id on it."""
 
 import logging.config
+import sys
 from typing import Any
 
 import orjson
 import structlog
 
 
-def _dumps(event: Any, **options: Any) -> str:
-    return orjson.dumps(event, default=options["default"]).decode()
-
-
 def logging_config(log_format: str, level: int) -> None:
-    """Set up structlog and the standard library's logging to write alike, to standard error."""
+    """Set up structlog and the standard library's logging to write alike, to standard error.
+
+    The site's own lines are written by structlog itself, which takes half the time.
+    """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    rendering: list[Any] = [structlog.dev.ConsoleRenderer(), _encode]
     if log_format == "json":
-        rendering: list[Any] = [
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(_dumps),
-        ]
-    else:
-        rendering = [structlog.dev.ConsoleRenderer()]
+        as_json = structlog.processors.JSONRenderer(orjson.dumps)
+        rendering = [structlog.processors.format_exc_info, as_json]
     logging.config.dictConfig(
         {
             "version": 1,
@@ -37,6 +34,7 @@ def logging_config(log_format: str, level: int) -> None:
                     "processors": [
                         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                         *rendering,
+                        _decode,
                     ],
                 }
             },
@@ -55,8 +53,16 @@ def logging_config(log_format: str, level: int) -> None:
         }
     )
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.stdlib.BoundLogger,
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=[*shared, *rendering],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
+
+
+def _encode(logger: Any, method: str, line: str) -> bytes:
+    return line.encode()
+
+
+def _decode(logger: Any, method: str, line: bytes) -> str:
+    return line.decode()
