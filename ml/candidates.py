@@ -23,6 +23,8 @@ NEAR = 0.1  # and where both are surely digits,
 NARROW, WIDE = 0.65, 1.0  # what may be several digits, and what may be although it seems one,
 ALONE = 1.1  # and what may be although nothing else stands on its line,
 LOWEST = 0.3  # a digit; what is lower is a mark,
+LOW = 0.65  # and this low, digits are seldom cut off from others
+STROKE = 0.4  # by its own height: what is narrower is a mere stroke
 SMALL = 0.4  # and lower than this it is seldom a digit
 # Slant is taken out where there is much of it, and not wholly: MNIST's own digits lean a little.
 MUCH_SLANT, SLANT_SHARE = 0.15, 0.8
@@ -73,7 +75,9 @@ class Candidate:
     first, last
         Which of the line's pieces, counted from 0, it is made up of.
     is_cut
-        Whether a cut parts it from what stands before it.
+        Whether a cut parts it from what stands before it,
+    is_cut_after
+        or from what stands behind it.
     width, height
         Of its box, by the line's height.
     found
@@ -83,9 +87,16 @@ class Candidate:
     first: int
     last: int
     is_cut: bool
+    is_cut_after: bool
     width: float
     height: float
     found: Found
+
+    @property
+    def is_cut_off_bit(self) -> bool:
+        """Whether it is a mere stroke, or low, and cut off: more often a part of its neighbour."""
+        is_bit = self.width < STROKE * self.height or self.height < LOW
+        return is_bit and (self.is_cut or self.is_cut_after)
 
     @property
     def is_mark(self) -> bool:
@@ -193,6 +204,7 @@ def _classify(
                 first,
                 last,
                 line.pieces[first] in line.cut,
+                any(piece in line.cut for piece in line.pieces[last + 1 : last + 2]),
                 float(width) / line.height,
                 float(height) / line.height,
                 Found(

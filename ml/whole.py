@@ -21,7 +21,7 @@ from ml.lines import Line
 from ml.normalisation import SIDE, normalise
 from ml.sheet import Glyph, Sheet, View, cut_out
 
-SMALL_SIDE = 100  # pixels of the longer side: a smaller picture may be one digit,
+SMALL_SIDE = 320  # pixels of the longer side: a smaller picture may be one digit,
 WIDEST = 1.5  # unless it is so many times as wide as it is high
 FRACTION = 0.4  # of the ink's usual contrast: what has more is ink
 FILLED = 0.95  # of a picture's sides: ink that takes so much of both has been stretched
@@ -123,15 +123,23 @@ def agreed(whole: Whole, pieces: Interpretation | None) -> Interpretation | None
     if best.confidence < HARDLY and (len(digits) > 1 or best.confidence < BARELY):
         return pieces
     looks = list(whole.looks)
-    if pieces and len(digits) == 1:
+    only = digits[0] if len(digits) == 1 else None
+    if pieces and only:
         undisturbed = DISTURBED if pieces.left_out else 1.0
-        looks.append(replace(digits[0], is_digit=digits[0].is_digit * undisturbed))
+        looks.append(replace(only, is_digit=only.is_digit * undisturbed))
         if best.confidence < HARDLY:
             best = max(looks, key=lambda look: look.confidence)
     digit = int(best.probabilities.argmax())
     support = sorted(look.probability_of(digit) for look in looks)[-2:]
-    share = float(np.mean(support)) / float(best.probabilities[digit])
-    return whole.interpretation(replace(best, is_digit=share))
+    # Where pieces say the same, they know better where it stands.
+    found = only if only and only.probabilities.argmax() == digit else best
+    return whole.interpretation(
+        replace(
+            found,
+            probabilities=best.probabilities,
+            is_digit=float(np.mean(support)) / float(best.probabilities[digit]),
+        )
+    )
 
 
 def as_it_stands(page: Grey) -> npt.NDArray[np.uint8]:
