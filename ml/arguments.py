@@ -61,14 +61,14 @@ class Arguments:
 PRESETS: Mapping[str, Arguments] = {
     "compact": Arguments(
         architecture="compact",
-        epochs=30,
+        epochs=32,
         steps=None,
         batch_size=128,
         learning_rate=3e-3,
         schedule="cosine",
         weight_decay=0.01,
         augmentation=GROUPS,
-        negatives_share=0.2,
+        negatives_share=0.25,
     ),
     "reference": Arguments(
         architecture="reference",

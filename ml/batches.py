@@ -16,8 +16,8 @@ from ml.negatives import NO_DIGIT, draw_negatives
 
 Batch = tuple[NDArray[np.float32], NDArray[np.uint8]]
 
-_DECLINE_FROM = 0.6  # of the steps; until then the usual share is spoiled,
-_LAST_SPOILED_SHARE = 0.15  # and so much in the last one
+_DECLINE_FROM = 0.5  # of the steps; until then the usual share is spoiled,
+_LAST_SPOILED_SHARE = 0.1  # and so much in the last one
 
 
 class Batches:

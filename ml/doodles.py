@@ -1,7 +1,7 @@
 """Ink that is no digit: letters, words, signs, shapes, scribbles and blotches, drawn by a machine.
 
 Each function gives a drawing: uint8 (H, W), ink bright on 0, about 100 pixels high. Whatever people
-also write as a digit is left out: an O, an l, an S, a plain upright stroke, a loop.
+also write as a digit is left out: an O, an l, an S, a plus (a hasty 4), an upright stroke, a loop.
 """
 
 from __future__ import annotations
@@ -26,14 +26,13 @@ _FONTS = (
     cv2.FONT_HERSHEY_SCRIPT_SIMPLEX,
     cv2.FONT_HERSHEY_SCRIPT_COMPLEX,
 )
-_LETTERS = "ACEFGHKLMNRTUVWXacdefhkmnprtuvwx"
+_LETTERS = "ACDEFGHKLMNPRTUVWXacdehkmnpruvwx"
 _WORD_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_SIGNS = "#%*+=@<^~"
+_SIGNS = "#%*=@<^~"
 
 # In a unit square, y down; a shape is one stroke or several.
 _SHAPES: dict[str, Sequence[Points]] = {
     "cross": [[(0, 0), (1, 1)], [(1, 0), (0, 1)]],
-    "plus": [[(0, 0.5), (1, 0.5)], [(0.5, 0), (0.5, 1)]],
     "check": [[(0, 0.55), (0.35, 1), (1, 0)]],
     "arrow": [[(0, 0.5), (1, 0.5)], [(0.65, 0.2), (1, 0.5), (0.65, 0.8)]],
     "arrow up": [[(0.5, 1), (0.5, 0)], [(0.2, 0.35), (0.5, 0), (0.8, 0.35)]],
@@ -53,6 +52,51 @@ _SHAPES: dict[str, Sequence[Points]] = {
     "grid": [[(0, 0.33), (1, 0.33)], [(0, 0.67), (1, 0.67)], [(0.5, 0), (0.5, 1)]],
     "heart": [[(0.5, 1), (0, 0.4), (0.15, 0.05), (0.5, 0.3), (0.85, 0.05), (1, 0.4), (0.5, 1)]],
     "double stroke": [[(0.35, 0), (0.3, 1)], [(0.7, 0), (0.65, 1)]],
+    "vee": [[(0, 0), (0.5, 1), (1, 0)]],
+    "roof": [[(0, 1), (0.5, 0), (1, 1)]],
+    "turned zed": [[(0, 1), (0, 0), (1, 1), (1, 0)]],
+    "zigzag": [[(0, 1), (0.25, 0), (0.5, 1), (0.75, 0), (1, 1)]],
+    "zigzag down": [[(0, 0), (0.25, 1), (0.5, 0.2), (0.75, 1), (1, 0)]],
+    "foot": [[(0.2, 0), (0.2, 1), (0.9, 1)]],
+    "comb": [[(1, 0), (0, 0), (0, 1), (1, 1)], [(0, 0.5), (0.8, 0.5)]],
+    "pennant": [[(0.1, 1), (0.1, 0), (0.9, 0.25), (0.1, 0.5)]],
+    "kite": [[(0.5, 0), (0.85, 0.35), (0.5, 1), (0.15, 0.35), (0.5, 0)]],
+    "open book": [[(0.5, 1), (0.5, 0.1), (0, 0), (0, 0.9), (0.5, 1), (1, 0.9), (1, 0), (0.5, 0.1)]],
+}
+# These are drawn with their corners rounded off.
+_CURVES: dict[str, Sequence[Points]] = {
+    "arch": [[(0, 1), (0.05, 0.3), (0.3, 0), (0.7, 0), (0.95, 0.3), (1, 1)]],
+    "rainbow": [
+        [(0, 0.8), (0.05, 0.4), (0.3, 0.1), (0.7, 0.1), (0.95, 0.4), (1, 0.8)],
+        [(0.2, 0.8), (0.25, 0.5), (0.4, 0.35), (0.6, 0.35), (0.75, 0.5), (0.8, 0.8)],
+    ],
+    "bowl": [[(0, 0), (0.05, 0.7), (0.3, 1), (0.7, 1), (0.95, 0.7), (1, 0)]],
+    "hill": [[(0, 0.75), (0.2, 0.4), (0.5, 0.25), (0.8, 0.4), (1, 0.75)]],
+    "crescent": [
+        [(0, 0.3), (0.15, 0.7), (0.5, 0.85), (0.85, 0.7), (1, 0.3)],
+        [(0, 0.3), (0.2, 0.5), (0.5, 0.6), (0.8, 0.5), (1, 0.3)],
+    ],
+    "banana": [
+        [(0.75, 0), (0.7, 0.4), (0.4, 0.75), (0, 0.9), (0.1, 1), (0.6, 0.9), (0.9, 0.5), (0.75, 0)]
+    ],
+    "fish": [[(1, 0.75), (0.6, 0.35), (0.2, 0.2), (0, 0.5), (0.2, 0.8), (0.6, 0.65), (1, 0.25)]],
+    "three bows": [
+        [(0, 1), (0, 0), (0.3, 0), (0.33, 1), (0.36, 0), (0.65, 0), (0.7, 1), (0.7, 0.8)]
+    ],
+    "three cups": [[(0, 0), (0.05, 1), (0.45, 1), (0.5, 0), (0.55, 1), (0.95, 1), (1, 0)]],
+    "cloud": [
+        [
+            (0, 0.7),
+            (0, 0.3),
+            (0.3, 0.4),
+            (0.3, 0),
+            (0.7, 0),
+            (0.6, 0.4),
+            (1, 0.3),
+            (1, 0.7),
+            (0, 0.7),
+        ]
+    ],
 }
 
 
@@ -74,6 +118,39 @@ def draw_shape(rng: np.random.Generator) -> Drawing:
     for stroke in strokes:
         points = np.array(stroke) * (width, height) + 20 + rng.normal(0, 3, (len(stroke), 2))
         _line(drawing, points, pen)
+    return _bend(drawing, rng)
+
+
+def draw_curve(rng: np.random.Generator) -> Drawing:
+    """Draw an arch, a bowl, a crescent …, by an unsteady hand."""
+    strokes = _CURVES[str(rng.choice(list(_CURVES)))]
+    width, height = rng.uniform(0.5, 1, 2) * (_SIDE - 40)
+    drawing, pen = _canvas(), _pen(rng)
+    for stroke in strokes:
+        points = np.array(stroke) * (width, height) + 20 + rng.normal(0, 3, (len(stroke), 2))
+        _line(drawing, _round_off(points), pen)
+    return _bend(drawing, rng)
+
+
+def draw_figure(rng: np.random.Generator) -> Drawing:
+    """Draw a body with limbs, ears, windows …, as people draw animals and things."""
+    drawing, pen = _canvas(), int(rng.integers(2, 8))
+    middle = np.array([_SIDE, _SIDE]) / 2 + rng.normal(0, 5, 2)
+    axes = rng.uniform(14, 34, 2)
+    angles = np.linspace(0, 2 * np.pi, int(rng.integers(4, 9)), endpoint=False)
+    around = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    corners = middle + around * axes * rng.uniform(0.7, 1.2, (len(angles), 1))
+    body = np.concatenate([corners, corners[:1]])
+    _line(drawing, _round_off(body) if rng.random() < 0.6 else body, pen)
+    for _ in range(int(rng.integers(3, 7))):
+        start = corners[rng.integers(len(corners))] if rng.random() < 0.7 else middle
+        if rng.random() < 0.35:  # an ear, a wheel, an eye
+            size = rng.integers(3, 14, 2).tolist()
+            place = np.rint(start).astype(int).tolist()
+            cv2.ellipse(drawing, place, size, rng.uniform(0, 180), 0, 360, 255, pen, cv2.LINE_AA)
+        else:  # a limb, a tail, a line across
+            steps = rng.normal(0, 14, (int(rng.integers(1, 4)), 2)).cumsum(axis=0)
+            _line(drawing, np.concatenate([start[np.newaxis], start + steps]), pen)
     return _bend(drawing, rng)
 
 
@@ -115,12 +192,14 @@ def draw_blotch(rng: np.random.Generator) -> Drawing:
 
 
 DOODLES: Sequence[tuple[float, Callable[[np.random.Generator], Drawing]]] = (
-    (0.42, draw_letter),
+    (0.36, draw_letter),
     (0.12, draw_word),
-    (0.22, draw_shape),
+    (0.18, draw_shape),
+    (0.10, draw_curve),
+    (0.08, draw_figure),
     (0.04, draw_smiley),
-    (0.14, draw_scribble),
-    (0.06, draw_blotch),
+    (0.08, draw_scribble),
+    (0.04, draw_blotch),
 )
 
 

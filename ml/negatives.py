@@ -1,8 +1,9 @@
 """28x28 pictures of what is no digit, for a network to learn to say so.
 
-Half of them are drawings (`ml.doodles`). The other half is made of digits, since a reader that
-looks for the best way to cut ink into digits asks about wrong cuts all the time: two digits in
-one, a digit with a good part of the next one, and pieces of one.
+Nearly half of them are drawings (`ml.doodles`). The others are made of digits. A reader that looks
+for the best way to cut ink into digits asks about wrong cuts all the time: two digits in one, a
+digit with a good part of the next one, and pieces of one. And digits that are mirrored or turned
+look like handwritten letters: an E is a mirrored 3, a P a mirrored 9, an L a 7 upside down.
 """
 
 from __future__ import annotations
@@ -23,10 +24,15 @@ Ink = NDArray[np.uint8]  # (h, w), bright on 0
 Side = Literal["left", "right", "top", "bottom"]
 
 _BLANK_SHARE = 0.01
-_DOODLE_SHARE = 0.5
-_JOINED_SHARE = 0.3
+_DOODLE_SHARE = 0.45
+_JOINED_SHARE = 0.26
+_TURNED_SHARE = 0.16
 # Which halves are unlike every digit: the right half of an 8 is a 3, the top of a 9 is a 0.
 _PIECES: dict[Side, str] = {"left": "034568", "right": "06", "top": "04", "bottom": "035"}
+# What is no digit any more when it is turned by so many quarters, or mirrored: a 2 mirrored may be
+# a 5, a 6 upside down is a 9, and a 0, a 1 and an 8 stay what they are.
+_TURNED: dict[int, str] = {1: "23457", 2: "347", 3: "23457"}
+_MIRRORED = "34679"
 _PIECE = (0.35, 0.5)  # of the side that is cut
 _OVERLAP = (-0.1, 0.15)  # of the narrower digit's width: neighbours touch, overlap or nearly touch
 _ONE_SHARE = 0.15  # of pairs begin with a 1: it glues best to others, and looks like part of them
@@ -70,6 +76,8 @@ def draw_negatives(
             ink = doodles[rng.choice(len(doodles), p=shares)](rng)
         elif kind < _BLANK_SHARE + _DOODLE_SHARE + _JOINED_SHARE:
             ink = _join(pick, rng)
+        elif kind < _BLANK_SHARE + _DOODLE_SHARE + _JOINED_SHARE + _TURNED_SHARE:
+            ink = _turn(pick, rng)
         else:
             ink = _cut_off(pick, rng)
         negative[:] = normalise(crop(ink))
@@ -103,6 +111,14 @@ def _beside(left: Ink, right: Ink, rng: np.random.Generator) -> Ink:
     of_right = both[places[1] : places[1] + len(right), left.shape[1] - overlap :]
     np.maximum(of_right, right, out=of_right)
     return both
+
+
+def _turn(pick: Callable[[str], Ink], rng: np.random.Generator) -> Ink:
+    """Mirror a digit, or turn it by a quarter, a half or three."""
+    if rng.random() < 0.4:
+        return pick(_MIRRORED)[:, ::-1]
+    quarters = int(rng.choice(list(_TURNED)))
+    return np.rot90(pick(_TURNED[quarters]), quarters)
 
 
 def _cut_off(pick: Callable[[str], Ink], rng: np.random.Generator) -> Ink:

@@ -50,10 +50,10 @@ def reference() -> keras.Model:
 
 
 def compact() -> keras.Model:
-    """Make a small CNN that is cheap on one core: 221,227 weights, 6.4 M multiplications a digit.
+    """Make a small CNN that is cheap on one core: 226,027 weights, 9.4 M multiplications a digit.
 
-    Convolutions without padding, each with batch normalisation, in the manner of An et al., "An
-    Ensemble of Simple Convolutional Neural Network Models for MNIST Digit Recognition"
+    Convolutions, mostly without padding, each with batch normalisation, in the manner of An et
+    al., "An Ensemble of Simple Convolutional Neural Network Models for MNIST Digit Recognition"
     (arXiv:2008.10400). The first one is wide and pooled at once: the large maps are where time
     goes, and a wide look averages noise out. The export folds the batch normalisation into the
     convolutions, so that it costs nothing in serving.
@@ -67,16 +67,17 @@ def compact() -> keras.Model:
     x = _convolution(x, 32, 5)  # 24, 24, 32
     x = layers.MaxPooling2D()(x)  # 12, 12, 32
     x = _convolution(x, 64, 3)  # 10, 10, 64
-    x = _convolution(x, 96, 3)  # 8, 8, 96
-    x = layers.MaxPooling2D()(x)  # 4, 4, 96
+    x = _convolution(x, 64, 3, padding="same")  # 10, 10, 64
+    x = _convolution(x, 80, 3)  # 8, 8, 80
+    x = layers.MaxPooling2D()(x)  # 4, 4, 80
     x = _convolution(x, 160, 3)  # 2, 2, 160
     x = layers.Flatten()(x)  # 640
     x = layers.Dropout(0.2)(x)
     return keras.Model(inputs, layers.Dense(OUTPUTS)(x), name="compact")
 
 
-def _convolution(x: Any, filters: int, side: int) -> Any:
-    x = layers.Conv2D(filters, side, use_bias=False)(x)
+def _convolution(x: Any, filters: int, side: int, *, padding: str = "valid") -> Any:
+    x = layers.Conv2D(filters, side, padding=padding, use_bias=False)(x)
     # Averages over tens of batches, not Keras' hundreds: short runs get valid statistics too.
     x = layers.BatchNormalization(momentum=0.9)(x)
     return layers.ReLU()(x)

@@ -53,7 +53,7 @@ def augment(
     groups
         What may be changed: some of `GROUPS`.
     spoiled_share
-        How many of the pictures are spoiled, 0 to 1.
+        How many of the pictures are spoiled, 0 to 1; as many fewer are bent far.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def augment(
         images = write_otherwise(images, labels, rng)
     x = images.astype(np.float32) / np.float32(255)
     if "geometry" in groups:
-        x = distort(x, rng)
+        x = distort(x, rng, unusual=spoiled_share / SPOILED_SHARE)
     if "strokes" in groups:
         x = strokes.vary(x, rng)
     if "ground" in groups:

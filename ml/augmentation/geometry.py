@@ -44,7 +44,9 @@ _ELASTIC_PX = 0.8
 _INK = 0.2
 
 
-def distort(x: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+def distort(
+    x: NDArray[np.float32], rng: np.random.Generator, *, unusual: float = 1.0
+) -> NDArray[np.float32]:
     """Turn, shear, scale, shift and warp pictures.
 
     Parameters
@@ -53,14 +55,16 @@ def distort(x: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.floa
         float32 (N, 28, 28) in [0, 1].
     rng
         Where the chance comes from.
+    unusual
+        How many are changed far, made small or stretched, by the usual number of them.
 
     Returns
     -------
     ndarray
         float32 (N, 28, 28): new pictures.
     """
-    matrices, shifts = _affine(len(x), rng)  # N, 2, 2 and N, 2
-    for stretched in np.flatnonzero(rng.random(len(x)) < _STRETCHED_SHARE):
+    matrices, shifts = _affine(len(x), rng, unusual)  # N, 2, 2 and N, 2
+    for stretched in np.flatnonzero(rng.random(len(x)) < unusual * _STRETCHED_SHARE):
         matrices[stretched] = _stretch(x[stretched]) @ matrices[stretched]
     coarse = rng.normal(0, _ELASTIC_PX, (len(x), _ELASTIC_GRID, _ELASTIC_GRID, 2))
     fields = coarse.astype(np.float32)
@@ -75,18 +79,19 @@ def distort(x: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.floa
 
 
 def _affine(
-    count: int, rng: np.random.Generator
+    count: int, rng: np.random.Generator, unusual: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Draw matrices (N, 2, 2) that rotate, shear and scale, and shifts (N, 2) in pixels.
 
     They lead from the new picture to the old: a scale above 1 makes the digit smaller.
     """
     widened = rng.integers(len(_USUAL), size=(count, 1)) == np.arange(len(_USUAL))  # N, 4
-    wide = widened & (rng.random((count, 1)) < _WIDE_SHARE)
+    wide = widened & (rng.random((count, 1)) < unusual * _WIDE_SHARE)
     degrees, shear, log_scale, shift_px = np.where(wide, _WIDE, _USUAL).T  # N each
     angle = np.deg2rad(rng.uniform(-degrees, degrees))
     shear = rng.uniform(-shear, shear)
-    smaller = np.where(rng.random(count) < _SMALL_SHARE, rng.uniform(*_LOG_SMALLER, count), 0)
+    small = rng.random(count) < unusual * _SMALL_SHARE
+    smaller = np.where(small, rng.uniform(*_LOG_SMALLER, count), 0)
     scale_x, scale_y = np.exp(rng.uniform(-log_scale, log_scale, (2, count)) + smaller)
     cos, sin = np.cos(angle), np.sin(angle)
     rows = [

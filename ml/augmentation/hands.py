@@ -17,10 +17,11 @@ from ml.normalisation import crop, normalise, stroke_width
 Picture = NDArray[np.uint8]  # (28, 28), ink bright on 0
 Point = tuple[float, float]
 
-_SHARES = {0: 0.1, 1: 0.25, 7: 0.25}  # of the class that is written otherwise
-_FLAG_DEGREES = (25.0, 60.0)  # between a 1 and its flag,
+_SHARES = {0: 0.1, 1: 0.3, 7: 0.15}  # of the class that is written otherwise
+_FLAG_DEGREES = (20.0, 60.0)  # between a 1 and its flag,
+_LONG_FLAG_DEGREES = 45.0  # and at most so many for the longest,
 _FLATTEST_DEGREES = 30.0  # which falls: a level one would make it a 7
-_FLAG_LENGTH = (0.2, 0.45)  # of the height
+_FLAG_LENGTH = (0.2, 0.85)  # of the height
 _FOOT_SHARE = 0.3
 _STROKE = 100  # of 255: darker pixels are the edge of a stroke
 _SHIFT = 4  # OpenCV takes coordinates as whole sixteenths of a pixel
@@ -62,8 +63,10 @@ def _flagged_one(picture: Picture, rng: np.random.Generator) -> Picture:
     foot = (float(columns[rows == rows[-1]].mean()), float(rows[-1]))
     height = max(1.0, foot[1] - top[1])
     stem = np.degrees(np.arctan2(height, top[0] - foot[0]))  # 90 upright, less leaning right
-    angle = np.deg2rad(max(_FLATTEST_DEGREES, stem - rng.uniform(*_FLAG_DEGREES)))
-    length = height * rng.uniform(*_FLAG_LENGTH)
+    part = rng.uniform(*_FLAG_LENGTH)
+    widest = np.interp(part, _FLAG_LENGTH, (_FLAG_DEGREES[1], _LONG_FLAG_DEGREES))
+    angle = np.deg2rad(max(_FLATTEST_DEGREES, stem - rng.uniform(_FLAG_DEGREES[0], widest)))
+    length = height * part
     tip = (top[0] - length * np.cos(angle), top[1] + length * np.sin(angle))
     flagged = _line(picture, top, tip, rng)
     if rng.random() < _FOOT_SHARE:
