@@ -26,7 +26,7 @@ from predictions.records import (
     Status,
     first_id_at,
 )
-from predictions.stores import cassandra
+from predictions.stores import cassandra, cassandra_days
 from predictions.stores.base import PredictionStore
 from predictions.stores.cassandra import CassandraStore
 from predictions.stores.sql import SQLStore
@@ -190,7 +190,7 @@ def test_both_stores_answer_alike(
 ) -> None:
     # So few that pages are cut short within the days that there are.
     monkeypatch.setattr(cassandra, "MAX_PARTITIONS_A_PAGE", 4)
-    monkeypatch.setattr(cassandra, "DAYS_A_READ", 2)
+    monkeypatch.setattr(cassandra_days, "DAYS_A_READ", 2)
 
     class SQLAndCassandra(BothStores):
         def make_stores(self) -> tuple[PredictionStore, PredictionStore]:

@@ -10,14 +10,13 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 
-from predictions.cassandra_models import ALL_DAYS
 from predictions.errors import StoreUnavailable
 from predictions.records import (
     Claim,
@@ -26,11 +25,11 @@ from predictions.records import (
     PictureRecord,
     PredictionRecord,
     RequestKey,
-    day_of,
     first_id_at,
     first_id_of_day,
 )
 from predictions.stores.base import EVERYTHING, Pair, PredictionStore
+from predictions.stores.cassandra_days import Days
 from predictions.stores.cassandra_session import CassandraSession
 from predictions.stores.cassandra_statements import Statements
 from predictions.stores.columns import columns_of, digits_to_json, record_of
@@ -39,7 +38,6 @@ LEAST_ID = first_id_at(datetime.min.replace(tzinfo=UTC))
 GREATEST_ID = first_id_at(datetime.max.replace(tzinfo=UTC))
 # A list that finds little stops after so many partitions, with a short page and a cursor.
 MAX_PARTITIONS_A_PAGE = 128
-DAYS_A_READ = 8
 READS_IN_FLIGHT = 32
 WRITES_IN_FLIGHT = 128
 
@@ -67,11 +65,11 @@ class CassandraStore(PredictionStore):
         retention_days: int | None = None,
     ) -> None:
         self.session = session or CassandraSession(settings.CASSANDRA_KEYSPACE)
-        self.shards = shards or settings.CASSANDRA_SHARDS
-        days = settings.RETENTION_DAYS if retention_days is None else retention_days
-        self.statements = Statements(self.session.keyspace, ttl_s=days * 86_400)
-        # Settled with a day's first prediction, so never out of date.
-        self._shards_of_day: dict[date, int] = {}
+        kept_days = settings.RETENTION_DAYS if retention_days is None else retention_days
+        self.statements = Statements(self.session.keyspace, ttl_s=kept_days * 86_400)
+        self.days = Days(
+            self.session, self.statements, new_shards=shards or settings.CASSANDRA_SHARDS
+        )
 
     def add_many(self, pairs: Iterable[Pair]) -> None:
         """Keep predictions and their pictures; many are sent before the first is answered."""
@@ -89,7 +87,7 @@ class CassandraStore(PredictionStore):
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """Say by which statements a prediction and then its picture are written."""
         prediction_values = columns_of(record) | {
-            **self._partition_to_write(record.id),
+            **self.days.new_key(record.id),
             "digits": record.digit_set,
             "readings": json.dumps(digits_to_json(record.digits), separators=(",", ":")),
         }
@@ -106,7 +104,7 @@ class CassandraStore(PredictionStore):
         remaining = iter(dict.fromkeys(prediction_ids))
         found: dict[UUID, PredictionRecord] = {}
         while some := list(islice(remaining, READS_IN_FLIGHT)):
-            keys = [key for prediction_id in some if (key := self._key(prediction_id))]
+            keys = [key for prediction_id in some if (key := self.days.key(prediction_id))]
             rows = self._run_together(*((self.statements.get, key) for key in keys))
             found |= {row["id"]: _to_record(row) for row in rows}
         return found
@@ -139,7 +137,7 @@ class CassandraStore(PredictionStore):
             before = min(before, cursor)
         rows: Rows = []
         partitions = 0
-        while days := self._days(least, before):
+        while days := self.days.newest(least, before):
             for day, shards in days:
                 # One more than a page holds tells whether another follows.
                 wanted = limit + 1 - len(rows)
@@ -159,7 +157,7 @@ class CassandraStore(PredictionStore):
         The deletion's time is later than the row's own: otherwise a clock that ran ahead when the
         row was written would undo it.
         """
-        key = self._key(prediction_id)
+        key = self.days.key(prediction_id)
         if key is None:
             return False
         written = self.session.run(self.statements.written_at, key)
@@ -221,46 +219,7 @@ class CassandraStore(PredictionStore):
 
     def ping(self) -> None:
         """Ask the cluster for the newest day."""
-        self._days(LEAST_ID, GREATEST_ID)
-
-    def _key(self, prediction_id: UUID) -> dict[str, Any] | None:
-        """Return a prediction's whole key; None where its day has no predictions."""
-        day = day_of(prediction_id)
-        if day is None:
-            return None
-        shards = self._shards_of_day.get(day)
-        if shards is None:
-            rows = self.session.run(self.statements.day, {"bucket": ALL_DAYS, "day": day})
-            if not rows:
-                return None
-            shards = self._shards_of_day[day] = int(rows[0]["shards"])
-        return {"day": day, "shard": prediction_id.int % shards, "id": prediction_id}
-
-    def _partition_to_write(self, prediction_id: UUID) -> dict[str, Any]:
-        """Return a new prediction's key; the first of a day settles how many shards it has."""
-        key = self._key(prediction_id)
-        if key is not None:
-            return key
-        day = day_of(prediction_id)
-        values = {"bucket": ALL_DAYS, "day": day, "shards": self.shards}
-        # Whether this one was first or another, the day has its row now.
-        self.session.run(self.statements.add_day, values)
-        key = self._key(prediction_id)
-        assert key is not None  # noqa: S101
-        return key
-
-    def _days(self, least: UUID, before: UUID) -> list[tuple[date, int]]:
-        """Return the next days, newest first, that may hold ids from `least` to below `before`."""
-        newest, oldest = day_of(before), day_of(least)
-        if least >= before or newest is None or oldest is None:
-            return []
-        if before == first_id_of_day(newest):
-            newest -= timedelta(days=1)
-        rows = self.session.run(
-            self.statements.days_before,
-            {"bucket": ALL_DAYS, "newest": newest, "oldest": oldest, "n": DAYS_A_READ},
-        )
-        return [(row["day"].date(), row["shards"]) for row in rows]
+        self.days.newest(LEAST_ID, GREATEST_ID)
 
     def _newest_of_day(
         self, day: date, shards: int, filters: Filters, ids: tuple[UUID, UUID], limit: int
