@@ -223,7 +223,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["predictions.api.permissions.MayRead"],
     "DEFAULT_THROTTLE_CLASSES": ["predictions.api.throttles.ClientThrottle"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "predictions.api.negotiation.ContentNegotiation",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "predictions.api.schema.Description",
     "DEFAULT_RENDERER_CLASSES": [
         "predictions.api.renderers.ORJSONRenderer",
         "rest_framework.renderers.BrowsableAPIRenderer",
@@ -245,6 +245,10 @@ SPECTACULAR_SETTINGS = {
         "ClientSource": "predictions.api.serializers.CLIENT_SOURCES",
         "Status": "predictions.api.serializers.STATUSES",
     },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "predictions.api.schema.describe_refusals",
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

@@ -11,11 +11,11 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from predictions.api.permissions import MayViewAll
+from predictions.api.schema import FILTERS
 from predictions.api.serializers import ErrorSerializer
 from predictions.errors import BadQuery
 from predictions.exports import CONTENT_TYPES, FILE_NAMES, Format, export
 from predictions.queries import parse_flag, parse_list_query
-from predictions.records import Status
 
 
 class PredictionExport(APIView):
@@ -33,10 +33,7 @@ class PredictionExport(APIView):
         parameters=[
             OpenApiParameter("format", str, enum=[str(form) for form in Format], required=True),
             OpenApiParameter("corrected_only", bool, description="Only what somebody corrected."),
-            OpenApiParameter("digit", int, description="Those that contain this digit."),
-            OpenApiParameter("status", str, enum=[str(status) for status in Status]),
-            OpenApiParameter("since", OpenApiTypes.DATETIME, description="Made then or later."),
-            OpenApiParameter("until", OpenApiTypes.DATETIME, description="Made before then."),
+            *FILTERS,
         ],
         responses={
             (200, "text/csv"): OpenApiTypes.BINARY,

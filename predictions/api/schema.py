@@ -2,16 +2,70 @@
 
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import build_bearer_security_scheme_object
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.request import Request
 
-from predictions.api.authentication import APITokenAuthentication
+from predictions.records import Status
+
+A_MOMENT = {
+    "anyOf": [
+        {"type": "string", "format": "date-time"},
+        {"type": "string", "format": "date"},
+        {"type": "string", "maxLength": 0},  # as a form sends what nobody filled in
+    ]
+}
+# By which a list and an export choose (predictions/queries.py).
+FILTERS = [
+    OpenApiParameter(
+        "digit",
+        {"type": "integer", "minimum": 0, "maximum": 9},
+        description="Those that contain this digit.",
+    ),
+    OpenApiParameter("status", str, enum=[str(status) for status in Status]),
+    OpenApiParameter("since", A_MOMENT, description="Made then or later."),
+    OpenApiParameter("until", A_MOMENT, description="Made before then."),
+]
+# What any address may answer, beside what its view says.
+REFUSALS = ("401", "403", "406", "429", "503")
+REFUSAL = {
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+    "description": "",
+}
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    target_class = APITokenAuthentication
+    target_class = "predictions.api.authentication.APITokenAuthentication"
     name = "tokenAuth"
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
         return build_bearer_security_scheme_object("Authorization", "Token")
+
+
+class Description(AutoSchema):
+    """Says what is open to everybody, as the permissions have it."""
+
+    def get_auth(self) -> list[dict[str, Any]]:
+        auths: list[dict[str, Any]] = super().get_auth()
+        return [*auths, {}] if self._is_open() and {} not in auths else auths
+
+    def _is_open(self) -> bool:
+        bare = HttpRequest()
+        bare.method = self.method
+        anybody = Request(bare)
+        anybody.user = AnonymousUser()
+        permissions = self.view.get_permissions()
+        return all(permission.has_permission(anybody, self.view) for permission in permissions)
+
+
+def describe_refusals(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Add the answers that no view has to name: it would be the same list at each."""
+    for path, operations in result["paths"].items():
+        for operation in operations.values():
+            for status in (*REFUSALS, *(["404"] if "{" in path else [])):
+                operation["responses"].setdefault(status, REFUSAL)
+    return result

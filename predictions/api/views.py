@@ -18,6 +18,7 @@ from rest_framework.views import APIView
 
 from predictions import services, visibility
 from predictions.api.permissions import MayReadAndDelete
+from predictions.api.schema import FILTERS
 from predictions.api.serializers import (
     ErrorSerializer,
     ExplainedSerializer,
@@ -39,7 +40,7 @@ from predictions.cursors import sign_cursor
 from predictions.errors import BadQuery
 from predictions.previews import png_of
 from predictions.queries import MAX_LIMIT, parse_flag, parse_list_query
-from predictions.records import PictureRecord, Source, Status
+from predictions.records import PictureRecord, Source
 from predictions.uploads import Upload, upload_from_base64, upload_from_form
 
 # What is kept never changes, so neither does a picture of it; it may be private.
@@ -64,12 +65,9 @@ class PredictionList(GenericAPIView[Any]):
         operation_id="predictions_list",
         summary="List predictions, newest first",
         parameters=[
-            OpenApiParameter("digit", int, description="Those that contain this digit."),
-            OpenApiParameter("status", str, enum=[str(status) for status in Status]),
-            OpenApiParameter("since", OpenApiTypes.DATETIME, description="Made then or later."),
-            OpenApiParameter("until", OpenApiTypes.DATETIME, description="Made before then."),
+            *FILTERS,
             OpenApiParameter("cursor", str, description="Where to go on: part of `next`."),
-            OpenApiParameter("limit", int, description=f"At most {MAX_LIMIT}."),
+            OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}),
         ],
         responses={200: PageSerializer, 400: ErrorSerializer, 503: ErrorSerializer},
     )
