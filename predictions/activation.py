@@ -6,6 +6,7 @@ Activating an older version is the same as activating a newer one.
 import dataclasses
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from ml.comparison import Comparison, answers_to, compare
 from ml.dataset import Digits, as_input
@@ -48,14 +49,20 @@ def activate(
     """
     candidate, present = model_versions.get(number), model_versions.active()
     if candidate.number == present.number:
-        raise VersionRefused("already_active", f"Model version {number} is active already.")
+        raise VersionRefused(
+            "already_active", _("Model version %(number)s is active already.") % {"number": number}
+        )
     if force and not reason.strip():
-        raise VersionRefused("reason_needed", "Say why this version is to be forced.", status=400)
+        raise VersionRefused(
+            "reason_needed", _("Say why this version is to be forced."), status=400
+        )
     try:
         model_versions.classifier_of(candidate)
     except ModelError as error:
         raise VersionRefused(
-            "version_damaged", f"Model version {number} cannot run: {error}"
+            "version_damaged",
+            _("Model version %(number)s cannot run: %(error)s")
+            % {"number": number, "error": error},
         ) from error
     comparison = _compare(present, candidate, digits)
     if not force:
@@ -118,17 +125,29 @@ def _pass_gate(
     if comparison is None:
         raise VersionRefused(
             "not_comparable",
-            f"Model versions {candidate.number} and {present.number} were measured on different "
-            "digits. Compare them with `manage.py activatemodel --data`, or force it with a "
-            "reason.",
+            _(
+                "Model versions %(number)s and %(active)s were measured on different digits. "
+                "Compare them with `manage.py activatemodel --data`, or force it with a reason."
+            )
+            % {"number": candidate.number, "active": present.number},
         )
     if comparison.second_is_worse():
         raise VersionRefused(
             "reads_worse",
-            f"Model version {candidate.number} reads worse than version {present.number}: of "
-            f"{comparison.count:,} digits, only the active one reads {comparison.only_first:,} "
-            f"right, and only the new one {comparison.only_second:,} (p = "
-            f"{comparison.p_value:.2g}). Keep the active one, or force it with a reason.",
+            _(
+                "Model version %(number)s reads worse than version %(active)s: of %(count)s "
+                "digits, only the active one reads %(only_first)s right, and only the new one "
+                "%(only_second)s (p = %(p_value)s). Keep the active one, or force it with a "
+                "reason."
+            )
+            % {
+                "number": candidate.number,
+                "active": present.number,
+                "count": f"{comparison.count:,}",
+                "only_first": f"{comparison.only_first:,}",
+                "only_second": f"{comparison.only_second:,}",
+                "p_value": f"{comparison.p_value:.2g}",
+            },
         )
 
 
@@ -157,5 +176,5 @@ def _switch(activation: Activation) -> Activation:
 
 def _overtaken() -> VersionRefused:
     return VersionRefused(
-        "overtaken", "Somebody else activated another version meanwhile. Look, then try again."
+        "overtaken", _("Somebody else activated another version meanwhile. Look, then try again.")
     )

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import django
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from predictions.errors import PredictionsError, UploadRefused
 from predictions.records import PredictionRecord, Source
@@ -94,7 +95,10 @@ def _read(path: Path, *, store: bool) -> Answer:
             return too_large()
         upload = Upload(path.read_bytes(), safe_file_name(path.name))
     except OSError as error:
-        return UploadRefused("unreadable_file", f"The file cannot be read: {error.strerror}.")
+        return UploadRefused(
+            "unreadable_file",
+            _("The file cannot be read: %(reason)s.") % {"reason": error.strerror},
+        )
     try:
         return services.predict(upload, source=Source.COMMAND, store=store)
     except UploadRefused as error:

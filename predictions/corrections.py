@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from predictions.errors import CorrectionRefused
 from predictions.models import Correction
@@ -79,13 +80,13 @@ def undo(prediction_id: UUID, *, by: str) -> Correction | None:
     """
     last = current([prediction_id]).get(prediction_id)
     if last is None:
-        raise CorrectionRefused("nothing_to_undo", "There is no correction to take back.", 409)
+        raise CorrectionRefused("nothing_to_undo", _("There is no correction to take back."), 409)
     try:
         with transaction.atomic():
             Correction.objects.create(prediction_id=prediction_id, undoes=last, by=by)
     except IntegrityError as error:
         raise CorrectionRefused(
-            "nothing_to_undo", "Somebody else took this correction back meanwhile.", 409
+            "nothing_to_undo", _("Somebody else took this correction back meanwhile."), 409
         ) from error
     return current([prediction_id]).get(prediction_id)
 
@@ -121,19 +122,24 @@ def _checked(verdict: Verdict, text: str) -> str:
     lines = [" ".join(line.split()) for line in text.strip().splitlines()]
     if verdict != Verdict.TEXT:
         if any(lines):
-            raise CorrectionRefused("unwanted_text", "A text goes with the verdict “text” only.")
+            raise CorrectionRefused("unwanted_text", _("A text goes with the verdict “text” only."))
         return ""
     digits = "".join(lines).replace(" ", "")
     if not digits:
         raise CorrectionRefused(
             "no_text",
-            "Write the digits that are in the picture, or say that there are none, or that they "
-            "cannot be read.",
+            _(
+                "Write the digits that are in the picture, or say that there are none, or that "
+                "they cannot be read."
+            ),
         )
     if not (digits.isascii() and digits.isdigit()):
         raise CorrectionRefused(
-            "wrong_text", "The text may hold the digits 0 to 9, spaces and line breaks only."
+            "wrong_text", _("The text may hold the digits 0 to 9, spaces and line breaks only.")
         )
     if len(text) > MAX_TEXT_LENGTH:
-        raise CorrectionRefused("long_text", f"The text has more than {MAX_TEXT_LENGTH:,} signs.")
+        raise CorrectionRefused(
+            "long_text",
+            _("The text has more than %(most)s signs.") % {"most": f"{MAX_TEXT_LENGTH:,}"},
+        )
     return "\n".join(lines)

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from django.core.signing import BadSignature, Signer
+from django.utils.translation import gettext as _
 
 from predictions.errors import BadQuery
 
@@ -17,4 +18,6 @@ def read_cursor(text: str) -> UUID:
     try:
         return UUID(hex=_signer.unsign(text))
     except (BadSignature, ValueError) as error:
-        raise BadQuery("This cursor is not one of ours. Start again without “cursor”.") from error
+        raise BadQuery(
+            _("This cursor is not one of ours. Start again without “cursor”.")
+        ) from error

@@ -3,6 +3,8 @@
 import copyreg
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from predictions.metrics import STORE_ERRORS
 
 
@@ -55,7 +57,8 @@ class NoPreview(PredictionsError):
 
     def __init__(self) -> None:
         super().__init__(
-            "not_found", "No preview was kept of this picture, so how it was read cannot be shown."
+            "not_found",
+            _("No preview was kept of this picture, so how it was read cannot be shown."),
         )
 
 
@@ -69,6 +72,8 @@ class StoreUnavailable(PredictionsError):
         STORE_ERRORS.inc()
         super().__init__(
             "store_unavailable",
-            "The place where predictions are kept does not answer at the moment, so nothing was "
-            "stored. Try again in a few seconds.",
+            _(
+                "The place where predictions are kept does not answer at the moment, so "
+                "nothing was stored. Try again in a few seconds."
+            ),
         )

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from predictions.errors import PredictionsError, UploadRefused
 from predictions.records import PredictionRecord, RequestKey, new_id
 from predictions.stores import get_store
@@ -35,8 +37,10 @@ class KeyInWork(KeyConflict):
     def __init__(self) -> None:
         super().__init__(
             "idempotency_key_in_work",
-            "The first request with this Idempotency-Key is still in work. Send it again in a "
-            "moment.",
+            _(
+                "The first request with this Idempotency-Key is still in work. Send it again "
+                "in a moment."
+            ),
         )
 
 
@@ -45,7 +49,8 @@ def check_key(key: str) -> None:
     if not (0 < len(key) <= MAX_KEY_LENGTH and key.isascii() and key.isprintable()):
         raise PredictionsError(
             "bad_idempotency_key",
-            f"An Idempotency-Key has 1 to {MAX_KEY_LENGTH} printable ASCII characters.",
+            _("An Idempotency-Key has 1 to %(most)s printable ASCII characters.")
+            % {"most": MAX_KEY_LENGTH},
         )
 
 
@@ -82,7 +87,7 @@ def make_once(
         if claim.body_hash != request_key.body_hash:
             raise KeyConflict(
                 "idempotency_key_reused",
-                "This Idempotency-Key was used for another request. Use a new key.",
+                _("This Idempotency-Key was used for another request. Use a new key."),
             )
         # Also where the maker died after it had kept the prediction and before it could say so.
         # The first page is kept last: where it is, all are.
@@ -91,7 +96,7 @@ def make_once(
         if claim.done:
             raise KeyConflict(
                 "idempotency_key_deleted",
-                "The prediction that this Idempotency-Key made was deleted. Use a new key.",
+                _("The prediction that this Idempotency-Key made was deleted. Use a new key."),
             )
         if claim.ours:
             break

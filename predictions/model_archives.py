@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from django.http import HttpResponse
+from django.utils.translation import gettext as _
 
 from ml.classifier import MANIFEST_FILE, NETWORK_FILE
 from ml.comparison import ANSWERS_FILE
@@ -83,13 +84,18 @@ def _read(file: IO[bytes], name: str) -> dict[str, bytes]:
         with zipfile.ZipFile(file) as archive:
             known = [member for member in archive.infolist() if member.filename in FILES]
             if sum(member.file_size for member in known) > MAX_BYTES:
-                raise _refusal(f"{name} holds more than a model version can.")
+                raise _refusal(_("%(name)s holds more than a model version can.") % {"name": name})
             contents = {member.filename: archive.read(member) for member in known}
             sums = archive.read(SUMS_FILE).decode()
     except (OSError, zipfile.BadZipFile, zlib.error, KeyError, ValueError, RuntimeError) as error:
-        raise _refusal(f"{name} is no exported model version, or is damaged: {error}") from error
+        raise _refusal(
+            _("%(name)s is no exported model version, or is damaged: %(error)s")
+            % {"name": name, "error": error}
+        ) from error
     if sums != "".join(_sum_line(*item) for item in contents.items()):
-        raise _refusal(f"{name} is damaged: its files are not those that it was made of.")
+        raise _refusal(
+            _("%(name)s is damaged: its files are not those that it was made of.") % {"name": name}
+        )
     return contents
 
 

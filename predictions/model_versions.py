@@ -13,6 +13,7 @@ import numpy as np
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
+from django.utils.translation import gettext as _
 
 from ml.classifier import NETWORK_FILE, Classifier, load_classifier
 from ml.comparison import ANSWERS_FILE, Answers, read_answers
@@ -69,7 +70,7 @@ def get(number: int) -> ModelVersion:
         return ModelVersion.objects.get(number=number)
     except ModelVersion.DoesNotExist as error:
         raise PredictionsError(
-            "not_found", f"There is no model version {number}.", status=404
+            "not_found", _("There is no model version %(number)s.") % {"number": number}, status=404
         ) from error
 
 
@@ -163,8 +164,11 @@ def of_directory(directory: Path) -> ModelVersion:
     except (KeyError, TypeError, AttributeError) as error:
         raise VersionRefused(
             "bad_model",
-            f"The manifest in {directory} does not tell all that is needed of a model version: "
-            f"{error} is missing or of another kind.",
+            _(
+                "The manifest in %(directory)s does not tell all that is needed of a model "
+                "version: %(error)s is missing or of another kind."
+            )
+            % {"directory": directory, "error": error},
             status=400,
         ) from error
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, time
 from uuid import UUID
 
 from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.translation import gettext as _
 
 from predictions.cursors import read_cursor
 from predictions.errors import BadQuery
@@ -53,7 +54,10 @@ def _integer(query: Mapping[str, str], name: str, least: int, most: int) -> int 
     # int() refuses thousands of digits.
     plain = text.isascii() and text.isdigit() and len(text) <= 4
     if not (plain and least <= int(text) <= most):
-        raise BadQuery(f"“{name}” has to be a whole number from {least} to {most}.")
+        raise BadQuery(
+            _("“%(name)s” has to be a whole number from %(least)s to %(most)s.")
+            % {"name": name, "least": least, "most": most}
+        )
     return int(text)
 
 
@@ -64,7 +68,9 @@ def _status(query: Mapping[str, str]) -> Status | None:
     try:
         return Status(text)
     except ValueError as error:
-        raise BadQuery(f"“status” has to be one of {', '.join(Status)}.") from error
+        raise BadQuery(
+            _("“status” has to be one of %(choices)s.") % {"choices": ", ".join(Status)}
+        ) from error
 
 
 def _moment(query: Mapping[str, str], name: str) -> datetime | None:
@@ -80,8 +86,11 @@ def _moment(query: Mapping[str, str], name: str) -> datetime | None:
         moment = None
     if moment is None:
         raise BadQuery(
-            f"“{name}” has to be a date, or a date and time, such as 2026-01-31 or "
-            "2026-01-31T14:00:00Z."
+            _(
+                "“%(name)s” has to be a date, or a date and time, such as 2026-01-31 or "
+                "2026-01-31T14:00:00Z."
+            )
+            % {"name": name}
         )
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
@@ -92,5 +101,5 @@ def parse_flag(query: Mapping[str, str], name: str, *, default: bool) -> bool:
     if not text:
         return default
     if text not in {"true", "false", "1", "0"}:
-        raise BadQuery(f"“{name}” has to be true or false.")
+        raise BadQuery(_("“%(name)s” has to be true or false.") % {"name": name})
     return text in {"true", "1"}

@@ -13,6 +13,7 @@ import structlog
 from django import db
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from predictions import corrections
 from predictions.errors import PredictionsError
@@ -79,8 +80,10 @@ def finish(prediction_id: UUID, reviewer: str) -> None:
     if not mine.delete()[0]:
         raise PredictionsError(
             "claim_lost",
-            "This prediction is not yours to review: it was answered meanwhile, or somebody else "
-            "looks at it. Nothing was changed; take the next one.",
+            _(
+                "This prediction is not yours to review: it was answered meanwhile, or "
+                "somebody else looks at it. Nothing was changed; take the next one."
+            ),
             status=409,
         )
 

@@ -15,6 +15,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http.request import HttpRequest
 from django.urls import reverse
 from django.utils.datastructures import MultiValueDict
+from django.utils.translation import gettext as _
 
 from predictions.errors import UploadRefused
 
@@ -64,7 +65,9 @@ def upload_from_form(files: "MultiValueDict[str, UploadedFile[Any]]", field: str
     sent = _files(files, field)
     if len(sent) > 1:
         raise UploadRefused(
-            "too_many_files", f"{len(sent)} files were sent at once. Send one picture at a time."
+            "too_many_files",
+            _("%(count)s files were sent at once. Send one picture at a time.")
+            % {"count": len(sent)},
         )
     return Upload(sent[0].read(), safe_file_name(sent[0].name or ""))
 
@@ -93,12 +96,13 @@ def upload_from_base64(text: str) -> Upload:
     UploadRefused
         If it is not base64.
     """
-    _, _, encoded = text.rpartition("base64,") if text.startswith("data:") else ("", "", text)
+    encoded = text.rpartition("base64,")[2] if text.startswith("data:") else text
     try:
         return Upload(base64.b64decode("".join(encoded.split()), validate=True))
     except (binascii.Error, ValueError) as error:
         raise UploadRefused(
-            "wrong_base64", "The field “image” is not base64. Encode the picture's bytes as base64."
+            "wrong_base64",
+            _("The field “image” is not base64. Encode the picture's bytes as base64."),
         ) from error
 
 
@@ -109,13 +113,15 @@ def _files(
     if wrong_fields:
         raise UploadRefused(
             "wrong_field",
-            f"The picture was sent in the field “{safe_file_name(wrong_fields[0])}”. "
-            f"Send it in the field “{field}”.",
+            _("The picture was sent in the field “%(wrong)s”. Send it in the field “%(field)s”.")
+            % {"wrong": safe_file_name(wrong_fields[0]), "field": field},
         )
     sent = files.getlist(field)
     if not sent:
         raise UploadRefused(
-            "no_file", f"No file was sent. Choose a picture and send it in the field “{field}”."
+            "no_file",
+            _("No file was sent. Choose a picture and send it in the field “%(field)s”.")
+            % {"field": field},
         )
     return sent
 
@@ -133,7 +139,7 @@ def refuse_oversized(request: HttpRequest) -> None:
     if "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower():
         raise UploadRefused(
             "length_required",
-            "The request does not say how long it is. Send it with a Content-Length.",
+            _("The request does not say how long it is. Send it with a Content-Length."),
             status=411,
         )
     is_batch = request.path == _batch_path()
@@ -141,8 +147,8 @@ def refuse_oversized(request: HttpRequest) -> None:
     if is_batch and length > settings.MAX_BATCH_BYTES:
         raise UploadRefused(
             "too_large",
-            f"This batch is too large: at most {settings.MAX_BATCH_BYTES / 1e6:g} MB are read at "
-            "once. Send it in parts.",
+            _("This batch is too large: at most %(size)s MB are read at once. Send it in parts.")
+            % {"size": f"{settings.MAX_BATCH_BYTES / 1e6:g}"},
             status=413,
         )
     if not is_batch and length > settings.MAX_BODY_BYTES:
@@ -157,8 +163,8 @@ def _batch_path() -> str:
 def too_large() -> UploadRefused:
     return UploadRefused(
         "too_large",
-        f"This is too large: a file may have at most {settings.MAX_UPLOAD_BYTES / 1e6:g} MB. "
-        "Send a smaller one.",
+        _("This is too large: a file may have at most %(size)s MB. Send a smaller one.")
+        % {"size": f"{settings.MAX_UPLOAD_BYTES / 1e6:g}"},
         status=413,
     )
 
@@ -166,7 +172,7 @@ def too_large() -> UploadRefused:
 def too_many_files() -> UploadRefused:
     return UploadRefused(
         "too_many_files",
-        f"Too many files were sent at once: at most {settings.MAX_BATCH_FILES} are read. "
-        "Send them in parts.",
+        _("Too many files were sent at once: at most %(most)s are read. Send them in parts.")
+        % {"most": settings.MAX_BATCH_FILES},
         status=413,
     )

@@ -4,6 +4,7 @@ from copy import copy
 from itertools import chain
 
 from django.http import QueryDict, StreamingHttpResponse
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.renderers import BaseRenderer
@@ -49,7 +50,9 @@ class PredictionExport(APIView):
         try:
             form = Format(request.query_params.get("format", ""))
         except ValueError as error:
-            raise BadQuery(f"“format” has to be one of {', '.join(Format)}.") from error
+            raise BadQuery(
+                _("“format” has to be one of %(choices)s.") % {"choices": ", ".join(Format)}
+            ) from error
         pieces = export(
             parse_list_query(request.query_params).filters,
             form,

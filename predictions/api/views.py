@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponse
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
@@ -113,7 +114,9 @@ class PredictionList(GenericAPIView[Any]):
         store = parse_flag(request.query_params, "store", default=True)
         explain = parse_flag(request.query_params, "explain", default=False)
         if explain and store:
-            raise BadQuery("explain=true needs store=false; of what is kept ask for /explanation.")
+            raise BadQuery(
+                _("explain=true needs store=false; of what is kept ask for /explanation.")
+            )
         upload, source = self._take_picture(request)
         if explain:
             explained = services.predict_explained(upload, source=source, user=request.user)

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, npgettext
 from django.views.decorators.http import require_safe
 
 from predictions import corrections
@@ -81,7 +81,7 @@ def _figures(total: Counts, corrected: int) -> list[Figure]:
         return []
     statuses = total["status"]
     return [
-        Figure(_number(count), ngettext("prediction", "predictions", count)),
+        Figure(_number(count), npgettext("how many", "prediction", "predictions", count)),
         Figure(_share(statuses[Status.READ], count), _("believed as read")),
         Figure(_share(statuses[Status.NEEDS_REVIEW], count), _("to be checked")),
         Figure(_share(statuses[Status.UNREADABLE], count), _("could not be read")),
