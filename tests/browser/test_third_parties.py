@@ -34,12 +34,31 @@ def test_pixels_are_sent_by_the_browsable_api_as_raw_json(
 ) -> None:
     complaints.expect("status of 400")
     page.goto("/api/v1/predictions")
-    page.get_by_role("link", name="Raw data").click()
+    page.get_by_text("As raw content").click()
     raw = page.locator("#post-generic-content-form")
     raw.get_by_label("Media type").select_option("application/json")
     raw.get_by_label("Content").fill('{"pixels": [[0]]}')
     raw.get_by_role("button", name="POST").click()
     expect(page.locator(".response-info")).to_contain_text("wrong_pixels")
+    expect(page.locator("main")).to_be_focused()
+
+
+def test_who_may_asks_for_options_and_deletes_in_the_browsable_api(
+    page: Page, save: Save, sign_in: SignIn, complaints: Complaints
+) -> None:
+    complaints.expect("status of 404")
+    sign_in(page, "olga")
+    page.goto("/api/v1/predictions")
+    page.set_input_files("input[type=file][name=file]", save("7"))
+    page.locator("#post-object-form").get_by_role("button", name="POST").click()
+    page.locator(".response-info a[href*='/api/v1/predictions/']").first.click()
+    page.get_by_role("button", name="OPTIONS").click()
+    expect(page.locator(".response-info")).to_contain_text("Allow: GET, DELETE")
+    page.get_by_text("DELETE", exact=True).click()
+    page.get_by_role("button", name="Delete").click()
+    expect(page.locator(".response-info")).to_contain_text("HTTP 204 No Content")
+    page.reload()
+    expect(page.locator(".response-info")).to_contain_text("There is no prediction with this id.")
 
 
 def test_the_browsable_api_leads_back_and_to_signing_in(page: Page) -> None:
@@ -70,6 +89,7 @@ def test_the_docs_ask_only_this_site(page: Page, server: Server) -> None:
     assert [url for url in asked if not url.startswith((server.url, "data:"))] == []
 
 
+@pytest.mark.each_store
 def test_the_admin_lists_finds_opens_and_deletes(page: Page, save: Save, sign_in: SignIn) -> None:
     page.goto("/")
     page.set_input_files("#picture", save("7", "admin.png"))
