@@ -23,8 +23,9 @@ from predictions import (  # noqa: F401 - two register their own
 from predictions.cursors import sign_cursor
 from predictions.errors import BadQuery
 from predictions.models import Prediction
+from predictions.pages.presentation import STATUS_WORDS, Answer
 from predictions.queries import parse_list_query
-from predictions.records import PredictionRecord, Status
+from predictions.records import PredictionRecord
 from predictions.stores import get_store
 
 admin.site.site_header = _("Handwritten digits")
@@ -73,7 +74,7 @@ class PredictionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in
             "change_form",
             title=record.text or _("Nothing read"),
             record=record,
-            correction=corrections.current([record.id]).get(record.id),
+            answer=Answer(record, corrections.current([record.id]).get(record.id)),
             has_delete_permission=self.has_delete_permission(request),
         )
 
@@ -108,12 +109,12 @@ class PredictionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in
             "change_list",
             title=_("Predictions, newest first"),
             records=page.records,
-            rows=[(record, standing.get(record.id)) for record in page.records],
+            answers=[Answer(record, standing.get(record.id)) for record in page.records],
             following=following,
             problem=problem,
             asked=asked,
             digits=[str(digit) for digit in range(10)],
-            statuses=[str(status) for status in Status],
+            statuses=STATUS_WORDS.items(),
             has_delete_permission=self.has_delete_permission(request),
         )
 

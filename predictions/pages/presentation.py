@@ -81,8 +81,8 @@ class Answer:
 
     @property
     def no_text(self) -> str:
-        """Why there is no text, in words."""
-        return str(NO_TEXT_WORDS[self.correction.verdict if self.correction else ""])
+        """Why there is no text, in words; empty where there is one."""
+        return str(NO_TEXT_WORDS.get(self.correction.verdict if self.correction else "", ""))
 
     @property
     def was_read_otherwise(self) -> bool:
