@@ -16,15 +16,15 @@ function enlivenDigits(root) {
     links.forEach((link, at) => link.classList.toggle("shown", at === position));
     boxes.forEach((box, at) => box.classList.toggle("shown", at === position));
   };
-  for (const list of [links, boxes]) {
-    list.forEach((element, position) => {
-      for (const event of ["pointerenter", "focus"]) {
-        element.addEventListener(event, () => show(position));
-      }
-      // Its panel is in sight already: a link to it need not jump there.
-      element.addEventListener("click", (event) => event.preventDefault());
-    });
-  }
+  // Boxes are for the pointer only: a listener for the focus would let the keyboard stop there too.
+  boxes.forEach((box, position) => box.addEventListener("pointerenter", () => show(position)));
+  links.forEach((link, position) => {
+    for (const event of ["pointerenter", "focus"]) {
+      link.addEventListener(event, () => show(position));
+    }
+    // Its panel is in sight already: a link to it need not jump there.
+    link.addEventListener("click", (event) => event.preventDefault());
+  });
   if (panels.length > 1) show(0);
 }
 
