@@ -1,4 +1,8 @@
-"""A real Chromium against the real gunicorn; whatever it complains about fails the test."""
+"""A real Chromium against the real gunicorn; whatever it complains about fails the test.
+
+What a person does with predictions is done on both stores (`@each_store`); how pages look and what
+a browser does by itself is the same on both, and is looked at on one.
+"""
 
 import os
 from collections.abc import Callable, Iterator
@@ -24,13 +28,15 @@ Save = Callable[..., Path]
 PASSWORD = "correct horse battery"
 MAKE_USERS = f"""
 from django.contrib.auth.models import Group, User
-for name, staff in (("olga", False), ("vera", False), ("root", True)):
+for name, staff in (("olga", False), ("otto", False), ("vera", False), ("root", True)):
     if not User.objects.filter(username=name).exists():
         User.objects.create_user(name, password={PASSWORD!r}, is_staff=staff, is_superuser=staff)
-User.objects.get(username="olga").groups.add(Group.objects.get(name="operator"))
+for name in ("olga", "otto"):
+    User.objects.get(username=name).groups.add(Group.objects.get(name="operator"))
 """
 
 
+STORES = ["sql", pytest.param("cassandra", marks=pytest.mark.cassandra)]
 expect.set_options(timeout=20_000)  # a machine may be busy with other things
 
 
@@ -49,15 +55,19 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(
-    scope="session", params=["sql", pytest.param("cassandra", marks=pytest.mark.cassandra)]
-)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "server" in metafunc.fixturenames:
+        both = metafunc.definition.get_closest_marker("each_store") is not None
+        metafunc.parametrize("server", STORES if both else STORES[:1], indirect=True)
+
+
+@pytest.fixture(scope="session")
 def server(
     request: pytest.FixtureRequest,
     start_server: StartServer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Server:
-    """A real server on each store."""
+    """A real server on the store that the test is to run on."""
     environment = {"PREDICTION_STORE": request.param}
     if request.param == "cassandra":
         environment |= request.getfixturevalue("cassandra_environment")
@@ -144,7 +154,7 @@ def _users(server: Server) -> None:
 
 @pytest.fixture
 def sign_in(_users: None) -> Callable[[Page, str], None]:
-    """Sign in by the form: olga may delete, vera may nothing, root may everything."""
+    """Sign in by the form: olga and otto are operators, vera may nothing, root everything."""
 
     def fill(page: Page, name: str) -> None:
         page.goto("/accounts/login/")

@@ -16,7 +16,7 @@ SMALLEST_TARGET = 24  # CSS pixels, WCAG 2.2, 2.5.8
 # What can be clicked and is not part of a sentence, by its visible box.
 SMALL_TARGETS = """
 (smallest) => [...document.querySelectorAll("a, button, select, input:not([type=hidden])")]
-  .filter((e) => e.checkVisibility() && !e.closest(".lead, #swagger-ui, .skip"))
+  .filter((e) => e.checkVisibility() && !e.closest(".lead, pre, #swagger-ui, .skip"))
   .map((e) => [e.outerHTML.slice(0, 80), e.getBoundingClientRect()])
   .filter(([, box]) => box.width < smallest || box.height < smallest)
   .map(([html, box]) => `${html} ${box.width}×${box.height}`)
@@ -40,7 +40,13 @@ def visit(save: Save, sign_in: Callable[[Page, str], None]) -> Callable[[Page], 
             "/predictions/?status=odd",
             f"{detail}",
             f"{detail}delete",
+            "/statistics/",
+            "/review/",
+            "/models/",
+            "/models/0/",
             "/accounts/login/",
+            "/accounts/tokens/",
+            "/api/v1/predictions?limit=1",
             "/predict",
             "/nothing",
             DOCS,

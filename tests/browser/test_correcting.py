@@ -11,6 +11,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.server]
 SignIn = Callable[[Page, str], None]
 
 
+@pytest.mark.each_store
 @pytest.mark.parametrize("scripted", [True, False])
 def test_corrects_and_takes_it_back(
     new_page: NewPage, save: Save, sign_in: SignIn, scripted: bool
@@ -28,6 +29,7 @@ def test_corrects_and_takes_it_back(
     expect(page.locator("output.text")).to_have_text("7")
 
 
+@pytest.mark.each_store
 def test_statistics_follow_what_is_read_and_corrected(
     page: Page, save: Save, sign_in: SignIn
 ) -> None:

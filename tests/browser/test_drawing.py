@@ -73,6 +73,7 @@ def test_reads_an_eight_drawn_by_finger_and_does_not_scroll(new_page: NewPage) -
         clear(page)
 
 
+@pytest.mark.each_store
 def test_answers_while_the_pen_is_down_and_keeps_nothing(page: Page) -> None:
     page.goto("/predictions/")
     before = page.locator(".history li").count()
@@ -90,6 +91,7 @@ def test_answers_while_the_pen_is_down_and_keeps_nothing(page: Page) -> None:
     assert page.locator(".history li").count() == before
 
 
+@pytest.mark.each_store
 def test_keeps_a_drawing_when_asked_to(page: Page) -> None:
     page.goto("/")
     draw_by_mouse(page, eight(page, (0.5, 0.5), 0.7))

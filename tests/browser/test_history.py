@@ -30,6 +30,7 @@ def names(page: Page) -> list[str]:
     return page.locator(".history-file").all_inner_texts()
 
 
+@pytest.mark.each_store
 def test_lists_filters_and_opens(page: Page, send: Callable[[str, str], str]) -> None:
     send("3", "three.png")
     send("", "blank.png")
@@ -59,6 +60,7 @@ def test_lists_filters_and_opens(page: Page, send: Callable[[str, str], str]) ->
     expect(page.locator("output.text")).to_have_text("3")
 
 
+@pytest.mark.each_store
 def test_pages_go_on_where_the_one_before_ended(
     page: Page, send: Callable[[str, str], str]
 ) -> None:
@@ -75,6 +77,7 @@ def test_pages_go_on_where_the_one_before_ended(
     assert names(page) == ["meanwhile.png", "page-4.png"]
 
 
+@pytest.mark.each_store
 def test_who_may_deletes_and_the_picture_is_gone(
     page: Page, send: Callable[[str, str], str], sign_in: SignIn
 ) -> None:
@@ -146,6 +149,7 @@ def test_a_file_name_is_only_ever_text(page: Page, server: Server, save: Save) -
     assert names(page)[0] == name
 
 
+@pytest.mark.each_store
 def test_new_predictions_come_on_top_without_a_reload(
     page: Page, send: Callable[[str, str], str]
 ) -> None:
@@ -167,6 +171,7 @@ def test_nothing_is_asked_while_nobody_looks(page: Page) -> None:
     assert asked == []
 
 
+@pytest.mark.each_store
 @pytest.mark.parametrize("scripted", [True, False])
 def test_what_was_ticked_is_exported_and_deleted(
     new_page: NewPage, send: Callable[[str, str], str], sign_in: SignIn, scripted: bool

@@ -1,52 +1,102 @@
-"""A person works the review queue off without touching the mouse."""
+"""Reviewers work the queue off, by keyboard, each on items of their own."""
 
 from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import NewPage
 from tests.conftest import Server
 
-pytestmark = [pytest.mark.browser, pytest.mark.server]
+pytestmark = [pytest.mark.browser, pytest.mark.server, pytest.mark.each_store]
 SignIn = Callable[[Page, str], None]
-# Less sure than anything that other tests leave in the queue.
-MAKE_ITEMS = """
+Wait = Callable[..., list[str]]
+# With a picture of its own each, the least sure first.
+QUEUE = """
+from datetime import UTC, datetime, timedelta
+import cv2, numpy as np
 from predictions import review
-from predictions.records import Status
+from predictions.models import ReviewItem
+from predictions.records import PictureRecord, Status
 from predictions.stores import get_store
-from tests.records import make_picture, make_record
-for place, text in enumerate(["31", "42", "53"]):
-    record = make_record(text, status=Status.NEEDS_REVIEW, margin=place / 10_000)
-    get_store().add(record, make_picture(record))
+from tests.records import GLYPH_BYTES, make_record
+ReviewItem.objects.all().delete()
+preview = cv2.imencode(".webp", np.full((140, 280), 255, np.uint8))[1].tobytes()
+for number, text in enumerate({texts}):
+    record = make_record(
+        text, at=datetime.now(UTC) - timedelta(minutes=number),
+        status=Status.NEEDS_REVIEW, margin=0.1 * (number + 1),
+    )
+    get_store().add(record, PictureRecord(id=record.id, preview=preview, glyphs=bytes(GLYPH_BYTES)))
     review.enqueue([record])
     print(record.id)
 """
 
 
-def test_types_goes_on_takes_back_and_is_done(page: Page, server: Server, sign_in: SignIn) -> None:
-    ids = server.manage("shell", "-v0", "-c", MAKE_ITEMS).split()
+@pytest.fixture
+def wait(server: Server) -> Wait:
+    """Let predictions that read these texts, and nothing else, wait for review; give their ids."""
+
+    def queue(*texts: str) -> list[str]:
+        return server.manage("shell", "-v0", "-c", QUEUE.format(texts=texts)).split()
+
+    return queue
+
+
+def corrections(page: Page, ids: list[str]) -> list[tuple[str, str] | None]:
+    """What stands beside each prediction: verdict and text."""
+    kept = [page.request.get(f"/api/v1/predictions/{one}").json()["correction"] for one in ids]
+    return [one and (one["verdict"], one["text"]) for one in kept]
+
+
+def test_the_queue_is_worked_off_by_keyboard_alone(page: Page, wait: Wait, sign_in: SignIn) -> None:
+    ids = wait("1", "4", "7", "9")
     sign_in(page, "olga")
     page.goto("/review/")
-    shown = page.get_by_label("What the picture shows")
-    expect(shown).to_have_value("31")
-    expect(shown).to_be_focused()
-    page.keyboard.type("99")  # in place of what was read
+    field = page.get_by_label("What the picture shows")
+    expect(page.get_by_text("4 predictions wait for a look")).to_be_visible()
+    expect(field).to_have_value("1")
+    expect(field).to_be_focused()
+    page.keyboard.type("23")
     page.keyboard.press("Enter")
-    expect(shown).to_have_value("42")
-    page.keyboard.press("u")
-    expect(shown).to_have_value("31")
-    page.keyboard.type("37")
-    page.keyboard.press("Enter")
-    expect(shown).to_have_value("42")
+    expect(field).to_have_value("4")
+    expect(field).to_be_focused()
     page.keyboard.press("n")
-    expect(shown).to_have_value("53")
+    expect(field).to_have_value("7")
+    assert corrections(page, ids) == [("text", "23"), ("not_a_digit", ""), None, None]
+    page.keyboard.press("u")
+    expect(page.get_by_text("The last correction was taken back.")).to_be_visible()
+    expect(field).to_have_value("4")
+    page.keyboard.press("Enter")
+    expect(field).to_have_value("7")
+    page.keyboard.press("i")
+    expect(field).to_have_value("9")
     page.keyboard.press("s")  # it comes again later: not now
-    expect(page.locator("textarea", has_text="53")).to_have_count(0)
+    expect(
+        page.get_by_text("Others are looking at all that waits, or it was put off")
+    ).to_be_visible()
+    assert corrections(page, ids) == [("text", "23"), ("text", "4"), ("illegible", ""), None]
 
-    def said(prediction_id: str) -> list[tuple[str, str]]:
-        entries = page.request.get(f"/api/v1/predictions/{prediction_id}/corrections").json()
-        return [(entry["verdict"], entry["text"]) for entry in entries]
 
-    assert said(ids[0]) == [("text", "37"), ("undo", ""), ("text", "99")]
-    assert said(ids[1]) == [("not_a_digit", "")]
-    assert said(ids[2]) == []
+def test_two_reviewers_never_get_the_same(new_page: NewPage, wait: Wait, sign_in: SignIn) -> None:
+    ids = wait("1", "4")
+    pages = [new_page(), new_page(java_script_enabled=False)]
+    shown = []
+    for page, name in zip(pages, ("olga", "otto"), strict=True):
+        sign_in(page, name)
+        page.goto("/review/")
+        shown.append(page.get_by_label("What the picture shows").input_value())
+    assert shown == ["1", "4"]
+    # What is put off comes to nobody at once; without JavaScript all goes by the buttons.
+    pages[1].get_by_role("button", name="Later").click()
+    expect(pages[1].get_by_text("Others are looking at all that waits")).to_be_visible()
+    pages[0].get_by_role("button", name="That is right").click()
+    expect(pages[0].get_by_text("Others are looking at all that waits")).to_be_visible()
+    assert corrections(pages[0], ids) == [("text", "1"), None]
+
+
+def test_who_may_not_review_is_told_so(page: Page, sign_in: SignIn) -> None:
+    page.goto("/review/")
+    expect(page.get_by_text("Sign in to see that page.")).to_be_visible()
+    sign_in(page, "vera")
+    expect(page.get_by_role("link", name="Review")).to_have_count(0)

@@ -1,0 +1,127 @@
+"""Pictures on their way: a queue, what was wrong with each, and a site that comes and goes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import FilePayload, Locator, Page, expect
+
+from tests.browser.conftest import Complaints, NewPage, Save
+from tests.conftest import StartServer
+
+pytestmark = [pytest.mark.browser, pytest.mark.server]
+
+
+def entry(page: Page, name: str) -> Locator:
+    """A picture's line in the queue."""
+    return page.locator(".entry", has_text=name)
+
+
+def test_says_that_a_picture_is_on_its_way(page: Page, save: Save) -> None:
+    page.goto("/")
+    held = []
+    page.route("**/", lambda route: held.append(route))
+    page.set_input_files("#picture", save("7"))
+    line = entry(page, "seven.png")
+    expect(line.get_by_text("Sending…")).to_be_visible()
+    expect(line.locator("img")).to_be_visible()
+    expect(line.get_by_role("progressbar", name="seven.png")).to_be_visible()
+    held[0].continue_()
+    page.unroute("**/")
+    expect(page.locator("output.text")).to_have_text("7")
+    expect(page.locator("[data-live]")).to_have_text("seven.png: 7")
+    expect(line).to_be_hidden()
+
+
+def test_says_beside_the_picture_what_was_wrong(
+    page: Page, tmp_path: Path, complaints: Complaints, save: Save
+) -> None:
+    complaints.expect("status of 415")
+    words = tmp_path / "words.png"
+    words.write_text("just some words")
+    page.goto("/")
+    page.set_input_files("#picture", words)
+    expect(entry(page, "words.png")).to_contain_text("Send a PNG, JPEG, GIF, BMP, WebP or TIFF")
+    expect(page.locator("[data-live]")).to_contain_text("words.png was not read. This file is not")
+    expect(entry(page, "words.png").get_by_role("button", name="Try again")).to_be_hidden()
+    expect(page.locator("output.text")).to_have_count(0)
+    page.set_input_files("#picture", save("7"))
+    page.wait_for_url("**#answer")
+    expect(page.locator("output.text")).to_have_text("7")
+
+
+@pytest.mark.each_store
+def test_reads_many_at_once_and_says_which_were_not_read(
+    page: Page, png: Callable[..., bytes], complaints: Complaints
+) -> None:
+    complaints.expect("status of 415")
+    complaints.expect("status of 400")
+    bad = {3: b"words", 9: b"", 17: png("1")[:80]}
+    files = [
+        FilePayload(
+            name=f"picture-{number:02}.png",
+            mimeType="image/png",
+            buffer=bad.get(number, png(str(number % 10))),
+        )
+        for number in range(20)
+    ]
+    page.goto("/")
+    page.set_input_files("#picture", files)
+    expect(page.locator(".entry[data-state=done]")).to_have_count(17, timeout=60_000)
+    expect(page.locator(".entry[data-state=failed]")).to_have_count(3)
+    for number in range(20):
+        line = entry(page, f"picture-{number:02}.png")
+        if number in bad:
+            expect(line.locator(".entry-problem")).not_to_be_empty()
+        else:
+            expect(line.locator(".entry-text")).to_have_text(str(number % 10))
+    entry(page, "picture-08.png").get_by_role("link", name="Show").click()
+    expect(page.locator("output.text")).to_have_text("8")
+    page.goto("/predictions/")
+    for number in range(20):
+        expected = 0 if number in bad else 1
+        expect(page.get_by_text(f"picture-{number:02}.png")).to_have_count(expected)
+
+
+def test_what_could_not_be_sent_can_be_tried_again(
+    page: Page, save: Save, complaints: Complaints
+) -> None:
+    complaints.expect("ERR_INTERNET_DISCONNECTED")
+    page.goto("/")
+    page.context.set_offline(True)
+    page.set_input_files("#picture", save("6", "six.png"))
+    expect(entry(page, "six.png")).to_contain_text("The site cannot be reached.")
+    page.context.set_offline(False)
+    entry(page, "six.png").get_by_role("button", name="Try again").click()
+    expect(page.locator("output.text")).to_have_text("6")
+
+
+def test_outlasts_a_server_that_stops_and_starts_again(
+    new_page: NewPage, start_server: StartServer, tmp_path: Path, save: Save, complaints: Complaints
+) -> None:
+    complaints.expect("ERR_CONNECTION_REFUSED")
+    complaints.expect("ERR_CONNECTION_RESET")  # of what was still being loaded
+    server = start_server(tmp_path)
+    page = new_page(base_url=server.url)
+    page.goto("/")
+    server.stop()
+    server.log.unlink()  # it says that the server is ready
+    page.set_input_files("#picture", save("9", "nine.png"))
+    expect(entry(page, "nine.png")).to_contain_text("The site cannot be reached.")
+    start_server(tmp_path, prepared=True, PORT=server.environment["PORT"])
+    entry(page, "nine.png").get_by_role("button", name="Try again").click()
+    expect(page.locator("output.text")).to_have_text("9")
+
+
+def test_does_not_send_what_is_too_large(page: Page, tmp_path: Path) -> None:
+    large = tmp_path / "large.png"
+    with large.open("wb") as file:
+        file.truncate(20_000_001)
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.method))
+    page.goto("/")
+    page.set_input_files("#picture", large)
+    expect(entry(page, "large.png")).to_contain_text(
+        "This file is too large: a picture may have at most 20 MB. Choose a smaller one."
+    )
+    assert "POST" not in sent
