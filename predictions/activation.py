@@ -4,6 +4,7 @@ Activating an older version is the same as activating a newer one.
 """
 
 import dataclasses
+from collections.abc import Iterable
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
@@ -85,20 +86,19 @@ def previous() -> int | None:
     return None if last is None else last.replaced
 
 
-def compare_all_with_active() -> dict[int, Comparison]:
-    """Compare each version with the active one by the answers that were kept, where that can be.
+def compare_with_active(versions: Iterable[ModelVersion]) -> dict[int, Comparison]:
+    """Compare each of all versions with the active one by the answers kept, where that can be.
 
     The first of a comparison is the active one.
     """
-    answers = model_versions.all_answers()
-    number = model_versions.active_number()
-    present = answers.pop(number, None)
+    answers = {version: model_versions.answers_of(version) for version in versions}
+    present = next(theirs for version, theirs in answers.items() if version.active)
     if present is None:
         return {}
     return {
-        other: compare(present, theirs)
-        for other, theirs in answers.items()
-        if theirs.fingerprint == present.fingerprint
+        version.number: compare(present, theirs)
+        for version, theirs in answers.items()
+        if not version.active and theirs and theirs.fingerprint == present.fingerprint
     }
 
 

@@ -50,7 +50,7 @@ def keep(version: ModelVersion, *, by: str = "") -> ModelVersion:
 
 def every() -> list[ModelVersion]:
     """Return all versions, newest first, without the bytes of their networks."""
-    rows = ModelVersion.objects.defer("network", "weights", "answers").order_by("-number")
+    rows = ModelVersion.objects.defer("network", "weights").order_by("-number")
     versions = [*rows, shipped()]
     versions[-1].active = not any(version.active for version in versions)
     return versions
@@ -117,23 +117,8 @@ def answers_of(version: ModelVersion) -> Answers | None:
     """Return what a version read in its evaluation set; None where that was not kept."""
     if version.answers is None:
         return None
-    return _answers_in(version.evaluation_set, bytes(version.answers))
-
-
-def all_answers() -> dict[int, Answers]:
-    """Return what every version read in its evaluation set, where that was kept, by one query."""
-    kept = ModelVersion.objects.filter(answers__isnull=False)
-    rows = kept.values_list("number", "evaluation_set", "answers")
-    answers = {
-        number: _answers_in(evaluation_set, bytes(pairs or b""))
-        for number, evaluation_set, pairs in rows
-    }
-    of_shipped = answers_of(shipped())
-    return answers if of_shipped is None else {SHIPPED: of_shipped, **answers}
-
-
-def _answers_in(evaluation_set: str, pairs: bytes) -> Answers:
-    return Answers(evaluation_set, np.frombuffer(pairs, np.uint8).reshape(-1, 2))
+    pairs = np.frombuffer(bytes(version.answers), np.uint8).reshape(-1, 2)
+    return Answers(version.evaluation_set, pairs)
 
 
 def of_directory(directory: Path) -> ModelVersion:

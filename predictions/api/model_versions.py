@@ -195,8 +195,8 @@ class ActivateModelVersion(APIView):
 
 
 def _detail_of(version: ModelVersion) -> dict[str, Any]:
-    number = model_versions.active_number()
-    version.active = version.number == number
-    comparison = activation.compare_all_with_active().get(version.number)
+    every = model_versions.every()
+    version.active = any(other.active for other in every if other.number == version.number)
+    comparison = activation.compare_with_active(every).get(version.number)
     version.comparison = comparison  # type: ignore[attr-defined]  # for the serializer
     return dict(ModelVersionDetailSerializer(version).data)

@@ -53,7 +53,7 @@ def _sent(request: HttpRequest) -> ModelVersion:
 
 def _render_list(request: HttpRequest, *, error: VersionRefused | None = None) -> HttpResponse:
     every = model_versions.every()
-    comparisons = activation.compare_all_with_active()
+    comparisons = activation.compare_with_active(every)
     activations = list(Activation.objects.order_by("-pk")[:LAST])
     context = {
         "versions": [(version, comparisons.get(version.number)) for version in every],
@@ -106,7 +106,8 @@ def _render(
     request: HttpRequest, number: int, *, error: VersionRefused | None = None
 ) -> HttpResponse:
     found = model_versions.get(number)
-    active = model_versions.active_number()
+    every = model_versions.every()
+    active = next(version.number for version in every if version.active)
     found.active = number == active
     validation: dict[str, Any] = found.manifest["metrics"]["validation"]
     context = {
@@ -117,7 +118,7 @@ def _render(
         "arguments": _arguments(found.manifest),
         "sources": _sources(found.manifest),
         "active": active,
-        "comparison": activation.compare_all_with_active().get(number),
+        "comparison": activation.compare_with_active(every).get(number),
         "may_activate": may_activate(request.user),
         "error": error,
     }

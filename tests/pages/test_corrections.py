@@ -113,7 +113,9 @@ def test_works_the_queue_off_and_takes_an_answer_back(reviewing: Client, keep: K
     reviewing.post(f"/review/{records[0].id}", {"verdict": "illegible", "text": "1"})
     page = reviewing.post(f"/review/{records[1].id}", {"skip": "yes", "text": "2"}, follow=True)
     assert not find(page, "textarea")
-    assert "Nothing waits for you" in text_of(page, "div", class_="empty card")
+    assert "Others are looking at all that waits, or it was put off" in text_of(
+        page, "div", class_="empty card"
+    )
     assert ReviewItem.objects.get().prediction_id == records[1].id
     verdicts = list(Correction.objects.order_by("pk").values_list("verdict", "text"))
     assert verdicts == [("text", "7"), ("", ""), ("illegible", "")]
