@@ -25,7 +25,6 @@ def keep(text: str, version: int, *, days: int = 0, confidence: float | None) ->
     return record
 
 
-@pytest.mark.usefixtures("each_store")
 def test_tells_confidence_and_corrections_by_day_and_version() -> None:
     rita = User.objects.create_user("rita")
     first = [keep("7", 1, confidence=confidence) for confidence in (0.985, 0.505, 0.985)]
