@@ -1,10 +1,13 @@
 """What corrections are worth: an unfamiliar hand before and after learning from some of them.
 
 Half of the Semeion digits are sent as predictions. Some of them are corrected, the least sure first
-or at random; the network is trained on from its own weights with them among MNIST's digits; and
-the other half, which nobody corrected, is read again, as is MNIST's validation part.
+or at random; `manage.py train --corrections` goes on from the network that ships; and the other
+half, which nobody corrected, is read again, as is MNIST's validation part. Each network is compared
+with the first one on the other half by McNemar's exact test.
 
-    python benchmarks/learning.py --network MODEL-DIRECTORY --data MNIST --semeion semeion.npz
+    .venv/bin/python benchmarks/learning.py --data MNIST --semeion semeion.npz --plot FILE
+
+With `--directory` what was trained is kept, and an interrupted experiment goes on from there.
 """
 
 import json
@@ -13,9 +16,9 @@ import sys
 import tempfile
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
-from dataclasses import replace
+from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -24,17 +27,18 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+if TYPE_CHECKING:
+    from ml.dataset import Digits
+
 COUNTS = (100, 200, 400)
 ORDERS = ("least sure first", "at random")
-SHARE_OF_CORRECTIONS = 0.2  # of all that is shown while training on
-STEPS, BATCH_SIZE, LEARNING_RATE = 150, 128, 5e-5
 
 
 def main() -> None:
     parser = ArgumentParser(description=__doc__)
-    parser.add_argument("--network", type=Path, required=True, help="a model directory")
     parser.add_argument("--data", type=Path, required=True, help="MNIST's idx files")
     parser.add_argument("--semeion", type=Path, required=True, help="semeion.npz")
+    parser.add_argument("--directory", type=Path, help="keeps what was trained")
     parser.add_argument("--plot", type=Path, help="where to draw the figures")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
@@ -50,7 +54,7 @@ def main() -> None:
         django.setup()
         call_command("migrate", verbosity=0)
         rows = []
-        for row in experiment(options, Path(directory)):
+        for row in experiment(options, options.directory or Path(directory)):
             print(json.dumps(row), flush=True)
             rows.append(row)
     if options.plot:
@@ -58,25 +62,24 @@ def main() -> None:
 
 
 def experiment(options: Namespace, directory: Path) -> Iterator[dict[str, object]]:
+    from django.conf import settings
     from django.contrib.auth.models import User
+    from django.core.management import call_command
 
     from ml.dataset import load_digits, split
-    from predictions import activation, model_versions, services
+    from predictions import services
     from predictions.corrections import Verdict
     from predictions.models import Correction
-    from predictions.reading import check_active_version
 
-    mnist = split(load_digits(options.data, "training"))
+    validation = split(load_digits(options.data, "training")).validation
     reviewer = User.objects.create_user("reviewer")
-    version = model_versions.add(options.network)
-    activation.activate(version.number, force=True, reason="what the experiment starts from")
-    check_active_version()
     pictures, labels = load_semeion(options.semeion)
     sent = np.random.default_rng(0).permutation(len(labels))
     sent, others = sent[: len(sent) // 2], sent[len(sent) // 2 :]
     records = {index: read(pictures[index]) for index in tqdm(sent, desc="sending")}
-    start = measure(options.network, pictures[others], labels[others], mnist.validation)
-    yield {"order": None, "corrected": 0, **start}
+    other_half = [(pictures[index], int(labels[index])) for index in others]
+    start = read_right(settings.MODEL_DIR, other_half)
+    yield figures_of(None, 0, start, start, settings.MODEL_DIR, validation)
     for order in ORDERS:
         Correction.objects.all().delete()
         queue = (
@@ -89,9 +92,12 @@ def experiment(options: Namespace, directory: Path) -> Iterator[dict[str, object
                 text = str(labels[index])
                 services.correct(records[index], verdict=Verdict.TEXT, text=text, by=reviewer)
             trained = directory / f"{order} {count}".replace(" ", "-")
-            learn(options.network, trained, mnist)
-            after = measure(trained, pictures[others], labels[others], mnist.validation)
-            yield {"order": order, "corrected": count, **after}
+            if not trained.exists():
+                common = ["--data", str(options.data), "--output", str(trained), "--no-candidate"]
+                call_command("train", "--corrections", *common, stdout=StringIO())
+            yield figures_of(
+                order, count, start, read_right(trained, other_half), trained, validation
+            )
 
 
 def load_semeion(path: Path) -> tuple[list[bytes], NDArray[np.uint8]]:
@@ -115,54 +121,41 @@ def read(picture: bytes):  # type: ignore[no-untyped-def]
     return record
 
 
-def learn(network: Path, directory: Path, mnist) -> None:  # type: ignore[no-untyped-def]
-    """Train on with the corrections, as `manage.py train --corrections --start-from` does."""
-    from ml.arguments import PRESETS
-    from ml.dataset import Source
-    from ml.export import export
-    from ml.training import fit
-    from predictions.learning import corrected_digits
-
-    corrected = corrected_digits()
-    shown = len(mnist.training) * SHARE_OF_CORRECTIONS / (1 - SHARE_OF_CORRECTIONS)
-    digits = replace(mnist, extra=(Source("corrections", corrected, shown / len(corrected)),))
-    arguments = replace(
-        PRESETS["compact"],
-        epochs=None,
-        steps=STEPS,
-        batch_size=BATCH_SIZE,
-        learning_rate=LEARNING_RATE,
-    )
-    checkpoint = directory.with_name(f"{directory.name}.npz")
-    start_from = network / "network.keras"
-    with tqdm(total=STEPS, desc=directory.name) as bar:
-        fitted = fit(
-            digits,
-            arguments,
-            checkpoint=checkpoint,
-            start_from=start_from,
-            on_progress=lambda progress: _advance(bar),
-        )
-    export(fitted, directory, arguments=arguments, split=digits)
-
-
-def _advance(bar: "tqdm[Any]") -> None:
-    bar.update()
-
-
-def measure(network: Path, pictures, labels, validation) -> dict[str, float]:  # type: ignore[no-untyped-def]
-    """Read the other half as it would be sent, and MNIST's validation digits."""
+def read_right(network: Path, digits: list[tuple[bytes, int]]) -> NDArray[np.bool_]:
+    """Read digits as they would be sent; return which are read right."""
     from ml.classifier import load_classifier
-    from ml.dataset import as_input
-    from ml.evaluation import accuracy
     from ml.reader import Reader
 
-    classifier = load_classifier(network)
-    reader = Reader(classifier, max_pixels=1_000_000)
-    texts = [reader.read(picture).text for picture in pictures]
-    right = np.mean([text == str(label) for text, label in zip(texts, labels, strict=True)])
-    on_mnist = accuracy(validation.labels, classifier.probabilities(as_input(validation.images)))
-    return {"semeion": round(float(right), 4), "mnist_validation": round(on_mnist, 5)}
+    reader = Reader(load_classifier(network), max_pixels=1_000_000)
+    return np.array([reader.read(picture).text == str(label) for picture, label in digits])
+
+
+def figures_of(
+    order: str | None,
+    corrected: int,
+    before: NDArray[np.bool_],
+    after: NDArray[np.bool_],
+    network: Path,
+    validation: "Digits",
+) -> dict[str, object]:
+    from ml.classifier import load_classifier
+    from ml.comparison import Answers, compare
+    from ml.dataset import as_input
+    from ml.evaluation import accuracy
+
+    # A text is right or wrong: as if there were two digits, and 1 the truth.
+    first, second = (
+        Answers("other half", np.stack([np.ones_like(right), right], axis=1).astype(np.uint8))
+        for right in (before, after)
+    )
+    probabilities = load_classifier(network).probabilities(as_input(validation.images))
+    return {
+        "order": order,
+        "corrected": corrected,
+        "semeion": round(float(after.mean()), 4),
+        "p_value": float(f"{compare(first, second).p_value:.2g}"),
+        "mnist_validation": round(accuracy(validation.labels, probabilities), 5),
+    }
 
 
 def draw(rows: list[dict[str, object]], path: Path) -> None:

@@ -87,9 +87,16 @@ QUICK = dataclasses.replace(
     PRESETS["compact"], epochs=4, augmentation=("geometry", "strokes"), negatives_share=0.1
 )
 
+# To go on from weights that read well, in steps so small that what they know is kept.
+TRAINING_ON: Mapping[str, Any] = {"epochs": 1, "steps": None, "learning_rate": 1e-4}
+
 
 def choose_arguments(
-    given: Mapping[str, Any], *, quick: bool = False, checkpoint: Path | None = None
+    given: Mapping[str, Any],
+    *,
+    quick: bool = False,
+    training_on: bool = False,
+    checkpoint: Path | None = None,
 ) -> Arguments:
     """Complete what the caller wants: from the checkpoint to resume, or the architecture's preset.
 
@@ -99,6 +106,8 @@ def choose_arguments(
         Values for some attributes of `Arguments`.
     quick
         Whether to start from `QUICK`, which is of the compact network.
+    training_on
+        Whether to change the preset by `TRAINING_ON`; not together with ``quick``.
     checkpoint
         Where to go on; None starts afresh.
 
@@ -121,10 +130,14 @@ def choose_arguments(
         )
     if quick and architecture != QUICK.architecture:
         raise TrainingError(f"There is no quick recipe for {architecture}: leave one of them out.")
+    if quick and training_on:
+        raise TrainingError("The quick recipe starts afresh: leave it out to train on.")
     if given.keys() >= {"epochs", "steps"}:
         raise TrainingError("Say either epochs or steps, not both.")
     length = {"epochs": None, "steps": None} if given.keys() & {"epochs", "steps"} else {}
     preset = QUICK if quick else PRESETS[architecture]
+    if training_on:
+        preset = dataclasses.replace(preset, **TRAINING_ON)
     arguments = dataclasses.replace(preset, **{**length, **given})
     for name in ("epochs", "steps", "batch_size", "learning_rate"):
         if (value := getattr(arguments, name)) is not None and not value > 0:

@@ -92,6 +92,7 @@ def export(
             "architecture": arguments.architecture,
             "weights": fit.model.count_params(),
             "arguments": arguments.describe(),
+            "started_from": fit.started_from,
             "data": _describe_data(split, test),
             "metrics": {
                 "validation": validation,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,10 +48,14 @@ class Progress:
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted network and the seconds it took, those before an interruption included."""
+    """A fitted network and the seconds it took, those before an interruption included.
+
+    ``started_from`` is the sha256 of the file of the first weights; None: they were random.
+    """
 
     model: keras.Model
     duration_s: float
+    started_from: str | None = None
 
 
 def fit(
@@ -77,7 +83,8 @@ def fit(
     resume
         Whether to go on from ``checkpoint``.
     start_from
-        A ``.keras`` file whose weights are the first ones; random ones without.
+        A ``.keras`` file whose weights are the first ones; random ones without. On resuming it is
+        not needed.
     on_progress
         Called after every step.
 
@@ -97,14 +104,17 @@ def fit(
     batches = Batches(split.sources, arguments)
     steps = arguments.steps or (arguments.epochs or 0) * batches.per_epoch
     run: dict[str, Any] = {"arguments": arguments.describe(), **split.describe()}
+    run |= {"started_from": None, "duration_s": 0.0}
     model = _compile(arguments, steps)
     if start_from is not None:
-        _take_weights(model, start_from)
-    duration_before_s = _resume(checkpoint, model, run) if resume else 0.0
+        _take_weights(model, arguments.architecture, start_from)
+        run["started_from"] = hashlib.sha256(start_from.read_bytes()).hexdigest()
+    if resume:
+        run |= _resume(checkpoint, model, run)
     start = time.monotonic()
 
     def save() -> float:
-        duration_s = duration_before_s + time.monotonic() - start
+        duration_s: float = run["duration_s"] + time.monotonic() - start
         save_checkpoint(checkpoint, model, run | {"duration_s": duration_s})
         return duration_s
 
@@ -116,7 +126,7 @@ def fit(
     except KeyboardInterrupt:
         save()
         raise
-    return Fit(model, save())
+    return Fit(model, save(), run["started_from"])
 
 
 def predict_logits(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -153,18 +163,23 @@ def _compile(arguments: Arguments, steps: int) -> keras.Model:
     return model
 
 
-def _take_weights(model: keras.Model, path: Path) -> None:
-    import keras
+def _take_weights(model: keras.Model, architecture: str, path: Path) -> None:
+    from ml.network import build
 
+    # Weights only: a file from elsewhere does not say what is built. And of a network without an
+    # optimizer, whose state the file has not.
+    network = build(architecture)
     try:
-        model.set_weights(keras.saving.load_model(path, compile=False).get_weights())
-    except (ValueError, KeyError, OSError) as e:
+        network.load_weights(path)
+    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as e:
         raise TrainingError(
             f"{path} holds no weights of this network: choose its architecture ({e})."
         ) from e
+    model.set_weights(network.get_weights())
 
 
-def _resume(checkpoint: Path, model: keras.Model, run: dict[str, Any]) -> float:
+def _resume(checkpoint: Path, model: keras.Model, run: dict[str, Any]) -> dict[str, Any]:
+    """Put the model into the state of the checkpoint; return what is told of the run before it."""
     before = read_run(checkpoint)
     for name, what in _SAME.items():
         if before[name] != run[name]:
@@ -173,7 +188,7 @@ def _resume(checkpoint: Path, model: keras.Model, run: dict[str, Any]) -> float:
                 "give the same again, or start a new run elsewhere."
             )
     restore_checkpoint(checkpoint, model)
-    return float(before["duration_s"])
+    return {name: before[name] for name in ("started_from", "duration_s") if name in before}
 
 
 def _train(

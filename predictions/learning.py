@@ -1,20 +1,67 @@
-"""What people said, as something to learn from: the pictures that corrections label."""
+"""What there is to learn beside MNIST: labelled pictures, and what people corrected."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
+from pathlib import Path
 from uuid import UUID
 
 import numpy as np
+from django.conf import settings
 
-from ml.dataset import Digits
+from ml.classifier import load_classifier
+from ml.dataset import Digits, Source
 from ml.errors import DatasetError
+from ml.pictures import load_pictures
+from ml.reader import Reader
+from ml.training_on import weight_of_new
 from predictions import corrections
 from predictions.models import Correction
 from predictions.records import GLYPH_BYTES, GLYPH_SIZE
 from predictions.stores import get_store
 
 AT_ONCE = 500
+# Of each digit in a network that starts afresh; MNIST's are 1.
+WEIGHTS = {"pictures": 1.0, "corrections": 10.0}
+
+
+def load_new(
+    pictures: Sequence[Path],
+    *,
+    with_corrections: bool,
+    weights: Mapping[str, float | None],
+    known: int | None,
+) -> tuple[Source, ...]:
+    """Read what is new. The network that ships finds the digits in the pictures.
+
+    Parameters
+    ----------
+    pictures
+        Folders of labelled pictures, as `ml.pictures` reads them.
+    with_corrections
+        Whether the digits that corrections label are wanted too.
+    weights
+        For each kind of `WEIGHTS` how much a digit counts; None leaves it to what follows.
+    known
+        How many digits a network knows that is trained on: then all the new ones together are a
+        fifth of what is shown. None where it starts afresh: then they count as `WEIGHTS` says.
+
+    Raises
+    ------
+    DatasetError
+        If a folder cannot be used, or no correction labels a digit.
+    """
+    found: list[tuple[str, str, Digits]] = []
+    if pictures:
+        reader = Reader(load_classifier(settings.MODEL_DIR), max_pixels=settings.MAX_PIXELS)
+        found += [("pictures", str(path), load_pictures(path, reader)) for path in pictures]
+    if with_corrections:
+        found.append(("corrections", "corrections", corrected_digits()))
+    usual = WEIGHTS
+    if known is not None and found:
+        count = sum(len(digits) for *_, digits in found)
+        usual = dict.fromkeys(WEIGHTS, weight_of_new(count, known=known))
+    return tuple(Source(name, digits, weights[kind] or usual[kind]) for kind, name, digits in found)
 
 
 def corrected_digits() -> Digits:

@@ -1,21 +1,29 @@
-"""Corrections as something to learn from."""
+"""Corrections as something to learn from: by themselves, and from reading to reading better."""
 
+import hashlib
 import json
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
+from benchmarks.learning import load_semeion
+from ml.dataset import load_digits
 from ml.errors import DatasetError
-from predictions import services
+from ml.idx import write_idx
+from predictions import model_versions, services
 from predictions.corrections import Verdict
 from predictions.learning import corrected_digits
 from predictions.models import ModelVersion
-from predictions.records import GLYPH_BYTES, PictureRecord, PredictionRecord
+from predictions.reading import check_active_version
+from predictions.records import GLYPH_BYTES, PictureRecord, PredictionRecord, Source
 from predictions.stores import get_store
+from predictions.uploads import Upload
 from tests.digits import write_mnist
 from tests.records import make_record
 
@@ -66,25 +74,48 @@ def test_every_labelled_digit_comes_with_its_picture(rita: User) -> None:
     assert digits.fingerprints != corrected_digits().fingerprints
 
 
-def test_training_takes_corrections_and_goes_on_from_a_version(rita: User, tmp_path: Path) -> None:
+@pytest.fixture
+def train(tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    """Train on drawn digits for a moment; return the manifest: `train("first", "--afresh")`."""
     mnist = write_mnist(tmp_path / "mnist")
-    common = ["train", "--data", str(mnist), "--batch-size", "16", "--steps", "2"]
+
+    def run(name: str, *arguments: str) -> dict[str, Any]:
+        output = tmp_path / name
+        common = ["--data", str(mnist), "--batch-size", "16", "--output", str(output)]
+        call_command("train", *common, *arguments, stdout=StringIO())
+        manifest: dict[str, Any] = json.loads((output / "manifest.json").read_text())
+        return manifest
+
+    return run
+
+
+Train = Callable[..., dict[str, Any]]
+
+
+def test_corrections_are_learned_from_the_active_network_on(rita: User, train: Train) -> None:
     with pytest.raises(CommandError, match="nothing to learn from"):
-        call_command(*common, "--corrections", "--output", str(tmp_path / "none"))
-    call_command(*common, "--output", str(tmp_path / "first"), stdout=StringIO())
+        train("none", "--corrections")
     services.correct(keep("12"), verdict=Verdict.TEXT, text="17", by=rita)
-    output = StringIO()
-    call_command(
-        *common,
-        *("--corrections", "--corrections-weight", "5", "--start-from", "1"),
-        *("--learning-rate", "1e-9", "--output", str(tmp_path / "second")),
-        stdout=output,
-    )
-    assert "corrections: 2 digits more, weight 5" in output.getvalue()
-    manifest = json.loads((tmp_path / "second" / "manifest.json").read_text())
-    assert manifest["data"]["extra"]["corrections"]["count"] == 2
-    assert manifest["data"]["extra"]["corrections"]["weight"] == 5
-    first, second = ModelVersion.objects.order_by("number")
+    manifest = train("second", "--corrections")
+    shipped = model_versions.shipped()
+    assert manifest["started_from"] == hashlib.sha256(bytes(shipped.weights or b"")).hexdigest()
+    # 180 digits are known: two new ones of weight 22.5 are a fifth of what is shown. Thirty times
+    # each are 60 of the 300 digits that 24 steps show.
+    source = manifest["data"]["extra"]["corrections"]
+    assert (source["count"], source["weight"]) == (2, 22.5)
+    digits_a_step = 16 - round(16 * manifest["arguments"]["negatives_share"])
+    assert manifest["arguments"]["steps"] * digits_a_step == pytest.approx(300, rel=0.1)
+    assert ModelVersion.objects.get().manifest == manifest
+
+
+def test_starts_afresh_or_from_any_version_that_kept_its_weights(
+    rita: User, train: Train, tmp_path: Path
+) -> None:
+    services.correct(keep("12"), verdict=Verdict.TEXT, text="17", by=rita)
+    first = train("first", "--steps", "2", "--corrections", "--afresh")
+    assert first["started_from"] is None
+    assert first["data"]["extra"]["corrections"]["weight"] == 10
+    train("second", "--steps", "2", "--start-from", "1", "--learning-rate", "1e-9")
     # At so small a rate it is the version that it started from.
     import keras
 
@@ -94,7 +125,54 @@ def test_training_takes_corrections_and_goes_on_from_a_version(rita: User, tmp_p
     )
     trained = [np.abs(a - b).max() for a, b in zip(one, other, strict=True) if a.ndim > 1]
     assert max(trained) < 1e-4
-    assert (first.number, second.number) == (1, 2)
+    with pytest.raises(CommandError, match="is of the architecture compact, not reference"):
+        train("third", "--start-from", "1", "--architecture", "reference")
+    with pytest.raises(CommandError, match="quick recipe starts afresh"):
+        train("third", "--start-from", "1", "--quick")
+    with pytest.raises(CommandError, match="no model version 9"):
+        train("third", "--start-from", "9")
+    ModelVersion.objects.filter(number=1).update(weights=b"damaged")
+    with pytest.raises(CommandError, match="holds no weights of this network"):
+        train("third", "--start-from", "1")
     ModelVersion.objects.filter(number=1).update(weights=None)
     with pytest.raises(CommandError, match="no weights that can be trained on"):
-        call_command(*common, "--start-from", "1", "--output", str(tmp_path / "third"))
+        train("third", "--start-from", "1")
+
+
+@pytest.mark.shared
+def test_a_corrected_hand_is_read_better_by_the_network_that_ships(
+    rita: User, shared: Path, tmp_path: Path
+) -> None:
+    """From an installation as it is: read, correct, train, pass the gate, read again."""
+    mnist = load_digits(shared / "data" / "mnist", "training").take(np.arange(2_000))
+    for name, content in (("images-idx3", mnist.images), ("labels-idx1", mnist.labels)):
+        write_idx(tmp_path / f"train-{name}-ubyte", content)
+    pictures, labels = load_semeion(shared / "data" / "semeion" / "semeion.npz")
+    sent, others = np.split(np.random.default_rng(0).permutation(len(labels))[:700], [300])
+
+    def read(index: int) -> PredictionRecord:
+        upload = Upload(pictures[index], "semeion.png")
+        return services.predict(upload, source=Source.API)[0]
+
+    def read_right() -> int:
+        return sum(read(index).text == str(labels[index]) for index in others)
+
+    records = {index: read(index) for index in sent}
+    before = read_right()
+    for index in sorted(sent, key=lambda index: records[index].margin or 0.0)[:60]:
+        text = str(labels[index])
+        services.correct(records[index], verdict=Verdict.TEXT, text=text, by=rita)
+    call_command(
+        "train",
+        *("--corrections", "--data", str(tmp_path), "--output", str(tmp_path / "model")),
+        stdout=StringIO(),
+    )
+    with pytest.raises(CommandError, match="measured on different digits"):
+        call_command("activatemodel", "1")
+    call_command("activatemodel", "1", "--data", str(tmp_path), stdout=StringIO())
+    check_active_version()
+    after = read_right()
+    call_command("activatemodel", "--previous", "--data", str(tmp_path), stdout=StringIO())
+    check_active_version()
+    assert after > before
+    assert read(others[0]).model_version == 0

@@ -263,6 +263,15 @@ def test_arguments_that_make_no_sense_are_refused(given: dict[str, Any], words: 
         choose_arguments(given)
 
 
+def test_training_on_takes_small_steps_and_has_no_quick_recipe() -> None:
+    afresh, on = choose_arguments({}), choose_arguments({}, training_on=True)
+
+    assert on.learning_rate < afresh.learning_rate / 10
+    assert dataclasses.replace(on, epochs=afresh.epochs, learning_rate=3e-3) == afresh
+    with pytest.raises(TrainingError, match="quick recipe starts afresh"):
+        choose_arguments({}, quick=True, training_on=True)
+
+
 def test_the_quick_recipe_is_a_shorter_one_of_the_compact_network() -> None:
     quick = choose_arguments({}, quick=True)
 
@@ -373,6 +382,26 @@ def test_the_keras_file_can_be_trained_on_and_holds_no_optimizer(
     assert not hasattr(model, "optimizer") or model.optimizer is None
     for expected, found in zip(fitted.model.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+def test_what_a_run_started_from_is_known_after_an_interruption(
+    exported: Exported, checkpoint: Path
+) -> None:
+    weights = exported.directory / "network.keras"
+    arguments = choose_arguments({"batch_size": 20, "steps": 2}, training_on=True)
+    with pytest.raises(KeyboardInterrupt):
+        fit(
+            DIGITS,
+            arguments,
+            checkpoint=checkpoint,
+            start_from=weights,
+            on_progress=interrupt_after(1),
+        )
+
+    resumed = fit(DIGITS, arguments, checkpoint=checkpoint, resume=True)
+
+    assert resumed.started_from == hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert exported.manifest["started_from"] is None
 
 
 def test_a_network_that_was_converted_wrongly_leaves_nothing(fitted: Fit, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`manage.py train`: fit a network on MNIST and lay down a model directory."""
 
+import math
 import os
 import shlex
 import sys
@@ -11,28 +12,24 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any
 
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError
-from tqdm import tqdm
 
 from ml.arguments import PRESETS, Arguments, choose_arguments
 from ml.augmentation import GROUPS
-from ml.classifier import load_classifier
-from ml.dataset import Source, Split, load_digits, split
+from ml.dataset import Split, load_digits, split
 from ml.download import download_mnist
 from ml.errors import MLError
 from ml.evaluation import report
-from ml.pictures import load_pictures
-from ml.reader import Reader
+from ml.training_on import steps_to_learn
 from predictions import model_versions
 from predictions.errors import PredictionsError
-from predictions.learning import corrected_digits
-
-if TYPE_CHECKING:
-    from ml.training import Progress
+from predictions.learning import WEIGHTS, load_new
+from predictions.management.progress import ProgressBar
+from predictions.models import ModelVersion
 
 ARGUMENTS = (
     "architecture",
@@ -43,8 +40,6 @@ ARGUMENTS = (
     "augmentation",
     "seed",
 )
-SECONDS_BETWEEN_LINES = 10.0
-LINE_FORMAT = "{n_fmt}/{total_fmt} steps, {rate_fmt}, {remaining} left{postfix}"
 EXIT_INTERRUPTED = 130
 
 
@@ -62,21 +57,26 @@ class Command(BaseCommand):
             help="more to train on: a folder with labels.tsv (file, text), or folders 0 to 9",
         )
         parser.add_argument(
-            "--pictures-weight", type=float, default=1.0, help="of each, MNIST's are 1; default: 1"
-        )
-        parser.add_argument(
             "--corrections",
             action="store_true",
-            help="train also on the digits that corrections label",
+            help="learn from the digits that corrections label: goes on from the active version",
         )
-        parser.add_argument(
-            "--corrections-weight", type=float, default=10.0, help="MNIST's are 1; default: 10"
-        )
-        parser.add_argument(
+        for kind, weight in WEIGHTS.items():
+            parser.add_argument(
+                f"--{kind}-weight",
+                type=float,
+                help=f"of each digit of {kind}, MNIST's are 1; default: {weight:g} where it starts "
+                "afresh, else so much that a fifth of what is shown is new",
+            )
+        start = parser.add_mutually_exclusive_group()
+        start.add_argument(
             "--start-from",
             type=int,
             metavar="VERSION",
-            help="train on from the weights of a model version; default: afresh",
+            help="go on from the weights of a model version; 0 is the network that ships",
+        )
+        start.add_argument(
+            "--afresh", action="store_true", help="start with random weights, also for corrections"
         )
         parser.add_argument(
             "--quick", action="store_true", help="a recipe of minutes, for clean digits"
@@ -106,7 +106,7 @@ class Command(BaseCommand):
             )
         try:
             self.train(**options)
-        except MLError as e:
+        except (MLError, PredictionsError) as e:
             raise CommandError(str(e)) from e
 
     def train(
@@ -117,21 +117,39 @@ class Command(BaseCommand):
         from ml.export import export
         from ml.training import fit
 
+        _check_weights(options)
         directory, checkpoint = _choose_output(output, resume=resume)
+        base = _choose_base(options)
+        given = _given(options, base)
         arguments = choose_arguments(
-            _given(options), quick=options["quick"], checkpoint=checkpoint if resume else None
+            given,
+            quick=options["quick"],
+            training_on=base is not None,
+            checkpoint=checkpoint if resume else None,
         )
         if data is None:
             data = settings.VAR_DIR / "mnist"
             download_mnist(data)
-        extra = _load_extra(options["pictures"], options["pictures_weight"])
-        if options["corrections"]:
-            extra += (_load_corrections(options["corrections_weight"]),)
-        digits = replace(split(load_digits(data, "training")), extra=extra)
+        digits = split(load_digits(data, "training"))
+        new = load_new(
+            options["pictures"],
+            with_corrections=options["corrections"],
+            weights={kind: options[f"{kind}_weight"] for kind in WEIGHTS},
+            known=len(digits.training) if base else None,
+        )
+        digits = replace(digits, extra=new)
+        if base and digits.extra and not resume and not given.keys() & {"epochs", "steps"}:
+            steps = steps_to_learn(digits, arguments)
+            arguments = replace(arguments, epochs=None, steps=steps)
         test_digits = load_digits(data, "test") if test else None
+        if base:
+            self.stdout.write(f"Goes on from model version {base.number}.")
         self.stdout.write(f"{_describe(arguments)}\n{_summary(digits)}")
         try:
-            with closing(ProgressBar(sys.stderr)) as bar, _weights(options["start_from"]) as start:
+            with (
+                closing(ProgressBar(sys.stderr)) as bar,
+                _weights_of(None if resume else base) as start,
+            ):
                 fitted = fit(
                     digits,
                     arguments,
@@ -146,15 +164,8 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             self.stderr.write("Interrupted.")
             if checkpoint.exists():
-                command = ["python", "manage.py", "train", "--data", str(data)]
-                command += [f"--pictures={path}" for path in options["pictures"]]
-                if options["pictures"]:
-                    command += [f"--pictures-weight={options['pictures_weight']}"]
-                if options["corrections"]:
-                    weight = options["corrections_weight"]
-                    command += ["--corrections", f"--corrections-weight={weight}"]
-                command += ["--output", str(directory), "--resume", *(["--test"] if test else [])]
-                self.stderr.write(f"Go on with: {shlex.join(command)}")
+                command = _command_to_resume(data, directory, options)
+                self.stderr.write(f"Go on with: {command}{' --test' if test else ''}")
             sys.exit(EXIT_INTERRUPTED)
         checkpoint.unlink()
         self.present(manifest, directory)
@@ -186,60 +197,6 @@ class Command(BaseCommand):
         )
 
 
-class ProgressBar:
-    """A bar on a terminal; elsewhere, a line every so often."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self.on_terminal = stream.isatty()
-        self.stream: Any = stream if self.on_terminal else Lines(stream)
-        self.bar: tqdm[Any] | None = None
-        self.validation_accuracy: float | None = None
-
-    def show(self, progress: "Progress") -> None:
-        if self.bar is None:
-            self.bar = tqdm(
-                total=progress.steps,
-                initial=progress.step - 1,
-                file=self.stream,
-                mininterval=0.2 if self.on_terminal else SECONDS_BETWEEN_LINES,
-                dynamic_ncols=self.on_terminal,
-                unit=" steps",
-                bar_format=None if self.on_terminal else LINE_FORMAT,
-            )
-        self.bar.set_postfix_str(self.describe(progress), refresh=False)
-        self.bar.update()
-
-    def describe(self, progress: "Progress") -> str:
-        words = [
-            f"epoch {progress.epoch}/{progress.epochs}",
-            f"loss {progress.loss:.4f}",
-            f"accuracy {progress.accuracy:.4f}",
-        ]
-        if progress.validation_accuracy is not None:
-            self.validation_accuracy = progress.validation_accuracy
-        if self.validation_accuracy is not None:
-            words.append(f"validation accuracy {self.validation_accuracy:.4f}")
-        return ", ".join(words)
-
-    def close(self) -> None:
-        if self.bar is not None:
-            self.bar.close()
-
-
-class Lines:
-    """A stream on which tqdm writes line after line, where it means to overwrite one."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self.stream = stream
-
-    def write(self, text: str) -> None:
-        if line := text.strip():
-            self.stream.write(f"{line}\n")
-
-    def flush(self) -> None:
-        self.stream.flush()
-
-
 def _choose_output(output: Path | None, *, resume: bool) -> tuple[Path, Path]:
     """Settle where the model directory and, beside it, the checkpoint go."""
     if output is None:
@@ -258,44 +215,62 @@ def _choose_output(output: Path | None, *, resume: bool) -> tuple[Path, Path]:
     return output, checkpoint
 
 
-def _given(options: dict[str, Any]) -> dict[str, Any]:
+def _choose_base(options: dict[str, Any]) -> ModelVersion | None:
+    """Return the version to go on from; None to start afresh."""
+    number = options["start_from"]
+    if number is not None:
+        return model_versions.get(number)
+    if options["corrections"] and not options["afresh"]:
+        return model_versions.active()
+    return None
+
+
+def _given(options: dict[str, Any], base: ModelVersion | None) -> dict[str, Any]:
     given = {name: options[name] for name in ARGUMENTS if options[name] is not None}
+    if base and given.setdefault("architecture", base.architecture) != base.architecture:
+        raise CommandError(
+            f"Model version {base.number} is of the architecture {base.architecture}, not "
+            f"{given['architecture']}: leave that out to go on from it."
+        )
     return {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
 
 
-def _load_extra(folders: list[Path], weight: float) -> tuple[Source, ...]:
-    """Read the digits of labelled pictures with the network that ships."""
-    if weight <= 0:
-        raise CommandError(f"--pictures-weight must be more than 0, not {weight}.")
-    if not folders:
-        return ()
-    classifier = load_classifier(settings.MODEL_DIR)
-    reader = Reader(classifier, max_pixels=settings.MAX_PIXELS)
-    return tuple(Source(str(path), load_pictures(path, reader), weight) for path in folders)
-
-
-def _load_corrections(weight: float) -> Source:
-    if weight <= 0:
-        raise CommandError(f"--corrections-weight must be more than 0, not {weight}.")
-    return Source("corrections", corrected_digits(), weight)
+def _check_weights(options: dict[str, Any]) -> None:
+    for kind in WEIGHTS:
+        weight = options[f"{kind}_weight"]
+        if weight is not None and not 0 < weight < math.inf:
+            raise CommandError(f"--{kind}-weight must be more than 0, not {weight}.")
 
 
 @contextmanager
-def _weights(number: int | None) -> Iterator[Path | None]:
+def _weights_of(version: ModelVersion | None) -> Iterator[Path | None]:
     """Lay the weights of a model version into a file for a while."""
-    if number is None:
+    if version is None:
         yield None
         return
-    try:
-        weights = model_versions.get(number).weights
-    except PredictionsError as e:
-        raise CommandError(str(e)) from e
-    if weights is None:
-        raise CommandError(f"Of model version {number} no weights that can be trained on are kept.")
+    if version.weights is None:
+        raise CommandError(
+            f"Of model version {version.number} no weights that can be trained on are kept: go on "
+            "from another one with --start-from, or start --afresh."
+        )
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / model_versions.WEIGHTS_FILE
-        path.write_bytes(bytes(weights))
+        path.write_bytes(bytes(version.weights))
         yield path
+
+
+def _command_to_resume(data: Path, directory: Path, options: dict[str, Any]) -> str:
+    command = ["python", "manage.py", "train", "--data", str(data)]
+    command += [f"--pictures={path}" for path in options["pictures"]]
+    command += [
+        f"--{kind}-weight={weight}"
+        for kind in WEIGHTS
+        if (weight := options[f"{kind}_weight"]) is not None
+    ]
+    if options["start_from"] is not None:
+        command.append(f"--start-from={options['start_from']}")
+    command += [f"--{name}" for name in ("corrections", "afresh") if options[name]]
+    return shlex.join([*command, "--output", str(directory), "--resume"])
 
 
 def _describe(arguments: Arguments) -> str:
