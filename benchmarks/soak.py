@@ -7,6 +7,7 @@ Starts the site as `make run` does, on an empty folder. tests/faults runs the sa
 
 import argparse
 import json
+import os
 import random
 import statistics
 import sys
@@ -202,13 +203,15 @@ def main() -> None:
     asked = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        environment: dict[str, str] = {}
+        # Without its style sheets a page cannot be made.
+        environment = {"VAR_DIR": str(folder), "STATIC_ROOT": str(folder / "static")}
+        manage({**os.environ, **environment}, "collectstatic", "--no-input", "-v0")
         if asked.cassandra:
             from tools.local_cassandra import start_cluster
 
             cluster = stack.enter_context(start_cluster(folder / "cassandra"))
-            environment = {**cluster.environment, "PREDICTION_STORE": "cassandra"}
-            manage({**environment, "VAR_DIR": str(folder)}, "createkeyspace")
+            environment |= {**cluster.environment, "PREDICTION_STORE": "cassandra"}
+            manage({**os.environ, **environment}, "createkeyspace")
         server = ours("ours", API, **environment)
         run = stack.enter_context(running(server, folder, 8993))
         record = Soak(run.url, run.process.pid, clients=asked.clients).run(asked.seconds)
