@@ -1,0 +1,127 @@
+"""How answers grow with connections, with the size of a picture and with its digits.
+
+    .venv/bin/python benchmarks/growth.py [--seconds N] [--plot FILE]
+
+Needs `wrk`. One site as `make run` starts it, keeping in SQLite, answers all in turn.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.servers import ours, running
+from benchmarks.serving import API, KEPT_IN_SQLITE, draw_seven, send
+
+PORT = 8994
+SIDES = (28, 90, 300, 900, 2000, 3600)  # pixels
+DIGITS = (1, 3, 10, 30, 100, 300)
+CONNECTIONS = (1, 2, 4, 8, 16, 32, 64)
+FEW = 4  # connections, where they are not what grows
+A_LINE = 20  # digits
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is sent, and where it stands on its curve."""
+
+    curve: str
+    at: float
+    connections: int
+    picture: Path
+
+
+def loads(folder: Path) -> Iterator[Load]:
+    seven = folder / "seven.png"
+    draw_seven(seven)
+    for count in CONNECTIONS:
+        yield Load("connections", count, count, seven)
+    for side in SIDES:
+        photo = folder / f"side-{side}.jpg"
+        draw_photo(photo, side)
+        yield Load("picture, kB", photo.stat().st_size / 1e3, FEW, photo)
+    for count in DIGITS:
+        page = folder / f"digits-{count}.png"
+        draw_digits(page, count)
+        yield Load("digits", count, FEW, page)
+
+
+def draw_photo(path: Path, side: int) -> None:
+    """Write a seven on paper with the noise of a camera, which makes a file as large as theirs."""
+    paper = np.random.default_rng(side).normal(200, 6, (side, side)).clip(0, 255).astype(np.uint8)
+    cv2.putText(paper, "7", (side // 4, side * 3 // 4), 0, side / 40, 20, max(1, side // 14))
+    cv2.imwrite(str(path), paper, [cv2.IMWRITE_JPEG_QUALITY, 95])
+
+
+def draw_digits(path: Path, count: int) -> None:
+    lines = -(-count // A_LINE)
+    page = np.full((60 * lines + 20, 40 * min(count, A_LINE) + 40), 255, np.uint8)
+    for n in range(count):
+        line, column = divmod(n, A_LINE)
+        cv2.putText(page, str(n % 10), (20 + 40 * column, 60 * line + 55), 0, 1.5, 20, 3)
+    cv2.imwrite(str(path), page)
+
+
+def rate(sent: dict[str, int]) -> float:
+    """Return the requests a second."""
+    return sent["requests"] / sent["duration_us"] * 1e6
+
+
+def plot(measured: list[tuple[Load, dict[str, int]]], path: Path) -> None:
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    from matplotlib import pyplot as plt
+
+    curves = list(dict.fromkeys(load.curve for load, _ in measured))
+    figure, axes = plt.subplots(2, len(curves), figsize=(9, 5), sharex="col")
+    for column, curve in enumerate(curves):
+        points = [(load, sent) for load, sent in measured if load.curve == curve]
+        at = [load.at for load, _ in points]
+        axes[0][column].plot(at, [rate(sent) for _, sent in points], "o-", color="#2563eb")
+        for percentile, style in (("p50_us", "o-"), ("p99_us", "o:")):
+            values = [sent[percentile] / 1e3 for _, sent in points]
+            axes[1][column].plot(at, values, style, color="#2563eb", label=percentile[:3])
+        axes[1][column].set(xscale="log", yscale="log", xlabel=curve)
+        axes[0][column].set_ylim(0)
+    axes[0][0].set_ylabel("requests a second")
+    axes[1][0].set_ylabel("ms")
+    axes[1][0].legend()
+    figure.tight_layout()
+    figure.savefig(path)
+
+
+def main() -> None:
+    """Measure, print, and plot if asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=int, default=4)
+    parser.add_argument("--plot", type=Path)
+    asked = parser.parse_args()
+    server = ours(KEPT_IN_SQLITE, API)
+    measured = []
+    print("| grows | at | requests/s | p50 ms | p99 ms | not answered |")
+    print("|---|--:|--:|--:|--:|--:|")
+    with tempfile.TemporaryDirectory() as name, running(server, Path(name), PORT) as run:
+        for load in loads(Path(name)):
+            sent = send(
+                run, server, load.picture, seconds=asked.seconds, connections=load.connections
+            )
+            measured.append((load, sent))
+            print(
+                f"| {load.curve} | {load.at:,.0f} | {rate(sent):,.1f} | {sent['p50_us'] / 1e3:,.1f}"
+                f" | {sent['p99_us'] / 1e3:,.1f} | {sent['refused'] + sent['broken']} |",
+                flush=True,
+            )
+    if asked.plot:
+        plot(measured, asked.plot)
+
+
+if __name__ == "__main__":
+    main()
