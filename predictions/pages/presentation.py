@@ -157,7 +157,7 @@ def percent(probability: float) -> str:
         return _(">\u00a0%s%%") % number_format(99.9, 1)
     if probability < 0.001:
         return _("<\u00a0%s%%") % number_format(0.1, 1)
-    return _("%s%%") % number_format(probability * 100, 1)
+    return _("%s%%") % number_format(round(probability * 100, 1), 1)
 
 
 def in_words(confidence: float) -> str:

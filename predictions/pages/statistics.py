@@ -152,4 +152,4 @@ def _percent_range(low: int) -> str:
 
 
 def _share(part: int, whole: int) -> str:
-    return _("%s%%") % number_format(100 * part / whole, 1)
+    return _("%s%%") % number_format(round(100 * part / whole, 1), 1)
