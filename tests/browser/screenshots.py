@@ -8,17 +8,28 @@ import io
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Page, sync_playwright
 
 from tests.browser.chromium import find_chromium, launch
 from tests.browser.pen import draw_photo
 from tests.browser.test_drawing import draw_by_mouse, eight
+from tests.hand import write
 
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 MAX_BYTES = 200_000
 WIDTHS = {"desk": 1440, "phone": 360}  # CSS pixels
 SCHEMES = ("light", "dark")
+# What the history is to show, by file name: the lines that stand in each picture.
+NOTES = {
+    "year.png": ["2032"],
+    "meter.png": ["173", "720"],
+    "empty.png": [""],
+    "seven.png": ["7"],
+    "house.png": ["13"],
+}
 COLOURS = (256, 128, 64)  # enough for a page; fewer where a picture would take too many bytes
 
 
@@ -32,10 +43,25 @@ def main() -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = launch(playwright, path)
+        send_notes(browser, url)
         for device, width in WIDTHS.items():
             for scheme in SCHEMES:
                 take(browser, url, width, scheme, f"{device}-{scheme}")
         browser.close()
+
+
+def send_notes(browser: Browser, url: str) -> None:
+    """Have some handwritten numbers read, so that there is something to be shown."""
+    request = browser.new_context(base_url=url).request
+    for name, lines in NOTES.items():
+        page = np.full((40 + 130 * len(lines), 420), 244, np.uint8)
+        for row, line in enumerate(lines):
+            for column, digit in enumerate(line):
+                write(page, int(digit), 30 + 95 * column, 30 + 130 * row, 90, ink=60)
+        file = FilePayload(
+            name=name, mimeType="image/png", buffer=cv2.imencode(".png", page)[1].tobytes()
+        )
+        request.post("/api/v1/predictions", multipart={"file": file})
 
 
 def take(browser: Browser, url: str, width: int, scheme: str, ending: str) -> None:
