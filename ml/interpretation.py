@@ -64,7 +64,9 @@ def read_sheet(sheet: Sheet, classifier: Classifier) -> Interpretation:
     for number, line in enumerate(sheet.lines):
         candidates = candidates_of(sheet, number, line, classifier)
         read, junk = best_path(len(line.pieces), candidates)
-        junk = [candidate for candidate in junk if not candidate.is_mark]
+        inside = [candidate for candidate in read if _is_inside_another(candidate, read)]
+        read = [candidate for candidate in read if candidate not in inside]
+        junk = [candidate for candidate in junk if not candidate.is_mark] + inside
         logs += [math.log(LIKELY_JUNK)] * len(junk)
         weights += [min(1.0, max(candidate.width, candidate.height)) for candidate in junk]
         left_out += len(junk)
@@ -76,6 +78,19 @@ def read_sheet(sheet: Sheet, classifier: Classifier) -> Interpretation:
         weights += [1.0] * len(read)
     likelihood = float(np.average(logs, weights=weights)) if digits else math.log(LEAST)
     return Interpretation(sheet, digits, left_out, likelihood)
+
+
+def _is_inside_another(candidate: Candidate, read: list[Candidate]) -> bool:
+    """Tell a stroke within a digit from a digit: nobody writes one into another.
+
+    Where strokes are broader than what the ground is followed by, only their edges remain, and a
+    stroke across a 0 would be a 1 in it.
+    """
+    x, y, width, height = candidate.found.glyph.box
+    return any(
+        left < x and x + width < left + wide and top < y and y + height < top + high
+        for left, top, wide, high in (other.found.glyph.box for other in read)
+    )
 
 
 def _is_number(read: list[Candidate]) -> bool:

@@ -43,6 +43,14 @@ def test_reads_a_number(classifier: Classifier) -> None:
     assert text(number("2730"), classifier) == "2730"
 
 
+def test_takes_no_stroke_within_a_digit_for_a_digit(classifier: Classifier) -> None:
+    small = np.full((200, 200), 255, np.uint8)
+    font, origin = cv2.FONT_HERSHEY_SIMPLEX, (50, 152)
+    cv2.putText(small, "0", origin, font, 5, 20, 14, cv2.LINE_AA)  # it has a stroke across
+    page = np.asarray(cv2.resize(small, (833, 833), interpolation=cv2.INTER_CUBIC), np.uint8)
+    assert text(page, classifier) == "0"
+
+
 def test_reads_several_lines(classifier: Classifier) -> None:
     page = np.concatenate([number("270", height=80), number("023", height=80)])
     assert text(page, classifier) == "270\n023"
