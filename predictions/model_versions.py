@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
@@ -38,13 +38,25 @@ def add(directory: Path, *, by: str = "") -> ModelVersion:
 
 
 def keep(version: ModelVersion, *, by: str = "") -> ModelVersion:
-    """Keep a version that `of_directory` made, under the next number."""
+    """Keep a version that `of_directory` made, under the next number.
+
+    Raises
+    ------
+    VersionRefused
+        If somebody else took that number at the same moment.
+    """
     version.created_by = by
-    with transaction.atomic():
-        newest = ModelVersion.objects.aggregate(newest=Max("number"))["newest"] or SHIPPED
-        version.number = newest + 1
-        version.save(force_insert=True)
-        audit(Action.ADDED, by=by, target=f"model version {version.number}", sha256=version.sha256)
+    try:
+        with transaction.atomic():
+            newest = ModelVersion.objects.aggregate(newest=Max("number"))["newest"] or SHIPPED
+            version.number = newest + 1
+            version.save(force_insert=True)
+            target = f"model version {version.number}"
+            audit(Action.ADDED, by=by, target=target, sha256=version.sha256)
+    except IntegrityError as error:
+        raise VersionRefused(
+            "overtaken", "Somebody else added a version at the same moment. Try again."
+        ) from error
     return version
 
 

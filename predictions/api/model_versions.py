@@ -121,6 +121,7 @@ class ModelVersions(APIView):
             400: ErrorSerializer,
             401: ErrorSerializer,
             403: ErrorSerializer,
+            409: ErrorSerializer,
             413: ErrorSerializer,
             415: ErrorSerializer,
         },
