@@ -1,5 +1,6 @@
 """Gunicorn's settings, from the environment: `gunicorn -c python:mnistsite.gunicorn_config`."""
 
+import gc
 import os
 import shutil
 import signal
@@ -48,6 +49,9 @@ def post_worker_init(worker: "Worker") -> None:
 
     warm_up()
     watch_active_version()
+    # What is there by now stays: to look through it all held up a request for 67 ms now and then.
+    gc.collect()
+    gc.freeze()
     if worker.age == 1:
         shown = "127.0.0.1" if host in {"0.0.0.0", "::", "[::]"} else host  # noqa: S104
         print(f"Ready: http://{shown}:{port} (Ctrl-C stops it)", file=sys.stderr, flush=True)  # noqa: T201
