@@ -29,6 +29,7 @@ SMALL = 0.4  # and lower than this it is seldom a digit
 # Slant is taken out where there is much of it, and not wholly: MNIST's own digits lean a little.
 MUCH_SLANT, SLANT_SHARE = 0.15, 0.8
 SURE = 0.95  # a piece that is one digit
+PARTED = 0.88  # how far a digit is believed that was cut from something
 LEAST = 1e-6
 
 
@@ -48,6 +49,8 @@ class Found:
         Of each digit, given that it is one.
     is_digit
         The probability that it is one.
+    is_parted
+        Whether a cut parts it from a neighbour.
     """
 
     line: int
@@ -55,11 +58,17 @@ class Found:
     picture: npt.NDArray[np.uint8]
     probabilities: npt.NDArray[np.float32]
     is_digit: float
+    is_parted: bool = False
 
     @property
     def confidence(self) -> float:
         """The probability of the digit that it is taken for."""
         return float(self.probabilities.max()) * self.is_digit
+
+    @property
+    def belief(self) -> float:
+        """The confidence, less where it was cut: anything can be cut until its parts look well."""
+        return self.confidence * (PARTED if self.is_parted else 1.0)
 
     def probability_of(self, digit: int) -> float:
         """The probability that it is a digit, and this one."""
@@ -75,9 +84,7 @@ class Candidate:
     first, last
         Which of the line's pieces, counted from 0, it is made up of.
     is_cut
-        Whether a cut parts it from what stands before it,
-    is_cut_after
-        or from what stands behind it.
+        Whether a cut parts it from what stands before it.
     width, height
         Of its box, by the line's height.
     found
@@ -87,7 +94,6 @@ class Candidate:
     first: int
     last: int
     is_cut: bool
-    is_cut_after: bool
     width: float
     height: float
     found: Found
@@ -96,7 +102,7 @@ class Candidate:
     def is_cut_off_bit(self) -> bool:
         """Whether it is a mere stroke, or low, and cut off: more often a part of its neighbour."""
         is_bit = self.width < STROKE * self.height or self.height < LOW
-        return is_bit and (self.is_cut or self.is_cut_after)
+        return is_bit and self.found.is_parted
 
     @property
     def is_mark(self) -> bool:
@@ -199,23 +205,19 @@ def _classify(
     for n, (first, last) in enumerate(runs):
         boxes = sheet.boxes[line.pieces[first : last + 1]]
         width, height = (boxes[:, :2] + boxes[:, 2:]).max(axis=0) - boxes[:, :2].min(axis=0)
-        candidates.append(
-            Candidate(
-                first,
-                last,
-                line.pieces[first] in line.cut,
-                any(piece in line.cut for piece in line.pieces[last + 1 : last + 2]),
-                float(width) / line.height,
-                float(height) / line.height,
-                Found(
-                    number,
-                    glyphs[n],
-                    pictures[n],
-                    scores.probabilities[n],
-                    float(scores.is_digit[n]),
-                ),
-            )
+        is_cut, is_cut_after = (
+            any(piece in line.cut for piece in line.pieces[at : at + 1]) for at in (first, last + 1)
         )
+        found = Found(
+            number,
+            glyphs[n],
+            pictures[n],
+            scores.probabilities[n],
+            float(scores.is_digit[n]),
+            is_parted=is_cut or is_cut_after,
+        )
+        size = (float(width) / line.height, float(height) / line.height)
+        candidates.append(Candidate(first, last, is_cut, *size, found))
     return candidates
 
 

@@ -13,9 +13,8 @@ from ml.candidates import LEAST, LOWEST, SMALL, Candidate
 LEFT_OUT = 4.0  # a piece of a digit's size that is left out
 MARK_LEFT_OUT = 0.05
 SMALL_DIGIT = 4.0
-CUT = 1.0  # each cut that parts two digits
-CUT_OFF_BIT = 1.0  # a bit that a cut parted from something
-DOUBT_SHARE = 0.5  # how much of the doubt which digit it is tells against its being one
+CUT = 1.0  # each cut that parts two digits,
+CUT_OFF_BIT = 2.0  # and each bit that is no more than a stroke, or low, beside one
 
 
 def best_path(pieces: int, candidates: list[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
@@ -60,9 +59,7 @@ def _digit_cost(candidate: Candidate) -> float:
     smallness = max(0.0, SMALL - candidate.height) / (SMALL - LOWEST)
     price = SMALL_DIGIT * smallness + CUT * candidate.is_cut
     price += CUT_OFF_BIT * candidate.is_cut_off_bit
-    found = candidate.found
-    doubt = DOUBT_SHARE * math.log(max(LEAST, float(found.probabilities.max())))
-    return price - math.log(max(LEAST, found.is_digit)) - doubt
+    return price - math.log(max(LEAST, candidate.found.confidence))
 
 
 def _junk_cost(candidate: Candidate) -> float:

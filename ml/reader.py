@@ -20,6 +20,7 @@ from ml.interpretation import Interpretation
 from ml.search import interpret
 from ml.sheet import Box
 
+LEAST_CONFIDENCE = 0.1
 SPACE_FRACTION = 0.8  # of the digits' height: a wider gap is a space,
 SPACE_GAPS = 2.5  # where it is also so many times as wide as the line's gaps are
 
@@ -120,12 +121,22 @@ class Reader:
         The most pixels (width by height) of a picture that is read.
     max_pages
         The most pages of a file.
+    least_confidence
+        The probability below which a page of digits, all of them so little sure, shows none.
     """
 
-    def __init__(self, classifier: Classifier, *, max_pixels: int, max_pages: int = 1) -> None:
+    def __init__(
+        self,
+        classifier: Classifier,
+        *,
+        max_pixels: int,
+        max_pages: int = 1,
+        least_confidence: float = LEAST_CONFIDENCE,
+    ) -> None:
         self.classifier = classifier
         self.max_pixels = max_pixels
         self.max_pages = max_pages
+        self.least_confidence = least_confidence
 
     def read(self, content: bytes) -> Reading:
         """Read a file of one picture.
@@ -252,11 +263,14 @@ class Reader:
             Its digits.
         """
         found = interpretation.digits if interpretation else []
+        left_out = interpretation.left_out if interpretation else 0
+        if all(digit.belief < self.least_confidence for digit in found):
+            found, left_out = [], left_out + len(found)
         lines = sorted({digit.line for digit in found})  # those that say something
         return Reading(
             digits=tuple(_digit(digit, lines.index(digit.line)) for digit in found),
             glyphs=np.array([digit.picture for digit in found], np.uint8).reshape(-1, SIDE, SIDE),
-            left_out=interpretation.left_out if interpretation else 0,
+            left_out=left_out,
             width=picture.width,
             height=picture.height,
             image=picture.image,
@@ -268,7 +282,7 @@ class Reader:
 def _digit(found: Found, line: int) -> DigitReading:
     probabilities = tuple(found.probabilities.tolist())
     digit = int(found.probabilities.argmax())
-    return DigitReading(digit, found.confidence, probabilities, found.glyph.box, line)
+    return DigitReading(digit, found.belief, probabilities, found.glyph.box, line)
 
 
 def _line_text(digits: Sequence[DigitReading]) -> str:

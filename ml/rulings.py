@@ -11,7 +11,9 @@ import numpy.typing as npt
 from ml.ink import Mask, factor_to, shrink
 
 RULING_SIDE = 128  # pixels: straight lines are looked for on a page of this size;
-RULING_FRACTION = 0.9  # they run along this much of the page's side
+RULING_FRACTION = 0.9  # they run along this much of the page's side,
+BROAD = 300  # pixels: on so broad a page, level ones may also climb or fall,
+RULING_SLANTS = (-6, -4, -2, 0, 2, 4, 6)  # by so many pixels of the small page
 
 # Of a box's height: its left and right sides run straight for so long,
 SIDE_FRACTION = 0.8
@@ -40,12 +42,10 @@ def without_rulings(mask: Mask) -> Mask:
     """
     factor = factor_to(mask.shape, RULING_SIDE)
     small = shrink(mask.astype(np.uint8) * 255, factor)
-    # A line may slant by a pixel.
-    thick = cv2.dilate(small, np.ones((3, 3), np.uint8))
-    height, width = small.shape
-    level = _runs(thick, 1, round(width * RULING_FRACTION))
-    upright = _runs(thick, round(height * RULING_FRACTION), 1)
-    found = cv2.bitwise_or(level, upright)
+    thick = cv2.dilate(small, np.ones((3, 3), np.uint8))  # a line may be a pixel off
+    slants = RULING_SLANTS if mask.shape[1] >= BROAD else (0,)
+    upright = _runs(thick, round(RULING_FRACTION * small.shape[0]), 1)
+    found = cv2.bitwise_or(_level_runs(thick, slants), upright)
     if not found.any():
         return mask
     lines = cv2.resize(found, mask.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
@@ -119,6 +119,20 @@ def _mended(mask: Mask, lines: Mask, gap: int) -> Mask:
     rest = (mask & ~lines).astype(np.uint8)
     closed = cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((gap, gap), np.uint8))
     return np.asarray(mask & (closed > 0))
+
+
+def _level_runs(ink: Ink, slants: tuple[int, ...]) -> Ink:
+    """Find lines across the page that are level, or climb by so many pixels."""
+    height, width = ink.shape
+    found = np.zeros_like(ink)
+    for climb in slants:
+        shear = np.array([[1, 0, 0], [climb / width, 1, -climb / 2]], np.float32)
+        back = np.array([[1, 0, 0], [-climb / width, 1, climb / 2]], np.float32)
+        levelled = cv2.warpAffine(ink, shear, (width, height), flags=cv2.INTER_NEAREST)
+        runs = _runs(np.asarray(levelled), 1, round(width * RULING_FRACTION))
+        if runs.any():
+            found |= cv2.warpAffine(runs, back, (width, height), flags=cv2.INTER_NEAREST)
+    return found
 
 
 def _runs(ink: Ink, height: int, width: int) -> Ink:

@@ -13,7 +13,7 @@ from ml.interpretation import Interpretation, read_sheet
 from ml.segmentation import sheets
 from ml.sheet import Sheet
 from ml.timings import step
-from ml.whole import agreed, is_small, read_whole
+from ml.whole import agreed, alone, is_small, read_whole
 
 UNLIKELY_VIEW = 0.02  # in negative log likelihood: each view that was tried before
 
@@ -34,12 +34,15 @@ def interpret(page: Grey, classifier: Classifier) -> Interpretation | None:
     Interpretation or None
         None for a page that shows nothing.
     """
-    if not is_small(page):
-        return most_sensible(sheets(page), classifier)
-    whole = read_whole(page, classifier)
-    if whole.is_clear or not whole.looks:
+    whole = read_whole(page, classifier) if is_small(page) else None
+    if whole and (whole.is_clear or not whole.looks):
         return whole.interpretation()
-    return agreed(whole, most_sensible(sheets(page), classifier))
+    pieces = most_sensible(sheets(page), classifier)
+    if whole and (whole.is_likely or not pieces or not pieces.digits):
+        return agreed(whole, pieces)
+    if pieces and len(pieces.digits) == 1:
+        return alone(page, pieces, classifier)
+    return pieces
 
 
 def most_sensible(views: Iterable[Sheet], classifier: Classifier) -> Interpretation | None:

@@ -27,9 +27,10 @@ FRACTION = 0.4  # of the ink's usual contrast: what has more is ink
 FILLED = 0.95  # of a picture's sides: ink that takes so much of both has been stretched
 NARROWED = 0.65  # by how much that is undone
 GROUND_PERCENTILE = 25
-DOUBTED, SURELY = 0.5, 0.9  # the other polarity is asked below, and believed from there on
-HARDLY = 0.2  # the pieces are believed rather than a whole that is so seldom a digit,
-BARELY = 0.05  # and nothing is, below this
+MARGIN_FRACTION = 1 / 9  # of a picture's sides: its ground shows there,
+DISAGREEING = 0.5  # unless margins differ by so much of its contrast
+HARDLY = 0.3  # the pieces are believed rather than a whole that is so seldom a digit
+ROOM = 0.2  # of a digit's longer side: so much around it is looked at with it, as MNIST frames it
 DISTURBED = 0.5  # how far a digit is believed beside which other things stand
 
 
@@ -57,6 +58,11 @@ class Whole:
     def is_clear(self) -> bool:
         """Whether all its ink is so surely a digit that nothing else need be asked."""
         return bool(self.looks) and self.looks[0].confidence >= CLEAR
+
+    @property
+    def is_likely(self) -> bool:
+        """Whether it makes more sense than what its pieces may say."""
+        return bool(self.looks) and self.best.confidence >= HARDLY
 
     def interpretation(self, found: Found | None = None) -> Interpretation:
         """Say what it shows: the digit that was `found`, by default the best."""
@@ -96,14 +102,12 @@ def read_whole(page: Grey, classifier: Classifier) -> Whole:
     if looks[0].confidence >= CLEAR or min(page.shape) < SIDE:
         return Whole(sheet, looks)
     looks.append(what_is(glyph, as_it_stands(light), classifier))
-    if max(look.confidence for look in looks) < DOUBTED:
-        negative = what_is(glyph, as_it_stands(cv2.bitwise_not(light)), classifier)
-        if negative.confidence >= SURELY:
-            looks.append(negative)
+    if _margins_disagree(page):
+        looks.append(what_is(glyph, as_it_stands(cv2.bitwise_not(light)), classifier))
     return Whole(sheet, looks)
 
 
-def agreed(whole: Whole, pieces: Interpretation | None) -> Interpretation | None:
+def agreed(whole: Whole, pieces: Interpretation | None) -> Interpretation:
     """Weigh a picture as one digit against what its pieces say.
 
     Parameters
@@ -115,31 +119,56 @@ def agreed(whole: Whole, pieces: Interpretation | None) -> Interpretation | None
 
     Returns
     -------
-    Interpretation or None
-        What is more likely, believed as far as two ways to look at it agree.
+    Interpretation
+        The digit, believed as far as two ways to look at it agree.
     """
     best = whole.best
-    digits = pieces.digits if pieces else []
-    if best.confidence < HARDLY and (len(digits) > 1 or best.confidence < BARELY):
-        return pieces
+    digit = int(best.probabilities.argmax())
     looks = list(whole.looks)
-    only = digits[0] if len(digits) == 1 else None
-    if pieces and only:
+    found = best
+    if pieces and len(pieces.digits) == 1:
+        (only,) = pieces.digits
         undisturbed = DISTURBED if pieces.left_out else 1.0
         looks.append(replace(only, is_digit=only.is_digit * undisturbed))
-        if best.confidence < HARDLY:
-            best = max(looks, key=lambda look: look.confidence)
+        if only.probabilities.argmax() == digit:
+            found = only  # pieces know better where it stands
+    return whole.interpretation(_supported(found, best, looks))
+
+
+def alone(page: Grey, interpretation: Interpretation, classifier: Classifier) -> Interpretation:
+    """Look again at the only digit that was found, with all that stands around it.
+
+    What fell apart into something like a digit, and something else, is not one then.
+
+    Parameters
+    ----------
+    page : uint8, shape (H, W)
+        Grey, ink dark or light.
+    interpretation
+        What was found on it: one digit.
+    classifier
+        The network.
+
+    Returns
+    -------
+    Interpretation
+        The same, the digit believed as far as both looks agree.
+    """
+    (digit,) = interpretation.digits
+    x, y, width, height = digit.glyph.box
+    room = round(ROOM * max(width, height))
+    around = page[max(0, y - room) : y + height + room, max(0, x - room) : x + width + room]
+    light = cv2.bitwise_not(around) if is_ink_dark(around) else around
+    again = what_is(digit.glyph, as_it_stands(np.asarray(light)), classifier)
+    return replace(interpretation, digits=[_supported(digit, digit, [digit, again])])
+
+
+def _supported(found: Found, best: Found, looks: list[Found]) -> Found:
+    """Believe a digit that the best look saw as far as the two looks that say so most."""
     digit = int(best.probabilities.argmax())
     support = sorted(look.probability_of(digit) for look in looks)[-2:]
-    # Where pieces say the same, they know better where it stands.
-    found = only if only and only.probabilities.argmax() == digit else best
-    return whole.interpretation(
-        replace(
-            found,
-            probabilities=best.probabilities,
-            is_digit=float(np.mean(support)) / float(best.probabilities[digit]),
-        )
-    )
+    share = float(np.mean(support)) / float(best.probabilities[digit])
+    return replace(found, probabilities=best.probabilities, is_digit=share)
 
 
 def as_it_stands(page: Grey) -> npt.NDArray[np.uint8]:
@@ -157,13 +186,27 @@ def as_it_stands(page: Grey) -> npt.NDArray[np.uint8]:
     """
     height, width = page.shape
     side = max(page.shape)
-    ground = float(np.percentile(page, GROUND_PERCENTILE))
-    factor = 255 / max(1.0, float(page.max()) - ground)
-    levelled = np.clip((page - ground) * factor, 0, 255).astype(np.uint8)
     left, top = (side - width) // 2, (side - height) // 2
-    square = np.zeros((side, side), np.uint8)
-    square[top : top + height, left : left + width] = levelled
-    return np.asarray(cv2.resize(square, (SIDE, SIDE), interpolation=cv2.INTER_AREA))
+    right, bottom = side - width - left, side - height - top
+    ground = float(np.percentile(page, GROUND_PERCENTILE))
+    square = cv2.copyMakeBorder(
+        page, top, bottom, left, right, cv2.BORDER_CONSTANT, value=(round(ground),)
+    )
+    small = cv2.resize(square, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    factor = 255 / max(1.0, float(small.max()) - ground)
+    return np.asarray(np.clip((small - ground) * factor, 0, 255), np.uint8)
+
+
+def _margins_disagree(page: Grey) -> bool:
+    """Tell whether the margins above and below are as bright as ink is at the sides, or so."""
+    height, width = page.shape
+    rows, columns = (max(1, round(MARGIN_FRACTION * side)) for side in page.shape)
+    middle = page[:, width // 4 : width - width // 4]
+    between = page[height // 4 : height - height // 4]
+    above_and_below = np.median(np.concatenate([middle[:rows], middle[-rows:]]))
+    at_the_sides = np.median(np.concatenate([between[:, :columns], between[:, -columns:]]))
+    contrast = float(page.max()) - float(page.min())
+    return abs(float(above_and_below) - float(at_the_sides)) > DISAGREEING * contrast
 
 
 def _all_ink(light: Grey) -> Sheet:

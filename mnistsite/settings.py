@@ -201,9 +201,13 @@ MAX_PIXELS = env.int("MAX_PIXELS", 64_000_000, validate=validate.Range(min=784))
 MAX_PAGES = env.int("MAX_PAGES", 20, validate=validate.Range(min=1, max=100))
 MAX_BATCH_FILES = env.int("MAX_BATCH_FILES", 100, validate=validate.Range(min=1, max=10_000))
 MAX_BATCH_BYTES = env.int("MAX_BATCH_BYTES", 100_000_000, validate=validate.Range(min=1))
-# A digit is believed when the network gives it at least this (calibrated) probability.
+# By the least sure digit's (calibrated) probability; docs/accuracy.md says why these.
 REVIEW_BELOW_CONFIDENCE = env.float(
-    "REVIEW_BELOW_CONFIDENCE", 0.8, validate=validate.Range(min=0, max=1)
+    "REVIEW_BELOW_CONFIDENCE", 0.85, validate=validate.Range(min=0, max=1)
+)
+# By the surest digit's: where all are less sure than that, there is none.
+UNREADABLE_BELOW_CONFIDENCE = env.float(
+    "UNREADABLE_BELOW_CONFIDENCE", 0.1, validate=validate.Range(min=0, max=1)
 )
 KEEP_PICTURES = env.str("KEEP_PICTURES", "preview", validate=validate.OneOf(["preview", "none"]))
 ANONYMOUS_READING = env.bool("ANONYMOUS_READING", True)

@@ -127,4 +127,9 @@ def _load_shipped() -> Classifier:
 
 
 def _reader_with(classifier: Classifier) -> Reader:
-    return Reader(classifier, max_pixels=settings.MAX_PIXELS, max_pages=settings.MAX_PAGES)
+    return Reader(
+        classifier,
+        max_pixels=settings.MAX_PIXELS,
+        max_pages=settings.MAX_PAGES,
+        least_confidence=settings.UNREADABLE_BELOW_CONFIDENCE,
+    )

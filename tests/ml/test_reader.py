@@ -191,6 +191,13 @@ def test_reads_in_many_threads_at_once(reader: Reader) -> None:
     assert texts == [[str(digit) for digit in STROKES] * 4] * 6
 
 
+def test_what_is_hardly_a_digit_is_none(reader: Reader) -> None:
+    strict = Reader(reader.classifier, max_pixels=40_000_000, least_confidence=1.0)
+    reading = strict.read(encode(draw(2)))
+    assert (reading.text, reading.confidence, reading.left_out) == ("", None, 1)
+    assert reading.glyphs.shape == (0, 28, 28)
+
+
 def test_joins_lines_and_takes_the_least_sure_digit() -> None:
     def digit(n: int, confidence: float, line: int) -> DigitReading:
         rest = (1 - confidence) / 9

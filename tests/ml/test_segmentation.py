@@ -246,6 +246,19 @@ def test_a_page_of_countless_bits_is_no_writing() -> None:
     assert find_lines(page) == []
 
 
+@pytest.mark.parametrize("fall", [-28, -12, 20, 36])
+def test_takes_rules_away_that_climb_or_fall(fall: int) -> None:
+    page = draw_two(sheet(560, 900), 300, 230, 120)
+    for y in (100, 342, 450):  # the 2 stands on one
+        cv2.line(page, (0, y - fall // 2), (900, y + fall // 2), 90, 3)
+    found = first_sheet(page)
+    assert found is not None
+    assert not found.view.ruled
+    digits = [p for line in found.lines for p in line.pieces if found.boxes[p][3] > 60]
+    assert len(digits) == 1
+    assert found.boxes[digits[0]][2] < 120, "no rule sticks to it"
+
+
 @pytest.mark.parametrize(
     "shape", [(1, 1), (1, 50), (50, 1), (2, 2), (28, 28), (300, 5), (900, 1300)]
 )

@@ -20,6 +20,7 @@ KEY = "a-long-random-text-for-tests-5Xw8mGkq2VtZr7Yp3NcLb9Hd4Fs6Ja1Qe0Ru"
         ("PREDICTION_STORE", "paper"),
         ("KEEP_PICTURES", "sometimes"),
         ("REVIEW_BELOW_CONFIDENCE", "1.5"),
+        ("UNREADABLE_BELOW_CONFIDENCE", "-0.1"),
         ("SQLITE_SYNCHRONOUS", "OFF"),
         ("RETENTION_DAYS", "-1"),
         ("CASSANDRA_SHARDS", "1025"),

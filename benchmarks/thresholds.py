@@ -1,0 +1,181 @@
+"""How sure a digit has to be: what thresholds of the confidence let through, and what they hold up.
+
+    .venv/bin/python benchmarks/thresholds.py [--plot docs/images/thresholds.png]
+
+Read through the whole reader, none of them seen in training: MNIST's validation digits as
+black-on-white pictures, clean and spoiled (`benchmarks/corruptions.py`); letters, words, signs,
+shapes and scribbles (`ml/doodles.py`) on pages of several sizes; halves of digits, mirrored ones
+and several in one (`ml/negatives.py`). The pictures beside the project are not looked at.
+"""
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+import ml
+from benchmarks.corruptions import CORRUPTIONS
+from ml.classifier import load_classifier
+from ml.dataset import Digits, load_digits, split
+from ml.doodles import DOODLES
+from ml.negatives import draw_negatives
+from ml.reader import Reader
+
+DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "mnist"
+SEED = 0
+SIDES = (28, 64, 160, 400)  # pixels of the longer side of a drawing's page
+THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98)
+
+Page = np.ndarray  # uint8 (H, W)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What pictures of one kind were read as.
+
+    Parameters
+    ----------
+    confidences : float64, shape (N,)
+        Of each reading; 0 where nothing was read.
+    reviewed : bool, shape (N,)
+        Whether something else stands there too, so that it needs review however sure it is.
+    right : bool, shape (N,)
+        Whether the text is the digit.
+    """
+
+    confidences: np.ndarray
+    reviewed: np.ndarray
+    right: np.ndarray
+
+    def share_believed(self, threshold: float) -> float:
+        """The share with the status `read`."""
+        return float(np.mean(self._believed(threshold)))
+
+    def share_given_text(self, threshold: float) -> float:
+        """The share of which something is read at all."""
+        return float(np.mean((self.confidences >= threshold) & (self.confidences > 0)))
+
+    def risk(self, threshold: float) -> float:
+        """The share of wrong ones among those that are believed."""
+        believed = self._believed(threshold)
+        return float(np.mean(~self.right[believed])) if believed.any() else 0.0
+
+    def _believed(self, threshold: float) -> np.ndarray:
+        sure = (self.confidences >= threshold) & (self.confidences > 0)
+        return np.asarray(sure & ~self.reviewed)
+
+
+def read_all(reader: Reader, pages: list[Page], labels: list[str], name: str) -> Answers:
+    rows = []
+    for page, label in zip(tqdm(pages, name, leave=False, disable=None), labels, strict=True):
+        reading = reader.read(cv2.imencode(".png", page)[1].tobytes())
+        rows.append((reading.confidence or 0.0, reading.left_out > 0, reading.text == label))
+    confidences, reviewed, right = zip(*rows, strict=True)
+    return Answers(np.array(confidences), np.array(reviewed), np.array(right))
+
+
+def spoiled(digits: Digits) -> list[Page]:
+    """Spoil digits in one of fifteen ways after the other, as black on white."""
+    rng = np.random.default_rng(SEED)
+    pages = []
+    for n, image in enumerate(digits.images):
+        ink = CORRUPTIONS[n % len(CORRUPTIONS)](image / np.float32(255), rng)
+        pages.append((255 - np.clip(ink, 0, 1) * 255).astype(np.uint8))
+    return pages
+
+
+def doodles(count: int) -> list[Page]:
+    """Draw what is no digit on pages of several sizes, dark on light."""
+    rng = np.random.default_rng(SEED)
+    shares, drawers = zip(*DOODLES, strict=True)
+    pages = []
+    for n in range(count):
+        drawing = 255 - drawers[rng.choice(len(drawers), p=shares)](rng)
+        factor = SIDES[n % len(SIDES)] / max(drawing.shape)
+        how = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+        pages.append(cv2.resize(drawing, None, fx=factor, fy=factor, interpolation=how))
+    return pages
+
+
+def measure(reader: Reader, digits: Digits, count: int) -> dict[str, Answers]:
+    some = digits.take(np.arange(0, len(digits), max(1, len(digits) // count)))
+    labels = [str(label) for label in some.labels]
+    nothing = [""] * count
+    made = draw_negatives(count, digits.images, digits.labels, np.random.default_rng(SEED))
+    return {
+        "clean digits": read_all(reader, list(255 - some.images), labels, "clean"),
+        "spoiled digits": read_all(reader, spoiled(some), labels, "spoiled"),
+        "drawings": read_all(reader, doodles(count), nothing, "drawings"),
+        "negatives": read_all(reader, list(255 - made), nothing, "negatives"),
+    }
+
+
+def print_table(answers: dict[str, Answers]) -> None:
+    clean, spoilt, drawn, made = answers.values()
+    print(
+        "| threshold | clean digits `read` | of them wrong | spoiled digits `read` | of them wrong "
+        "| drawings `read` | drawings given any digit | negatives `read` |\n|" + "---:|" * 8
+    )
+    for threshold in THRESHOLDS:
+        shares = (
+            clean.share_believed(threshold),
+            clean.risk(threshold),
+            spoilt.share_believed(threshold),
+            spoilt.risk(threshold),
+            drawn.share_believed(threshold),
+            drawn.share_given_text(threshold),
+            made.share_believed(threshold),
+        )
+        print(f"| {threshold} | " + " | ".join(f"{100 * share:.2f} %" for share in shares) + " |")
+
+
+def draw(answers: dict[str, Answers], chosen: float, path: Path) -> None:
+    """Draw risk by coverage, and digits let through against drawings held up."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.6), constrained_layout=True)
+    left, right = figure.subplots(1, 2)
+    thresholds = np.unique(np.concatenate([each.confidences for each in answers.values()]))
+    for name in ("clean digits", "spoiled digits"):
+        kind = answers[name]
+        coverage = [100 * kind.share_believed(t) for t in thresholds]
+        left.plot(coverage, [100 * kind.risk(t) for t in thresholds], label=name)
+        left.plot(100 * kind.share_believed(chosen), 100 * kind.risk(chosen), "ko")
+    left.set(xlabel="read without review, %", ylabel="of them wrong, %", title="risk and coverage")
+    clean = answers["clean digits"]
+    let_through = [100 * clean.share_believed(t) for t in thresholds]
+    for name in ("drawings", "negatives"):
+        kind = answers[name]
+        right.plot([100 * kind.share_believed(t) for t in thresholds], let_through, label=name)
+        right.plot(100 * kind.share_believed(chosen), 100 * clean.share_believed(chosen), "ko")
+    right.set(xlabel="given a digit, %", ylabel="clean digits read, %", title="what is no digit")
+    right.set_ylim(80, 100.5)
+    for axis in (left, right):
+        axis.grid(alpha=0.3)
+        axis.legend()
+    figure.savefig(path, dpi=110)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--count", type=int, default=1200, help="pictures of each kind")
+    parser.add_argument("--chosen", type=float, default=0.85, help="the threshold to be marked")
+    parser.add_argument("--plot", type=Path, help="where to draw the curves")
+    arguments = parser.parse_args()
+    classifier = load_classifier(Path(ml.__file__).parent / "models")
+    digits = split(load_digits(arguments.data, "training")).validation
+    answers = measure(Reader(classifier, max_pixels=1_000_000), digits, arguments.count)
+    print_table(answers)
+    if arguments.plot:
+        draw(answers, arguments.chosen, arguments.plot)
+
+
+if __name__ == "__main__":
+    main()
