@@ -39,7 +39,7 @@ def normalise(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         ink = _without_stairs(ink)
     scale = DIGIT_SIDE / max(ink.shape)
     height, width = (max(1, round(side * scale)) for side in ink.shape)
-    ink = _with_common_stroke(ink, scale)
+    ink = with_common_stroke(ink, scale)
     if scale != 1:  # shrunk by the mean of what falls together, enlarged smoothly
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
         ink = np.asarray(cv2.resize(ink, (width, height), interpolation=how))
@@ -89,10 +89,22 @@ def stroke_width(ink: npt.NDArray[np.uint8]) -> float:
     return 2 * int(strokes.sum()) / length if length else 0.0
 
 
-def _with_common_stroke(ink: npt.NDArray[np.uint8], scale: float) -> npt.NDArray[np.uint8]:
+def with_common_stroke(ink: npt.NDArray[np.uint8], scale: float) -> npt.NDArray[np.uint8]:
     """Thicken or slim strokes that would be thinner or thicker, once scaled, than pens of MNIST.
 
     Only where the picture is shrunk: a pixel is too coarse a step otherwise.
+
+    Parameters
+    ----------
+    ink : uint8, shape (h, w)
+        Ink bright on 0.
+    scale
+        By how much it is going to be enlarged.
+
+    Returns
+    -------
+    uint8, shape (h, w)
+        The ink, its strokes as wide as wanted.
     """
     if scale >= 1:
         return ink

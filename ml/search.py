@@ -41,7 +41,7 @@ def interpret(page: Grey, classifier: Classifier) -> Interpretation | None:
     if whole and (whole.is_likely or not pieces or not pieces.digits):
         return agreed(whole, pieces)
     if pieces and len(pieces.digits) == 1:
-        return alone(page, pieces, classifier)
+        return alone(pieces, classifier)
     return pieces
 
 

@@ -18,7 +18,7 @@ from ml.classifier import Classifier
 from ml.ink import Grey, ink_contrast, ink_mask, is_ink_dark
 from ml.interpretation import CLEAR, Interpretation
 from ml.lines import Line
-from ml.normalisation import SIDE, normalise
+from ml.normalisation import SIDE, normalise, with_common_stroke
 from ml.sheet import Glyph, Sheet, View, cut_out
 
 SMALL_SIDE = 320  # pixels of the longer side: a smaller picture may be one digit,
@@ -135,17 +135,15 @@ def agreed(whole: Whole, pieces: Interpretation | None) -> Interpretation:
     return whole.interpretation(_supported(found, best, looks))
 
 
-def alone(page: Grey, interpretation: Interpretation, classifier: Classifier) -> Interpretation:
+def alone(interpretation: Interpretation, classifier: Classifier) -> Interpretation:
     """Look again at the only digit that was found, with all that stands around it.
 
     What fell apart into something like a digit, and something else, is not one then.
 
     Parameters
     ----------
-    page : uint8, shape (H, W)
-        Grey, ink dark or light.
     interpretation
-        What was found on it: one digit.
+        One digit on a view of a page.
     classifier
         The network.
 
@@ -155,11 +153,15 @@ def alone(page: Grey, interpretation: Interpretation, classifier: Classifier) ->
         The same, the digit believed as far as both looks agree.
     """
     (digit,) = interpretation.digits
-    x, y, width, height = digit.glyph.box
+    sheet = interpretation.sheet
+    x, y, width, height = (round(side / sheet.scale) for side in digit.glyph.box)
     room = round(ROOM * max(width, height))
-    around = page[max(0, y - room) : y + height + room, max(0, x - room) : x + width + room]
-    light = cv2.bitwise_not(around) if is_ink_dark(around) else around
-    again = what_is(digit.glyph, as_it_stands(np.asarray(light)), classifier)
+    rows = slice(max(0, y - room), y + height + room)
+    columns = slice(max(0, x - room), x + width + room)
+    around = sheet.contrast[rows, columns]
+    bright = cv2.convertScaleAbs(around, alpha=255 / max(1, int(around.max())))
+    strokes = with_common_stroke(np.asarray(bright), SIDE / max(bright.shape))
+    again = what_is(digit.glyph, as_it_stands(strokes), classifier)
     return replace(interpretation, digits=[_supported(digit, digit, [digit, again])])
 
 
