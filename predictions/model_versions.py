@@ -55,7 +55,7 @@ def keep(version: ModelVersion, *, by: str = "") -> ModelVersion:
             audit(Action.ADDED, by=by, target=target, sha256=version.sha256)
     except IntegrityError as error:
         raise VersionRefused(
-            "overtaken", "Somebody else added a version at the same moment. Try again."
+            "overtaken", _("Somebody else added a version at the same moment. Try again.")
         ) from error
     return version
 
