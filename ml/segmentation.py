@@ -61,11 +61,15 @@ def sheets(page: Grey) -> Iterator[Sheet]:
     if is_ink_dark(sized):
         sized = cv2.bitwise_not(sized)
     contrasts: dict[bool, tuple[Grey, float]] = {}
+    masks: dict[tuple[bool, float], Mask] = {}  # two views may differ in their rulings alone
     for view in LARGE_VIEWS if max(sized.shape) >= FINE_FROM else VIEWS:
         if view.fine not in contrasts:
             contrasts[view.fine] = ink_contrast(sized, fine=view.fine)
         contrast, noise = contrasts[view.fine]
-        mask = without_boxes(ink_mask(contrast, noise, view.fraction))
+        look = (view.fine, view.fraction)
+        if look not in masks:
+            masks[look] = without_boxes(ink_mask(contrast, noise, view.fraction))
+        mask = masks[look]
         if not view.ruled:
             unruled = without_rulings(mask)
             if unruled is mask:
