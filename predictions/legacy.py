@@ -15,6 +15,7 @@ from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import Cluster, NoHostAvailable, Session
 from cassandra.query import SimpleStatement
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from predictions.errors import PredictionsError
 from predictions.records import (
@@ -121,13 +122,19 @@ def pages(keyspace: str, table: str) -> Iterator[Iterator[list[LegacyRow]]]:
             yield _read(cluster.connect(), f"{keyspace}.{table}")
         except NoHostAvailable as error:
             raise LegacyTableUnreadable(
-                f"No node answered at {database['HOST']}. See CASSANDRA_CONTACT_POINTS, "
-                f"CASSANDRA_PORT and CASSANDRA_DATACENTER. ({error})"
+                _(
+                    "No node answered at %(host)s. See CASSANDRA_CONTACT_POINTS, CASSANDRA_PORT "
+                    "and CASSANDRA_DATACENTER. (%(error)s)"
+                )
+                % {"host": database["HOST"], "error": error}
             ) from error
         except InvalidRequest as error:
             raise LegacyTableUnreadable(
-                f"{keyspace}.{table} cannot be read as the original's table: {error.args[0]}. "
-                "See --keyspace and --table."
+                _(
+                    "%(table)s cannot be read as the original's table: %(error)s. "
+                    "See --keyspace and --table."
+                )
+                % {"table": f"{keyspace}.{table}", "error": error.args[0]}
             ) from error
 
 

@@ -26,7 +26,9 @@ FILTERS = [
         {"type": "integer", "minimum": 0, "maximum": 9},
         description="Those that contain this digit.",
     ),
-    OpenApiParameter("status", str, enum=[str(status) for status in Status]),
+    OpenApiParameter(
+        "status", str, enum=[*map(str, Status), ""], description="Those of this status; empty: all."
+    ),
     OpenApiParameter("since", A_MOMENT, description="Made then or later."),
     OpenApiParameter("until", A_MOMENT, description="Made before then."),
 ]

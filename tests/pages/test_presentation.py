@@ -1,6 +1,7 @@
 """How numbers are said."""
 
 import pytest
+from django.conf import LazySettings
 from django.utils import translation
 
 from predictions.pages.presentation import LARGEST, SOURCE_WORDS, Answer, in_words, percent
@@ -36,7 +37,10 @@ def test_numbers_for_people_are_localised_and_those_for_svg_are_not() -> None:
     ("confidence", "words"),
     [(0.999, "almost certain"), (0.96, "very sure"), (0.8, "fairly sure"), (0.79, "unsure")],
 )
-def test_confidence_in_words_agrees_with_the_status(confidence: float, words: str) -> None:
+def test_confidence_in_words_agrees_with_the_status(
+    confidence: float, words: str, settings: LazySettings
+) -> None:
+    settings.REVIEW_BELOW_CONFIDENCE = 0.8
     assert in_words(confidence) == words
 
 
