@@ -146,7 +146,7 @@ class Asking {
 
   async #send({ store, signal }) {
     const body = new FormData();
-    body.set("file", await this.canvas.picture(), this.words.fileName);
+    body.set("file", this.canvas.picture(), this.words.fileName);
     body.set("source", "canvas");
     const headers = { Accept: "application/json", "X-CSRFToken": this.words.csrf };
     try {
