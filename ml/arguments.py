@@ -88,7 +88,7 @@ QUICK = dataclasses.replace(
 )
 
 # To go on from weights that read well, in steps so small that what they know is kept.
-TRAINING_ON: Mapping[str, Any] = {"epochs": 1, "steps": None, "learning_rate": 5e-5}
+TRAINING_ON: Mapping[str, Any] = {"epochs": 1, "steps": None, "learning_rate": 1e-4}
 
 
 def choose_arguments(

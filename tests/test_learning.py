@@ -99,10 +99,12 @@ def test_corrections_are_learned_from_the_active_network_on(rita: User, train: T
     manifest = train("second", "--corrections")
     shipped = model_versions.shipped()
     assert manifest["started_from"] == hashlib.sha256(bytes(shipped.weights or b"")).hexdigest()
-    # 180 digits are known: two new ones of weight 22.5 are a fifth of what is shown. Thirty times
-    # each are 60 of the 300 digits that 24 steps show.
-    source = manifest["data"]["extra"]["corrections"]
-    assert (source["count"], source["weight"]) == (2, 22.5)
+    # 180 digits are known, half of what is shown: two new ones of weight 36 are a fifth, and the
+    # four known ones that are least sure the rest. Thirty times each are 60 of the 300 digits that
+    # 24 steps show.
+    extra = manifest["data"]["extra"]
+    assert (extra["corrections"]["count"], extra["corrections"]["weight"]) == (2, 36)
+    assert (extra["least sure"]["count"], extra["least sure"]["weight"]) == (4, 27)
     digits_a_step = 16 - round(16 * manifest["arguments"]["negatives_share"])
     assert manifest["arguments"]["steps"] * digits_a_step == pytest.approx(300, rel=0.1)
     assert ModelVersion.objects.get().manifest == manifest
@@ -163,7 +165,7 @@ def test_a_corrected_hand_is_read_better_by_the_network_that_ships(
         text = str(labels[index])
         services.correct(records[index], verdict=Verdict.TEXT, text=text, by=rita)
     common = ["--data", str(tmp_path), "--output", str(tmp_path / "model")]
-    # Four times the usual rate: there are sixty corrections only, and a part of MNIST.
+    # Twice the usual rate: there are sixty corrections only, and a part of MNIST.
     call_command("train", "--corrections", *common, "--learning-rate", "2e-4", stdout=StringIO())
     with pytest.raises(CommandError, match="measured on different digits"):
         call_command("activatemodel", "1")

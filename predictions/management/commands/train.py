@@ -24,7 +24,7 @@ from ml.dataset import Split, load_digits, split
 from ml.download import download_mnist
 from ml.errors import MLError
 from ml.evaluation import report
-from ml.training_on import steps_to_learn
+from ml.training_on import least_sure, steps_to_learn
 from predictions import model_versions
 from predictions.errors import PredictionsError
 from predictions.learning import WEIGHTS, load_new
@@ -138,9 +138,12 @@ class Command(BaseCommand):
             known=len(digits.training) if base else None,
         )
         digits = replace(digits, extra=new)
-        if base and digits.extra and not resume and not given.keys() & {"epochs", "steps"}:
-            steps = steps_to_learn(digits, arguments)
-            arguments = replace(arguments, epochs=None, steps=steps)
+        if base and new:
+            known = least_sure(digits.training, model_versions.classifier_of(base))
+            digits = replace(digits, extra=(*new, known))
+            if not resume and not given.keys() & {"epochs", "steps"}:
+                steps = steps_to_learn(digits, new, arguments)
+                arguments = replace(arguments, epochs=None, steps=steps)
         test_digits = load_digits(data, "test") if test else None
         if base:
             self.stdout.write(f"Goes on from model version {base.number}.")
@@ -164,7 +167,7 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             self.stderr.write("Interrupted.")
             if checkpoint.exists():
-                command = _command_to_resume(data, directory, options)
+                command = _command_to_resume(data, directory, options, base)
                 self.stderr.write(f"Go on with: {command}{' --test' if test else ''}")
             sys.exit(EXIT_INTERRUPTED)
         checkpoint.unlink()
@@ -259,7 +262,9 @@ def _weights_of(version: ModelVersion | None) -> Iterator[Path | None]:
         yield path
 
 
-def _command_to_resume(data: Path, directory: Path, options: dict[str, Any]) -> str:
+def _command_to_resume(
+    data: Path, directory: Path, options: dict[str, Any], base: ModelVersion | None
+) -> str:
     command = ["python", "manage.py", "train", "--data", str(data)]
     command += [f"--pictures={path}" for path in options["pictures"]]
     command += [
@@ -267,8 +272,8 @@ def _command_to_resume(data: Path, directory: Path, options: dict[str, Any]) -> 
         for kind in WEIGHTS
         if (weight := options[f"{kind}_weight"]) is not None
     ]
-    if options["start_from"] is not None:
-        command.append(f"--start-from={options['start_from']}")
+    if base:
+        command.append(f"--start-from={base.number}")
     command += [f"--{name}" for name in ("corrections", "afresh") if options[name]]
     return shlex.join([*command, "--output", str(directory), "--resume"])
 
