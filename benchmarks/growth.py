@@ -1,11 +1,14 @@
-"""How answers grow with connections, with the size of a picture and with its digits.
+"""How answers grow with connections, the size of a picture, its digits, and what is kept already.
 
-    .venv/bin/python benchmarks/growth.py [--seconds N] [--plot FILE]
+    .venv/bin/python benchmarks/growth.py [--seconds N] [--kept FOLDER] [--plot FILE]
 
-Needs `wrk`. One site as `make run` starts it, keeping in SQLite, answers all in turn.
+Needs `wrk`. One site as `make run` starts it, keeping in SQLite, answers all in turn. FOLDER is the
+directory of a run of benchmarks/stores.py, which fills a database of each size there: each of them
+is copied, and a site of its own goes on keeping in it.
 """
 
 import argparse
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -81,7 +84,7 @@ def plot(measured: list[tuple[Load, dict[str, int]]], path: Path) -> None:
     from matplotlib import pyplot as plt
 
     curves = list(dict.fromkeys(load.curve for load, _ in measured))
-    figure, axes = plt.subplots(2, len(curves), figsize=(9, 5), sharex="col")
+    figure, axes = plt.subplots(2, len(curves), figsize=(2.5 * len(curves) + 1.5, 5), sharex="col")
     for column, curve in enumerate(curves):
         points = [(load, sent) for load, sent in measured if load.curve == curve]
         at = [load.at for load, _ in points]
@@ -98,27 +101,44 @@ def plot(measured: list[tuple[Load, dict[str, int]]], path: Path) -> None:
     figure.savefig(path)
 
 
+def measure(seconds: int, kept: Path | None) -> Iterator[tuple[Load, dict[str, int]]]:
+    server = ours(KEPT_IN_SQLITE, API)
+    with tempfile.TemporaryDirectory() as name, running(server, Path(name), PORT) as run:
+        for load in loads(Path(name)):
+            yield (
+                load,
+                send(run, server, load.picture, seconds=seconds, connections=load.connections),
+            )
+    databases = kept.glob("*.sqlite3") if kept else []
+    for database in sorted(databases, key=lambda path: int(path.stem)):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            shutil.copy(database, folder / "db.sqlite3")
+            seven = folder / "seven.png"
+            draw_seven(seven)
+            load = Load("predictions kept", int(database.stem), FEW, seven)
+            with running(server, folder, PORT) as run:
+                send(run, server, seven, seconds=seconds, connections=FEW)  # warms it up
+                yield load, send(run, server, seven, seconds=seconds, connections=FEW)
+
+
 def main() -> None:
     """Measure, print, and plot if asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=4)
+    parser.add_argument("--kept", type=Path)
     parser.add_argument("--plot", type=Path)
     asked = parser.parse_args()
-    server = ours(KEPT_IN_SQLITE, API)
     measured = []
     print("| grows | at | requests/s | p50 ms | p99 ms | not answered |")
     print("|---|--:|--:|--:|--:|--:|")
-    with tempfile.TemporaryDirectory() as name, running(server, Path(name), PORT) as run:
-        for load in loads(Path(name)):
-            sent = send(
-                run, server, load.picture, seconds=asked.seconds, connections=load.connections
-            )
-            measured.append((load, sent))
-            print(
-                f"| {load.curve} | {load.at:,.0f} | {rate(sent):,.1f} | {sent['p50_us'] / 1e3:,.1f}"
-                f" | {sent['p99_us'] / 1e3:,.1f} | {sent['refused'] + sent['broken']} |",
-                flush=True,
-            )
+    for load, sent in measure(asked.seconds, asked.kept):
+        measured.append((load, sent))
+        print(
+            f"| {load.curve} | {load.at:,.0f} | {rate(sent):,.1f} | {sent['p50_us'] / 1e3:,.1f}"
+            f" | {sent['p99_us'] / 1e3:,.1f} | {sent['refused'] + sent['broken']} |",
+            flush=True,
+        )
     if asked.plot:
         plot(measured, asked.plot)
 
