@@ -1,11 +1,14 @@
 """That the API does what its description says, and describes what it does."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import schemathesis
 from django.conf import LazySettings
 from django.contrib.auth.models import Group, User
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
 from django.test import Client
 from hypothesis import HealthCheck
 from hypothesis import settings as with_settings
@@ -30,6 +33,17 @@ described = schemathesis.openapi.from_wsgi(
     application,
     config=SchemathesisConfig(projects=ProjectsConfig(default=ProjectConfig(generation=FEW))),
 )
+
+
+@pytest.fixture(autouse=True)
+def connections_stay_open() -> Iterator[None]:
+    """Let requests close no connection, as Django's own client does: the transaction is on it."""
+    signals = (request_started, request_finished)
+    for signal in signals:
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in signals:
+        signal.connect(close_old_connections)
 
 
 # Which bytes are a picture, and which cursors are ours, no description can say.
