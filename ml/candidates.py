@@ -3,7 +3,7 @@
 Each is scored by the classifier; which of them are digits is decided in `ml/paths.py`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -154,11 +154,11 @@ def what_is(
     return Found(line, glyph, picture, scores.probabilities[0], float(scores.is_digit[0]))
 
 
-def mixed(one: Found, other: Found) -> Found:
-    """Believe two pictures of one glyph alike."""
-    joint = (one.probabilities * one.is_digit + other.probabilities * other.is_digit) / 2
+def mixed(looks: Sequence[Found]) -> Found:
+    """Believe several pictures of one glyph alike."""
+    joint = np.mean([look.probabilities * look.is_digit for look in looks], axis=0)  # (10,)
     share = max(float(joint.sum()), LEAST)
-    return replace(one, probabilities=np.asarray(joint / share, np.float32), is_digit=share)
+    return replace(looks[0], probabilities=np.asarray(joint / share, np.float32), is_digit=share)
 
 
 def _narrowest(candidate: Candidate, alone: list[Candidate]) -> float:

@@ -19,16 +19,19 @@ THINNEST, THICKEST = 1.6, 4.5  # pixels: strokes outside are brought there
 FAINT = 12  # of 255: ink below it does not count for the box
 GREY_LEVELS = (25, 230)  # what is between is neither ink nor ground,
 FEW_GREYS = 0.05  # and with so little of it a picture is in black and white
-STAIRS_BLUR = 0.5  # pixels, standard deviation
+STAIRS_BLUR = 0.5  # of its pixels, standard deviation,
+STAIRS_ENLARGED = 4  # once it is so many times as large: corners come out round
 
 
-def normalise(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def normalise(ink: npt.NDArray[np.uint8], *, narrowed: float = 1.0) -> npt.NDArray[np.uint8]:
     """Fit a digit into 20x20 and centre it by its mass in 28x28.
 
     Parameters
     ----------
     ink : uint8, shape (h, w)
         The digit's ink alone, bright on 0, cropped to its box.
+    narrowed
+        How wide it is made, by how wide it is.
 
     Returns
     -------
@@ -37,10 +40,11 @@ def normalise(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """
     if max(ink.shape) < DIGIT_SIDE and _is_bilevel(ink):
         ink = _without_stairs(ink)
-    scale = DIGIT_SIDE / max(ink.shape)
-    height, width = (max(1, round(side * scale)) for side in ink.shape)
+    scale = DIGIT_SIDE / max(ink.shape[0], narrowed * ink.shape[1])
+    height = max(1, round(scale * ink.shape[0]))
+    width = max(1, round(scale * narrowed * ink.shape[1]))
     ink = with_common_stroke(ink, scale)
-    if scale != 1:  # shrunk by the mean of what falls together, enlarged smoothly
+    if (height, width) != ink.shape:  # shrunk by the mean of what falls together, enlarged smoothly
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
         ink = np.asarray(cv2.resize(ink, (width, height), interpolation=how))
     moments = cv2.moments(ink)
@@ -124,9 +128,11 @@ def _is_bilevel(ink: npt.NDArray[np.uint8]) -> bool:
 
 
 def _without_stairs(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Blur the edges by half a pixel: enlarged, stairs would be strokes of their own."""
+    """Enlarge, and blur the edges by half a pixel: else stairs would be strokes of their own."""
     padded = cv2.copyMakeBorder(ink, 2, 2, 2, 2, cv2.BORDER_CONSTANT, value=0)
-    return crop(np.asarray(cv2.GaussianBlur(padded, (0, 0), STAIRS_BLUR)))
+    size = (STAIRS_ENLARGED * padded.shape[1], STAIRS_ENLARGED * padded.shape[0])
+    large = cv2.resize(padded, size, interpolation=cv2.INTER_NEAREST)
+    return crop(np.asarray(cv2.GaussianBlur(large, (0, 0), STAIRS_ENLARGED * STAIRS_BLUR)))
 
 
 def _place(centre: float, size: int) -> int:

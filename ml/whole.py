@@ -19,16 +19,19 @@ from ml.ink import Grey, ink_contrast, ink_mask, is_ink_dark
 from ml.interpretation import CLEAR, Interpretation
 from ml.lines import Line
 from ml.normalisation import SIDE, normalise, with_common_stroke
-from ml.sheet import Glyph, Sheet, View, cut_out
+from ml.sheet import Sheet, View, cut_out
 
 SMALL_SIDE = 320  # pixels of the longer side: a smaller picture may be one digit,
 WIDEST = 1.5  # unless it is so many times as wide as it is high
 FRACTION = 0.4  # of the ink's usual contrast: what has more is ink
-FILLED = 0.95  # of a picture's sides: ink that takes so much of both has been stretched
-NARROWED = 0.65  # by how much that is undone
+FILLED = 0.95  # of a picture's sides: ink that takes so much of both,
+SQUARE = 0.9  # where they are so much alike,
+ONE_PIECE = 0.8  # and so much of it hangs together, has been stretched to its picture;
+NARROWED = (0.5, 0.65, 0.8)  # it is looked at so wide, as most digits are
 GROUND_PERCENTILE = 25
 MARGIN_FRACTION = 1 / 9  # of a picture's sides: its ground shows there,
 DISAGREEING = 0.5  # unless margins differ by so much of its contrast
+DOUBTFUL = 0.5  # what is less sure although it has been stretched is looked at otherwise too
 HARDLY = 0.3  # the pieces are believed rather than a whole that is so seldom a digit
 ROOM = 0.2  # of a digit's longer side: so much around it is looked at with it, as MNIST frames it
 DISTURBED = 0.5  # how far a digit is believed beside which other things stand
@@ -44,10 +47,13 @@ class Whole:
         All its ink as one piece.
     looks
         What it was taken for, in one way after another; nothing where there is no ink.
+    is_stretched
+        Whether its ink was stretched to the picture: pieces of it say nothing.
     """
 
     sheet: Sheet
     looks: list[Found]
+    is_stretched: bool = False
 
     @property
     def best(self) -> Found:
@@ -62,7 +68,7 @@ class Whole:
     @property
     def is_likely(self) -> bool:
         """Whether it makes more sense than what its pieces may say."""
-        return bool(self.looks) and self.best.confidence >= HARDLY
+        return self.is_stretched or (bool(self.looks) and self.best.confidence >= HARDLY)
 
     def interpretation(self, found: Found | None = None) -> Interpretation:
         """Say what it shows: the digit that was `found`, by default the best."""
@@ -94,15 +100,33 @@ def read_whole(page: Grey, classifier: Classifier) -> Whole:
         What it was taken for.
     """
     light = cv2.bitwise_not(page) if is_ink_dark(page) else page
+    whole = _read_light(light, classifier)
+    if not whole.looks or whole.best.confidence >= DOUBTFUL:
+        return whole
+    # Broad strokes that reach all sides are easily taken for the ground.
+    inverse = _read_light(cv2.bitwise_not(light), classifier)
+    is_surer = inverse.is_stretched and inverse.best.confidence > whole.best.confidence
+    return inverse if is_surer else whole
+
+
+def _read_light(light: Grey, classifier: Classifier) -> Whole:
+    """Look at a small picture (H, W), its ink bright, as one digit."""
     sheet = _all_ink(light)
     if not sheet.lines:
         return Whole(sheet, [])
     glyph = cut_out(sheet, [1])
-    looks = [_ink_alone(glyph, page.shape, classifier)]
-    if looks[0].confidence >= CLEAR or min(page.shape) < SIDE:
+    is_tiny = min(light.shape) < SIDE
+    if _is_stretched(sheet):
+        pictures = [normalise(glyph.ink, narrowed=width) for width in NARROWED]
+        looks = [mixed([what_is(glyph, picture, classifier) for picture in pictures])]
+        if looks[0].confidence >= DOUBTFUL or is_tiny:
+            return Whole(sheet, looks, is_stretched=True)
+    else:
+        looks = [what_is(glyph, normalise(glyph.ink), classifier)]
+    if looks[0].confidence >= CLEAR or is_tiny:
         return Whole(sheet, looks)
     looks.append(what_is(glyph, as_it_stands(light), classifier))
-    if _margins_disagree(page):
+    if _margins_disagree(light):
         looks.append(what_is(glyph, as_it_stands(cv2.bitwise_not(light)), classifier))
     return Whole(sheet, looks)
 
@@ -223,12 +247,13 @@ def _all_ink(light: Grey) -> Sheet:
     return Sheet(View(False, FRACTION, True), contrast, labels, boxes, lines, 1.0, shape)
 
 
-def _ink_alone(glyph: Glyph, page_shape: tuple[int, ...], classifier: Classifier) -> Found:
-    """Ask what all the ink is; ink that fills its picture has been stretched, and is narrowed."""
-    found = what_is(glyph, normalise(glyph.ink), classifier)
-    height, width = page_shape
-    if glyph.box.width < FILLED * width or glyph.box.height < FILLED * height:
-        return found
-    narrow = (max(1, round(NARROWED * glyph.ink.shape[1])), glyph.ink.shape[0])
-    ink = np.asarray(cv2.resize(glyph.ink, narrow, interpolation=cv2.INTER_AREA))
-    return mixed(found, what_is(glyph, normalise(ink), classifier))
+def _is_stretched(sheet: Sheet) -> bool:
+    """Tell a digit that was stretched to a square picture from noise that is all over one."""
+    height, width = sheet.page_shape
+    box = sheet.boxes[1]
+    fills = box[2] >= FILLED * width and box[3] >= FILLED * height
+    if not fills or min(height, width) < SQUARE * max(height, width):
+        return False
+    _, _, stats, _ = cv2.connectedComponentsWithStats(sheet.labels.astype(np.uint8))
+    sizes = stats[1:, cv2.CC_STAT_AREA]
+    return bool(sizes.max() >= ONE_PIECE * sizes.sum())

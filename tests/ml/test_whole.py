@@ -57,6 +57,17 @@ def test_sees_past_bars_of_the_other_polarity(classifier: Classifier, digit: int
     assert text(page, classifier) == str(digit)
 
 
+@pytest.mark.parametrize("pen", [20, 40])
+@pytest.mark.parametrize("digit", [0, 2, 3, 7])  # a stretched 1 is a slash
+def test_reads_what_was_stretched_to_a_picture_in_black_and_white(
+    classifier: Classifier, digit: int, pen: int
+) -> None:
+    page = write(np.full((280, 280), 255, np.uint8), digit, 80, 45, 190, pen=pen)
+    x, y, width, height = cv2.boundingRect(255 - page)
+    stretched = cv2.resize(page[y : y + height, x : x + width], (16, 16))
+    assert text(np.where(stretched < 128, 0, 255).astype(np.uint8), classifier) == str(digit)
+
+
 def test_two_digits_on_a_small_picture_are_two(classifier: Classifier) -> None:
     page = np.full((60, 80), 255, np.uint8)
     write(page, 2, 8, 10, 40)
