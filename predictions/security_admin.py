@@ -75,7 +75,6 @@ class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # as above
     list_display = ("name", "user", "created", "expiry")
     search_fields = ("user__username",)
     list_select_related = ("user",)
-    autocomplete_fields = ("user",)
 
     @admin.display(description=gettext_lazy("token"))
     def name(self, token: AuthToken) -> str:
