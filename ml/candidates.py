@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ml.classifier import Classifier
 from ml.cuts import cut
-from ml.lines import Line
+from ml.lines import Line, hangs
 from ml.normalisation import SIDE, normalise
 from ml.sheet import Glyph, Sheet, cut_out
 
@@ -87,6 +87,8 @@ class Candidate:
         Whether a cut parts it from what stands before it.
     width, height
         Of its box, by the line's height.
+    hangs
+        Whether all of it is below the middle of the digits beside it, as a comma is.
     found
         The digit that it would be.
     """
@@ -96,6 +98,7 @@ class Candidate:
     is_cut: bool
     width: float
     height: float
+    hangs: bool
     found: Found
 
     @property
@@ -106,8 +109,14 @@ class Candidate:
 
     @property
     def is_mark(self) -> bool:
-        """Whether it is a dot, a dash or a rule: too low for a digit."""
-        return self.height < LOWEST or max(self.width, self.height) < SMALL
+        """Whether it is a dot, a comma, a dash or a rule: too low for a digit."""
+        too_low = self.height < LOWEST or max(self.width, self.height) < SMALL
+        return too_low or self.is_comma
+
+    @property
+    def is_comma(self) -> bool:
+        """Whether it is low, stands by itself, and hangs."""
+        return self.hangs and self.height < LOW and not self.found.is_parted
 
 
 def candidates_of(sheet: Sheet, number: int, line: Line, classifier: Classifier) -> list[Candidate]:
@@ -217,7 +226,8 @@ def _classify(
             is_parted=is_cut or is_cut_after,
         )
         size = (float(width) / line.height, float(height) / line.height)
-        candidates.append(Candidate(first, last, is_cut, *size, found))
+        low = hangs(boxes, sheet.boxes[line.pieces], line.height)
+        candidates.append(Candidate(first, last, is_cut, *size, low, found))
     return candidates
 
 

@@ -13,6 +13,7 @@ from ml.components import Boxes
 
 MARK_FRACTION = 0.3  # of the usual height: what is lower is a mark
 BESIDE_FRACTION = 0.35  # of the lower one's height, by which two of a line stand beside each other
+TALL_FRACTION = 0.65  # of a line's height: what is higher is a digit
 SPECK_FRACTION = 0.1  # of a line's height: what is smaller is nothing
 RECENT = 4  # so many of a line's last pieces say where it goes on
 GAP_ABOVE_FRACTION = 0.12  # of the usual height: nearer above each other, two pieces are one
@@ -113,6 +114,31 @@ def chain(boxes: Boxes) -> list[Line]:
     for line in lines:
         line.pieces.sort(key=lambda piece: centre[piece])
     return sorted(lines, key=lambda line: float(np.median(middles[line.pieces])))
+
+
+def hangs(boxes: Boxes, of_line: Boxes, height: float) -> bool:
+    """Tell whether something is all below the middle of the nearest digit, as a comma is.
+
+    Parameters
+    ----------
+    boxes : int32, shape (n, 4)
+        Of its pieces,
+    of_line : int32, shape (m, 4)
+        and of all pieces of its line.
+    height
+        The line's usual height, in pixels.
+
+    Returns
+    -------
+    bool
+        False where there are no digits on the line.
+    """
+    digits = of_line[of_line[:, 3] >= TALL_FRACTION * height]
+    if not len(digits):
+        return False
+    centres = digits[:, 0] + digits[:, 2] / 2
+    nearest = digits[int(np.abs(centres - boxes[0, 0]).argmin())]
+    return bool(boxes[:, 1].min() > nearest[1] + nearest[3] / 2)
 
 
 def _beside(boxes: Boxes, pieces: list[int], piece: int) -> float:

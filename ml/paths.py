@@ -57,7 +57,7 @@ def _digit_cost(candidate: Candidate) -> float:
     if candidate.height < LOWEST:
         return math.inf
     smallness = max(0.0, SMALL - candidate.height) / (SMALL - LOWEST)
-    price = SMALL_DIGIT * smallness + CUT * candidate.is_cut
+    price = SMALL_DIGIT * max(smallness, candidate.is_comma) + CUT * candidate.is_cut
     price += CUT_OFF_BIT * candidate.is_cut_off_bit
     return price - math.log(max(LEAST, candidate.found.confidence))
 
