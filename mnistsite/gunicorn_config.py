@@ -69,6 +69,9 @@ def child_exit(server: "Arbiter", worker: "Worker") -> None:
     """Forget the gauges of a worker that is gone; what it counted stays."""
     from prometheus_client.multiprocess import mark_process_dead
 
+    from mnistsite.connections import connection_counts
+
+    connection_counts.forget(worker.age)
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 

@@ -3,6 +3,8 @@
 Slow clients hold no thread: a request is collected by the event loop, with a deadline for its head
 and one for its body, and gets a thread when the whole of it is there. What is in work is bounded:
 beyond that the loop itself answers 503 at once. Health checks have threads of their own.
+
+And one promise among workers: a new connection goes to the one that has the fewest.
 """
 
 import json
@@ -20,11 +22,15 @@ from gunicorn.http.parser import RequestParser
 from gunicorn.http.unreader import Unreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from mnistsite.connections import connection_counts
 from mnistsite.incoming import Incoming
 
 RECEIVE_BYTES = 262_144
 # That a client has to take its last answer, or to send what it was about to when the worker stops.
 LINGER_S = 2.0
+# That a worker leaves a new connection to others, for each that it has more than one of them.
+GIVE_WAY_S = 0.002
+LONGEST_WAY_S = 0.02
 FOR_MACHINES = (b"GET /healthz ", b"GET /readyz ", b"GET /metrics ", b"HEAD /healthz ")
 GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -86,10 +92,40 @@ class Worker(ThreadWorker):
         self.in_flight = 0
         self.waiting: set[Connection] = set()
         self.stopping_since: float | None = None
+        self.gives_way_until: float | None = None
         self.health_pool = ThreadPoolExecutor(2, "health")
         super().init_process()
 
+    def set_accept_enabled(self, enabled: bool | None) -> None:
+        super().set_accept_enabled(bool(enabled) and self.gives_way_until is None)
+
+    def wait_for_and_dispatch_events(  # type: ignore[override]
+        self, timeout: float
+    ) -> None:
+        """Do what is to be done; gunicorn calls this again and again."""
+        if self.alive:
+            connection_counts.note(self.age, self.nr_conns)
+        else:
+            connection_counts.forget(self.age)
+        if self.gives_way_until is not None:
+            timeout = min(timeout, max(0.0, self.gives_way_until - time.monotonic()))
+        super().wait_for_and_dispatch_events(timeout)
+        if self.gives_way_until is not None and self.gives_way_until <= time.monotonic():
+            self.gives_way_until = None
+            for listener in self.sockets:
+                self._take_connection(listener)
+
     def accept(self, listener: socket.socket) -> None:
+        """Take a new connection, unless another worker has fewer: for a moment it goes first."""
+        surplus = connection_counts.surplus(self.age)
+        if surplus:
+            pause_s = min(surplus * GIVE_WAY_S, LONGEST_WAY_S)
+            self.gives_way_until = time.monotonic() + pause_s
+            self.set_accept_enabled(False)
+        else:
+            self._take_connection(listener)
+
+    def _take_connection(self, listener: socket.socket) -> None:
         try:
             client, address = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):

@@ -4,8 +4,10 @@ import json
 import re
 import socket
 import subprocess
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -166,3 +168,25 @@ def test_static_files_are_served_compressed_and_for_ever(server: Server) -> None
     assert status == 200
     assert headers["Content-Encoding"] == "gzip"
     assert "immutable" in headers["Cache-Control"]
+
+
+def test_clients_that_come_together_and_stay_are_shared_among_the_workers(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    server = start_server(tmp_path, WEB_CONCURRENCY="2")
+    address = ("127.0.0.1", urlsplit(server.url).port or 0)
+    while server.log.read_text().count("model version in use") < 2:
+        time.sleep(0.1)
+    time.sleep(1)  # one of them was ready before the other
+    with ExitStack() as stack:
+        clients = [stack.enter_context(socket.create_connection(address, 20)) for _ in range(12)]
+        for client in clients:
+            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        for client in clients:
+            assert client.recv(65536).startswith(b"HTTP/1.1 200")
+        held = [
+            sum(held.status == psutil.CONN_ESTABLISHED for held in worker.net_connections("tcp"))
+            for worker in psutil.Process(server.process.pid).children()
+        ]
+    assert sum(held) == 12
+    assert min(held) >= 4  # one of them would often take all
