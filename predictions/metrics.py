@@ -1,5 +1,7 @@
 """What is counted of predictions, for Prometheus. Names and labels: docs/operations.md."""
 
+from functools import cache
+
 from prometheus_client import Counter, Histogram
 
 from predictions.records import PredictionRecord
@@ -15,13 +17,16 @@ CONFIDENCE = Histogram(
     "The least confidence of a picture's digits.",
     buckets=(0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999, 1),
 )
+# Looked up once: of their labels there are few.
+predictions_of = cache(PREDICTIONS.labels)
+digits_of = cache(DIGITS.labels)
 MODEL_SWAPS = Counter("mnistsite_model_swaps", "Changes of a worker to another model version.")
 STORE_ERRORS = Counter("mnistsite_store_errors", "Times the prediction store did not answer.")
 
 
 def count_prediction(record: PredictionRecord) -> None:
-    PREDICTIONS.labels(record.status, record.source, record.model_version).inc()
+    predictions_of(record.status, record.source, record.model_version).inc()
     for digit in record.digits:
-        DIGITS.labels(digit.digit).inc()
+        digits_of(digit.digit).inc()
     if record.confidence is not None:
         CONFIDENCE.observe(record.confidence)

@@ -72,7 +72,8 @@ def predict(
         ]
     except PictureError as error:
         raise _refusal_of(error) from error
-    pairs = _as_pages(pairs, upload_id or new_id())
+    if len(pairs) > 1 or upload_id is not None:
+        pairs = _as_pages(pairs, upload_id or new_id())
     if store:
         with step("store"):
             _keep(pairs, sent_again=upload_id is not None)

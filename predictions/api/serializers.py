@@ -1,7 +1,7 @@
 """What goes in and out of the API, in the names of docs/api.md."""
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 from uuid import UUID
 
@@ -183,11 +183,13 @@ class PredictionSerializer(AnswerSerializer):
 
     @extend_schema_field(OpenApiTypes.URI)
     def get_url(self, record: PredictionRecord) -> str:
-        return self._url("prediction", record)
+        return self._site + _path_with_nil("prediction").replace(NIL, str(record.id))
 
     @extend_schema_field({"type": "string", "format": "uri", "nullable": True})
     def get_preview_url(self, record: PredictionRecord) -> str | None:
-        return self._url("preview", record) if record.has_preview else None
+        if not record.has_preview:
+            return None
+        return self._site + _path_with_nil("preview").replace(NIL, str(record.id))
 
     def to_representation(self, record: PredictionRecord) -> dict[str, Any]:
         return {
@@ -200,10 +202,10 @@ class PredictionSerializer(AnswerSerializer):
             "preview_url": self.get_preview_url(record),
         }
 
-    def _url(self, view: str, record: PredictionRecord) -> str:
-        path = _path_with_nil(view).replace(NIL, str(record.id))
+    @cached_property
+    def _site(self) -> str:
         request = self.context.get("request")
-        return f"{request.scheme}://{request.get_host()}{path}" if request else path
+        return f"{request.scheme}://{request.get_host()}" if request else ""
 
 
 @cache
@@ -229,9 +231,9 @@ def predictions_json(
 ) -> list[dict[str, Any]]:
     """Return kept predictions as the API shows them; their corrections come by one query."""
     standing = corrections.current(record.id for record in records)
-    context = {"request": request, "corrections": standing}
-    # Plain dicts: of a serializer's own the browsable API would make its upload form.
-    return [dict(PredictionSerializer(record, context=context).data) for record in records]
+    serializer = PredictionSerializer(context={"request": request, "corrections": standing})
+    # Plain dicts: of a serializer's own `data` the browsable API would make its upload form.
+    return [serializer.to_representation(record) for record in records]
 
 
 class PageSerializer(serializers.Serializer[Any]):
@@ -297,10 +299,10 @@ def upload_body(
     What is new has no correction, so none is asked for.
     """
     if new:
-        serializer = PredictionSerializer if kept else AnswerSerializer
-        # Plain dicts: of a serializer's own the browsable API would make its upload form.
-        context = {"request": request}
-        results = [dict(serializer(record, context=context).data) for record in records]
+        serializer = (PredictionSerializer if kept else AnswerSerializer)(
+            context={"request": request}
+        )
+        results = [serializer.to_representation(record) for record in records]
     else:
         results = predictions_json(records, request)
     if len(results) == 1 and records[0].upload is None:
