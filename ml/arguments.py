@@ -84,7 +84,7 @@ PRESETS: Mapping[str, Arguments] = {
 }
 # The compact network in a few minutes: as good at clean digits as the original recipe.
 QUICK = dataclasses.replace(
-    PRESETS["compact"], epochs=4, augmentation=("geometry", "strokes"), negatives_share=0.1
+    PRESETS["compact"], epochs=2, augmentation=("geometry", "strokes"), negatives_share=0.1
 )
 
 # To go on from weights that read well, in steps so small that what they know is kept.
