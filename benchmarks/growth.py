@@ -109,7 +109,7 @@ def measure(seconds: int, kept: Path | None) -> Iterator[tuple[Load, dict[str, i
                 load,
                 send(run, server, load.picture, seconds=seconds, connections=load.connections),
             )
-    databases = kept.glob("*.sqlite3") if kept else []
+    databases = kept.glob("[0-9]*.sqlite3") if kept else []
     for database in sorted(databases, key=lambda path: int(path.stem)):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
