@@ -57,8 +57,8 @@ def volume(engine: Engine) -> Iterator[str]:
 @pytest.fixture
 def picture(png: Png, tmp_path: Path) -> Path:
     """A file of 4 MB: too large to be kept in memory, so Django spools it."""
-    path = tmp_path / "seven.bmp"
-    path.write_bytes(png("7", ".bmp", size=2000))
+    path = tmp_path / "four.bmp"
+    path.write_bytes(png("4", ".bmp", size=2000))
     assert path.stat().st_size > 2_621_440
     return path
 
@@ -77,7 +77,7 @@ def listening_ports(process: Path) -> set[int]:
 def test_reads_a_picture_and_lists_it(site: Container, picture: Path) -> None:
     url = site.url(8000)
     prediction = send(url, picture)
-    assert (prediction["text"], prediction["status"]) == ("7", "read")
+    assert (prediction["text"], prediction["status"]) == ("4", "read")
     assert prediction in listed(url)
     with urlopen(prediction["preview_url"], timeout=10) as response:  # noqa: S310
         assert response.headers["Content-Type"] == "image/webp"
