@@ -21,11 +21,6 @@ from ml.errors import ModelError
 SHIPPED = Path(ml.__file__).parent / "models"
 
 
-@pytest.fixture(scope="module")
-def classifier() -> Classifier:
-    return load_classifier(SHIPPED)
-
-
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
     """A copy of the shipped model, to be spoiled."""

@@ -1,21 +1,13 @@
 """Segmentation and recognition decide together, by the network that ships."""
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
 
-import ml
-from ml.classifier import Classifier, load_classifier
+from ml.classifier import Classifier
 from ml.cuts import seams
 from ml.search import interpret
 from tests.hand import Page, write
-
-
-@pytest.fixture(scope="module")
-def classifier() -> Classifier:
-    return load_classifier(Path(ml.__file__).parent / "models")
 
 
 def sheet(height: int, width: int) -> Page:

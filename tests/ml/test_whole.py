@@ -1,24 +1,16 @@
 """A small picture is one digit, whole, where noise or a frame take its ink to pieces."""
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
 
-import ml
 from ml.candidates import Found
-from ml.classifier import Classifier, load_classifier
+from ml.classifier import Classifier
 from ml.interpretation import Interpretation
 from ml.search import interpret
 from ml.sheet import Box, Glyph
 from ml.whole import Whole, agreed, as_it_stands, is_small, read_whole
 from tests.hand import STROKES, Page, write
-
-
-@pytest.fixture(scope="module")
-def classifier() -> Classifier:
-    return load_classifier(Path(ml.__file__).parent / "models")
 
 
 def small(digit: int, side: int = 28) -> Page:

@@ -1,0 +1,14 @@
+"""What the tests of reading share."""
+
+from pathlib import Path
+
+import pytest
+
+import ml
+from ml.classifier import Classifier, load_classifier
+
+
+@pytest.fixture(scope="session")
+def classifier() -> Classifier:
+    """Load the network that ships."""
+    return load_classifier(Path(ml.__file__).parent / "models")
