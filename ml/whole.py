@@ -100,18 +100,20 @@ def read_whole(page: Grey, classifier: Classifier) -> Whole:
         What it was taken for.
     """
     light = cv2.bitwise_not(page) if is_ink_dark(page) else page
-    whole = _read_light(light, classifier)
+    whole = _look_at(_all_ink(light), light, classifier)
     if not whole.looks or whole.best.confidence >= DOUBTFUL:
         return whole
     # Broad strokes that reach all sides are easily taken for the ground.
-    inverse = _read_light(cv2.bitwise_not(light), classifier)
-    is_surer = inverse.is_stretched and inverse.best.confidence > whole.best.confidence
-    return inverse if is_surer else whole
+    inverse = cv2.bitwise_not(light)
+    sheet = _all_ink(inverse)
+    if not _is_stretched(sheet):
+        return whole
+    other = _look_at(sheet, inverse, classifier)
+    return other if other.best.confidence > whole.best.confidence else whole
 
 
-def _read_light(light: Grey, classifier: Classifier) -> Whole:
-    """Look at a small picture (H, W), its ink bright, as one digit."""
-    sheet = _all_ink(light)
+def _look_at(sheet: Sheet, light: Grey, classifier: Classifier) -> Whole:
+    """Look at a small picture (H, W), its ink bright and on the sheet, as one digit."""
     if not sheet.lines:
         return Whole(sheet, [])
     glyph = cut_out(sheet, [1])
@@ -249,6 +251,8 @@ def _all_ink(light: Grey) -> Sheet:
 
 def _is_stretched(sheet: Sheet) -> bool:
     """Tell a digit that was stretched to a square picture from noise that is all over one."""
+    if not sheet.lines:
+        return False
     height, width = sheet.page_shape
     box = sheet.boxes[1]
     fills = box[2] >= FILLED * width and box[3] >= FILLED * height
