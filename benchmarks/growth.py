@@ -20,7 +20,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.servers import ours, running
+from benchmarks.servers import Running, Server, ours, running
 from benchmarks.serving import API, KEPT_IN_SQLITE, draw_seven, send
 
 PORT = 8994
@@ -105,21 +105,21 @@ def measure(seconds: int, kept: Path | None) -> Iterator[tuple[Load, dict[str, i
     server = ours(KEPT_IN_SQLITE, API)
     with tempfile.TemporaryDirectory() as name, running(server, Path(name), PORT) as run:
         for load in loads(Path(name)):
-            yield (
-                load,
-                send(run, server, load.picture, seconds=seconds, connections=load.connections),
-            )
+            yield load, sent_by(load, run, server, seconds)
     databases = kept.glob("[0-9]*.sqlite3") if kept else []
     for database in sorted(databases, key=lambda path: int(path.stem)):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             shutil.copy(database, folder / "db.sqlite3")
-            seven = folder / "seven.png"
-            draw_seven(seven)
-            load = Load("predictions kept", int(database.stem), FEW, seven)
+            load = Load("predictions kept", int(database.stem), FEW, folder / "seven.png")
+            draw_seven(load.picture)
             with running(server, folder, PORT) as run:
-                send(run, server, seven, seconds=seconds, connections=FEW)  # warms it up
-                yield load, send(run, server, seven, seconds=seconds, connections=FEW)
+                sent_by(load, run, server, seconds)  # warms it up
+                yield load, sent_by(load, run, server, seconds)
+
+
+def sent_by(load: Load, run: Running, server: Server, seconds: int) -> dict[str, int]:
+    return send(run, server, load.picture, seconds=seconds, connections=load.connections)
 
 
 def main() -> None:

@@ -72,8 +72,7 @@ def predict(
         ]
     except PictureError as error:
         raise _refusal_of(error) from error
-    if len(pairs) > 1 or upload_id is not None:
-        pairs = _as_pages(pairs, upload_id or new_id())
+    pairs = _as_pages(pairs, upload_id or new_id())
     if store:
         with step("store"):
             _keep(pairs, sent_again=upload_id is not None)

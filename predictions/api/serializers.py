@@ -183,13 +183,11 @@ class PredictionSerializer(AnswerSerializer):
 
     @extend_schema_field(OpenApiTypes.URI)
     def get_url(self, record: PredictionRecord) -> str:
-        return self._site + _path_with_nil("prediction").replace(NIL, str(record.id))
+        return self._url("prediction", record)
 
     @extend_schema_field({"type": "string", "format": "uri", "nullable": True})
     def get_preview_url(self, record: PredictionRecord) -> str | None:
-        if not record.has_preview:
-            return None
-        return self._site + _path_with_nil("preview").replace(NIL, str(record.id))
+        return self._url("preview", record) if record.has_preview else None
 
     def to_representation(self, record: PredictionRecord) -> dict[str, Any]:
         return {
@@ -201,6 +199,9 @@ class PredictionSerializer(AnswerSerializer):
             "url": self.get_url(record),
             "preview_url": self.get_preview_url(record),
         }
+
+    def _url(self, view: str, record: PredictionRecord) -> str:
+        return self._site + _path_with_nil(view).replace(NIL, str(record.id))
 
     @cached_property
     def _site(self) -> str:

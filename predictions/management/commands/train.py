@@ -138,6 +138,8 @@ class Command(BaseCommand):
             known=len(digits.training) if base else None,
         )
         digits = replace(digits, extra=new)
+        if base:
+            self.stdout.write(f"Goes on from model version {base.number}.")
         if base and new:
             known = least_sure(digits.training, model_versions.classifier_of(base))
             digits = replace(digits, extra=(*new, known))
@@ -145,8 +147,6 @@ class Command(BaseCommand):
                 steps = steps_to_learn(digits, new, arguments)
                 arguments = replace(arguments, epochs=None, steps=steps)
         test_digits = load_digits(data, "test") if test else None
-        if base:
-            self.stdout.write(f"Goes on from model version {base.number}.")
         self.stdout.write(f"{_describe(arguments)}\n{_summary(digits)}")
         try:
             with (
