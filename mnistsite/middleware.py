@@ -9,13 +9,12 @@ import structlog
 from csp.constants import HEADER as CSP_HEADER
 from csp.utils import build_policy
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 
 from ml.timings import collect_timings
 from mnistsite.metrics import observe_steps
 from predictions.answers import answer_error
-from predictions.errors import PredictionsError, StoreUnavailable
+from predictions.errors import PredictionsError, StoreUnavailable, is_outage
 from predictions.uploads import refuse_oversized
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -102,7 +101,7 @@ class UnavailableMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if isinstance(exception, OperationalError | InterfaceError):
+        if is_outage(exception):
             exception = StoreUnavailable()
         if isinstance(exception, PredictionsError):
             return answer_error(request, exception)

@@ -3,6 +3,7 @@
 import copyreg
 from typing import Any
 
+from django.db import DatabaseError, InterfaceError, OperationalError
 from django.utils.translation import gettext as _
 
 from predictions.metrics import STORE_ERRORS
@@ -60,6 +61,14 @@ class NoPreview(PredictionsError):
             "not_found",
             _("No preview was kept of this picture, so how it was read cannot be shown."),
         )
+
+
+def is_outage(error: BaseException) -> bool:
+    """Tell whether a database does not answer, rather than that it was asked wrongly.
+
+    Of a damaged file SQLite says so by the base class alone.
+    """
+    return isinstance(error, OperationalError | InterfaceError) or type(error) is DatabaseError
 
 
 class StoreUnavailable(PredictionsError):

@@ -3,18 +3,17 @@
 from typing import Any
 
 from django.core.exceptions import TooManyFilesSent
-from django.db import InterfaceError, OperationalError
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
 from predictions.answers import error_body
-from predictions.errors import PredictionsError, StoreUnavailable
+from predictions.errors import PredictionsError, StoreUnavailable, is_outage
 from predictions.uploads import too_many_files
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    if isinstance(error, OperationalError | InterfaceError):
+    if is_outage(error):
         error = StoreUnavailable()
     if isinstance(error, TooManyFilesSent):  # by Django, before any view has seen them
         error = too_many_files()

@@ -9,8 +9,7 @@ from uuid import UUID
 
 from django.db import (
     DEFAULT_DB_ALIAS,
-    InterfaceError,
-    OperationalError,
+    Error,
     connection,
     connections,
     transaction,
@@ -25,7 +24,7 @@ from django.db.models import (
     TextField,
 )
 
-from predictions.errors import StoreUnavailable
+from predictions.errors import StoreUnavailable, is_outage
 from predictions.models import IdempotencyKey, Picture, Prediction, PredictionDigit
 from predictions.records import (
     Claim,
@@ -163,7 +162,9 @@ def _database() -> Iterator[None]:
     """Turn the database's refusal to answer into the store's own error."""
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
+    except Error as error:
+        if not is_outage(error):
+            raise
         if not connection.in_atomic_block:
             connection.close()  # the next request gets a fresh one
         raise StoreUnavailable from error

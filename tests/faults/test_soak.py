@@ -77,6 +77,26 @@ def test_a_locked_database_is_answered_503_and_loses_nothing(
     assert server.stop() == 0
 
 
+def test_a_damaged_database_is_answered_503_until_it_is_whole_again(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    database = tmp_path / "db.sqlite3"
+    database.write_bytes(b"no database" * 1000)
+    server = start_server(tmp_path, prepared=True)
+    client = soak(server, seed=6)
+    send = ("POST", API, form(picture("7")), FORM)
+    for request in (send, ("GET", API, b"", {}), ("GET", "/readyz", b"", {})):
+        assert client._ask(request)[0] == 503, request
+    status, page = client._ask(("GET", "/predictions/", b"", {"Accept": "text/html"}))
+    assert status == 503
+    assert b"does not answer at the moment" in page
+    assert client._ask(("GET", "/healthz", b"", {}))[0] == 200
+    database.unlink()
+    server.manage("migrate", "-v0")
+    assert client._ask(send)[0] == 201
+    assert server.stop() == 0
+
+
 def test_a_full_disk_is_answered_503_and_loses_nothing(
     start_server: StartServer, tmp_path: Path
 ) -> None:
