@@ -28,6 +28,7 @@ LARGE_SIDE = 300  # pixels from which on strokes may be hairlines
 FINE_FRACTION = 0.1  # of the page's longer side: so wide is the element of a fine ground,
 FINE_HEIGHT_FRACTION = 0.35  # and at most so much of its shorter side
 THIN_FRACTION = 0.025  # of the longer side: strokes up to so wide vote for their polarity
+PLAIN_FRACTION = 0.75  # of a page: where so much is of one grey, that is the ground
 MIN_CONTRAST = 16  # grey levels by which ink stands out of the ground at least,
 NOISE_FACTOR = 4  # and how many standard deviations of the noise
 MARGIN_FRACTION = 0.1  # of the page's shorter side: frames there do not say how black ink is
@@ -165,12 +166,16 @@ def factor_to(page_shape: tuple[int, ...], longest: int) -> int:
 
 def _broad_vote(page: Grey) -> float:
     """Return 1 for surely dark ink, -1 for surely light, by the median of the half page around."""
-    half = max(page.shape) // 2
-    padded = cv2.copyMakeBorder(page, half, half, half, half, cv2.BORDER_REFLECT)
-    ground = cv2.medianBlur(padded, 2 * half + 1)[half:-half, half:-half]
-    deviation = np.subtract(page, ground, dtype=np.float32)
-    dark = float(np.sum(np.square(np.minimum(deviation, 0))))
-    light = float(np.sum(np.square(np.maximum(deviation, 0))))
+    usual = np.partition(page.ravel(), page.size // 2)[page.size // 2]
+    ground = np.full_like(page, usual)
+    near = cv2.inRange(page, float(usual) - MIN_CONTRAST, float(usual) + MIN_CONTRAST)
+    if cv2.countNonZero(near) < PLAIN_FRACTION * page.size:
+        half = max(page.shape) // 2
+        padded = cv2.copyMakeBorder(page, half, half, half, half, cv2.BORDER_REFLECT)
+        ground = cv2.medianBlur(padded, 2 * half + 1)[half:-half, half:-half]
+    # Of what is darker than the ground, and of what is lighter, the sum of squares.
+    dark = cv2.norm(cv2.subtract(ground, page), cv2.NORM_L2SQR)
+    light = cv2.norm(cv2.subtract(page, ground), cv2.NORM_L2SQR)
     return (dark - light) / max(1.0, dark + light)
 
 

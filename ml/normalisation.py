@@ -123,8 +123,8 @@ def with_common_stroke(ink: npt.NDArray[np.uint8], scale: float) -> npt.NDArray[
 
 def _is_bilevel(ink: npt.NDArray[np.uint8]) -> bool:
     """Tell a scan in black and white, whose edges are stairs, from one in grey."""
-    between = (ink > GREY_LEVELS[0]) & (ink < GREY_LEVELS[1])
-    return float(between.mean()) < FEW_GREYS
+    between = np.count_nonzero((ink > GREY_LEVELS[0]) & (ink < GREY_LEVELS[1]))
+    return between < FEW_GREYS * ink.size
 
 
 def _without_stairs(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -137,4 +137,4 @@ def _without_stairs(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 def _place(centre: float, size: int) -> int:
     """Return the offset that brings the centre of mass to pixel 14, as in MNIST; all ink stays."""
-    return int(np.clip(round(SIDE / 2 - centre), 0, SIDE - size))
+    return min(max(round(SIDE / 2 - centre), 0), SIDE - size)

@@ -18,7 +18,7 @@ def preview_of(image: Image.Image) -> bytes:
     """Make a WebP of at most 1,024 pixels a side and 64 kB, upright, without metadata."""
     small = image.convert("RGB") if image.mode not in {"RGB", "L"} else image
     if max(small.size) <= LOSSLESS_SIDE:
-        return _webp(small, lossless=True, quality=0, method=0)
+        return _webp(small, lossless=True, quality=0, method=1)
     if max(small.size) > MAX_SIDE:
         small = small.copy() if small is image else small
         small.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BOX, reducing_gap=2.0)
