@@ -123,7 +123,7 @@ def with_common_stroke(ink: npt.NDArray[np.uint8], scale: float) -> npt.NDArray[
 
 def _is_bilevel(ink: npt.NDArray[np.uint8]) -> bool:
     """Tell a scan in black and white, whose edges are stairs, from one in grey."""
-    between = np.count_nonzero((ink > GREY_LEVELS[0]) & (ink < GREY_LEVELS[1]))
+    between = int(np.count_nonzero((ink > GREY_LEVELS[0]) & (ink < GREY_LEVELS[1])))
     return between < FEW_GREYS * ink.size
 
 

@@ -234,7 +234,7 @@ REST_FRAMEWORK = {
         "rest_framework.renderers.BrowsableAPIRenderer",
     ],
     "DEFAULT_PARSER_CLASSES": [
-        "rest_framework.parsers.MultiPartParser",
+        "predictions.api.parsers.FormParser",
         "predictions.api.parsers.UTF8JSONParser",
     ],
     "EXCEPTION_HANDLER": "predictions.api.errors.exception_handler",

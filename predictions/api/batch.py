@@ -4,12 +4,12 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.generics import GenericAPIView
-from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from predictions import services
 from predictions.answers import error_body
+from predictions.api.parsers import FormParser
 from predictions.api.serializers import (
     BatchFilesSerializer,
     BatchSerializer,
@@ -26,7 +26,7 @@ class PredictionBatch(GenericAPIView[Any]):
     """Send many files; each is read and kept for itself."""
 
     serializer_class = BatchFilesSerializer
-    parser_classes = (MultiPartParser,)
+    parser_classes = (FormParser,)
 
     def get_view_name(self) -> str:
         return "Batch"

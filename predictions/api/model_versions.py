@@ -6,7 +6,6 @@ from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
-from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -14,6 +13,7 @@ from rest_framework.views import APIView
 
 from ml.comparison import Comparison
 from predictions import activation, model_versions
+from predictions.api.parsers import FormParser
 from predictions.api.permissions import MayActivate, MayReadAndActivate
 from predictions.api.serializers import ErrorSerializer
 from predictions.model_archives import download, of_archive
@@ -96,7 +96,7 @@ class ModelVersions(APIView):
     """The trained networks of this site."""
 
     permission_classes = (MayReadAndActivate,)
-    parser_classes = (MultiPartParser,)
+    parser_classes = (FormParser,)
 
     @extend_schema(
         operation_id="models_list",

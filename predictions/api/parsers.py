@@ -1,9 +1,82 @@
 import json
+import os
 from collections.abc import Mapping
+from contextlib import ExitStack
+from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
+from django.conf import settings
+from django.core.exceptions import TooManyFilesSent
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest, QueryDict
+from django.utils.datastructures import MultiValueDict
+from django.utils.translation import gettext as _
 from rest_framework.exceptions import ParseError
-from rest_framework.parsers import JSONParser
+from rest_framework.parsers import BaseParser, DataAndFiles, JSONParser
+from werkzeug.datastructures import FileStorage
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.formparser import MultiPartParser
+
+from predictions.uploads import safe_file_name
+
+IN_MEMORY_BYTES = 262_144  # of a file; what is more goes to the disk
+
+
+class FormParser(BaseParser):
+    """A form with files, by Werkzeug's parser: Django's takes four times as long.
+
+    Files are closed with the request, as Django's are.
+    """
+
+    media_type = "multipart/form-data"
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> "DataAndFiles[Any, Any]":
+        request: HttpRequest = (parser_context or {})["request"]
+        boundary = (request.content_params or {}).get("boundary", "")
+        if not boundary:
+            raise ParseError(_("The form does not say what its parts are divided by."))
+        try:
+            return _parse_form(stream, boundary.encode())
+        except RequestEntityTooLarge as error:
+            raise TooManyFilesSent from error
+        except ValueError as error:
+            raise ParseError(_("The form is broken, or was cut off. Send it again.")) from error
+
+
+def _parse_form(stream: IO[Any], boundary: bytes) -> "DataAndFiles[Any, Any]":
+    data = QueryDict(mutable=True)
+    uploaded = MultiValueDict[str, "UploadedFile[Any]"]()
+    most_files = settings.DATA_UPLOAD_MAX_NUMBER_FILES
+    with ExitStack() as opened:
+        parser = MultiPartParser(
+            lambda total_content_length, content_type, filename, content_length=None: (
+                opened.enter_context(SpooledTemporaryFile(IN_MEMORY_BYTES))
+            ),
+            max_form_parts=most_files + settings.DATA_UPLOAD_MAX_NUMBER_FIELDS,
+        )
+        fields, files = parser.parse(stream, boundary, None)
+        if len(files) > most_files:
+            raise TooManyFilesSent
+        for name, value in fields.items(multi=True):
+            data.appendlist(name or "", value)
+        for name, file in files.items(multi=True):
+            if file.filename:
+                uploaded.appendlist(name or "", _as_upload(file))
+            else:  # nothing was chosen
+                file.close()
+        opened.pop_all()  # the request closes them
+    return DataAndFiles(data, uploaded)
+
+
+def _as_upload(file: FileStorage) -> "UploadedFile[Any]":
+    size = file.stream.seek(0, os.SEEK_END)
+    file.stream.seek(0)
+    return UploadedFile(file.stream, safe_file_name(file.filename or "") or None, size=size)
 
 
 class UTF8JSONParser(JSONParser):

@@ -394,3 +394,41 @@ def test_file_names_are_kept_safe(api: APIClient, png: Png, name: str, kept: str
     assert response.status_code == 201, response.content
     assert response.json()["file_name"] == kept
     assert api.get(response.json()["url"]).json()["file_name"] == kept
+
+
+def a_form(disposition: str, content: bytes, end: bytes = b"\r\n--x--\r\n") -> bytes:
+    return f"--x\r\nContent-Disposition: {disposition}\r\n\r\n".encode() + content + end
+
+
+def test_a_file_name_in_percent_encoding(api: APIClient, png: Png) -> None:
+    # As programs of some years ago send a name that is not ASCII (RFC 8187).
+    body = a_form("form-data; name=\"file\"; filename*=UTF-8''sieb%C3%A9n.png", png("7"))
+    response = post_raw(api, body, "multipart/form-data; boundary=x")
+    assert response.status_code == 201, response.content
+    assert response.json()["file_name"] == "siebén.png"
+
+
+def test_a_form_in_which_no_file_was_chosen(api: APIClient) -> None:
+    body = a_form('form-data; name="file"; filename=""', b"")
+    assert_refused(post_raw(api, body, "multipart/form-data; boundary=x"), 400, "no_file")
+
+
+@pytest.mark.parametrize("filename", ["", '; filename="seven.png"'])
+def test_a_part_without_a_name(api: APIClient, png: Png, filename: str) -> None:
+    response = post_raw(
+        api, a_form(f"form-data{filename}", png("7")), "multipart/form-data; boundary=x"
+    )
+    assert_refused(response, 400, "wrong_field" if filename else "no_file")
+
+
+def test_a_form_that_was_cut_off(api: APIClient, png: Png) -> None:
+    body = a_form('form-data; name="file"; filename="seven.png"', png("7"), end=b"")
+    assert_refused(post_raw(api, body, "multipart/form-data; boundary=x"), 400, "parse_error")
+
+
+def test_a_part_without_a_body(api: APIClient, png: Png) -> None:
+    # RFC 2046 allows a head that the next part follows at once.
+    body = b'--x\r\nContent-Disposition: form-data; name="note"\r\n\r\n'
+    body += a_form('form-data; name="file"; filename="seven.png"', png("7"))
+    response = post_raw(api, body, "multipart/form-data; boundary=x")
+    assert response.status_code == 201, response.content
