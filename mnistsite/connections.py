@@ -25,7 +25,8 @@ class ConnectionCounts:
     def surplus(self, age: int) -> int:
         """Tell how many connections a worker has more than the one with the fewest."""
         counts: list[int] = self._counts[:]
-        return counts[age % MOST_WORKERS] - min(count for count in counts if count)
+        fewest = min((count for count in counts if count), default=0)  # 0: all are stopping
+        return counts[age % MOST_WORKERS] - fewest
 
 
 connection_counts = ConnectionCounts()

@@ -4,7 +4,8 @@ Slow clients hold no thread: a request is collected by the event loop, with a de
 and one for its body, and gets a thread when the whole of it is there. What is in work is bounded:
 beyond that the loop itself answers 503 at once. Health checks have threads of their own.
 
-And one promise among workers: a new connection goes to the one that has the fewest.
+And one promise among workers: a new connection goes to the one that has the fewest, and of one that
+has more now and then a client is sent to connect anew: after a worker was killed, say.
 """
 
 import json
@@ -31,6 +32,9 @@ LINGER_S = 2.0
 # That a worker leaves a new connection to others, for each that it has more than one of them.
 GIVE_WAY_S = 0.002
 LONGEST_WAY_S = 0.02
+# How often a worker looks whether another has fewer connections, by as many as this at least.
+LOOK_EVERY_S = 0.02
+MANY_MORE = 2
 FOR_MACHINES = (b"GET /healthz ", b"GET /readyz ", b"GET /metrics ", b"HEAD /healthz ")
 GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -93,6 +97,7 @@ class Worker(ThreadWorker):
         self.waiting: set[Connection] = set()
         self.stopping_since: float | None = None
         self.gives_way_until: float | None = None
+        self.looks_again_at = 0.0
         self.health_pool = ThreadPoolExecutor(2, "health")
         super().init_process()
 
@@ -190,11 +195,21 @@ class Worker(ThreadWorker):
 
     def handle_request(self, req: Any, conn: Connection) -> bool:  # type: ignore[override]
         conn.sock.settimeout(settings.ANSWER_TIMEOUT)  # for all that is sent together
+        if not conn.early and self._has_many_more():
+            req.force_close()  # the answer says so, and who connects anew comes to another
         try:
             return bool(super().handle_request(req, conn))
         except TimeoutError:
             self.log.warning("A client did not take its answer in time.")
             return False
+
+    def _has_many_more(self) -> bool:
+        """Tell, now and then, whether another worker has fewer connections."""
+        now = time.monotonic()
+        if now < self.looks_again_at:
+            return False
+        self.looks_again_at = now + LOOK_EVERY_S
+        return connection_counts.surplus(self.age) >= MANY_MORE
 
     def _keepalive_after(self, conn: Connection, keepalive: bool) -> bool:
         assert conn.incoming is not None  # noqa: S101 - it was received

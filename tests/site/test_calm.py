@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
+import psutil
 import pytest
 
 from tests.conftest import Server, StartServer
@@ -240,6 +241,45 @@ def test_a_reload_under_load_loses_nothing(
     assert server.stop() == 0
     kept = server.manage("shell", "--no-imports", "-c", COUNT)
     assert int(kept) == len(statuses)
+
+
+def test_clients_that_stay_come_to_a_new_worker_too(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    server = start_server(tmp_path, WEB_CONCURRENCY="2")
+    master = psutil.Process(server.process.pid)
+
+    def clients_of_workers() -> list[int]:
+        """Count the connections that each worker has."""
+        return sorted(
+            sum(held.status == psutil.CONN_ESTABLISHED for held in worker.net_connections())
+            for worker in master.children()
+        )
+
+    wait_until(lambda: len(master.children()) == 2)
+    master.children()[0].kill()
+    clients = [HTTPConnection(*address(server), timeout=20) for _ in range(8)]
+    try:
+        for client in clients:
+            assert ask(client, "GET", "/api/v1/")[0] == 200
+        assert clients_of_workers()[-1] == len(clients), "there was only one that could take them"
+
+        def all_ask_and_are_shared_out() -> bool:
+            for client in clients:
+                assert ask(client, "GET", "/api/v1/")[0] == 200
+            return clients_of_workers() in ([3, 5], [4, 4])
+
+        wait_until(all_ask_and_are_shared_out)
+    finally:
+        for client in clients:
+            client.close()
+
+
+def wait_until(is_so: Callable[[], bool], patience_s: float = 60) -> None:
+    deadline = time.monotonic() + patience_s
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 COUNT = "from predictions.models import Prediction; print(Prediction.objects.count())"
