@@ -1,9 +1,9 @@
 """What happens to every request: a log line, a bound on its body, calm words in a fault."""
 
 import re
+import secrets
 import time
 from collections.abc import Callable
-from uuid import uuid4
 
 import structlog
 from csp.constants import HEADER as CSP_HEADER
@@ -33,7 +33,7 @@ class RequestLogMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         given = request.headers.get("X-Request-ID", "")
-        request_id = given if KNOWN_ID.fullmatch(given) else uuid4().hex
+        request_id = given if KNOWN_ID.fullmatch(given) else secrets.token_hex(16)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         started = time.perf_counter()

@@ -18,7 +18,7 @@ from rest_framework.request import Request
 
 from ml.idx import idx_header
 from predictions import corrections
-from predictions.api.serializers import CorrectionSerializer, PredictionSerializer, predictions_json
+from predictions.api.serializers import PredictionSerializer, predictions_json
 from predictions.models import Correction
 from predictions.records import GLYPH_BYTES, GLYPH_SIZE, Filters, PredictionRecord
 from predictions.stores import get_store
@@ -82,15 +82,11 @@ def export(
 
 def csv_lines(records: Iterable[PredictionRecord], request: Request | None) -> Iterator[bytes]:
     """Write a head, and a line a prediction; no cell begins as a formula does."""
-    serializer = PredictionSerializer(context={"request": request})
-    columns = [name for name in serializer.get_fields() if name not in NOT_IN_A_TABLE]
+    columns = [name for name in PredictionSerializer().get_fields() if name not in NOT_IN_A_TABLE]
     yield _csv_line([*columns, *CORRECTION_COLUMNS])
     for some in _batches(records):
-        standing = corrections.current(record.id for record in some)
-        for record in some:
-            correction = standing.get(record.id)
-            said = {} if correction is None else CorrectionSerializer(correction).data
-            shown = serializer.to_representation(record)
+        for shown in predictions_json(some, request):
+            said = shown["correction"] or {}
             cells = [shown[name] for name in columns]
             cells += [said.get(name) for name in CORRECTION_COLUMNS.values()]
             yield _csv_line([_harmless(cell) for cell in cells])

@@ -72,7 +72,7 @@ def predict(
         ]
     except PictureError as error:
         raise _refusal_of(error) from error
-    pairs = _as_pages(pairs, upload_id or new_id())
+    pairs = _as_pages(pairs, upload_id)
     if store:
         with step("store"):
             _keep(pairs, sent_again=upload_id is not None)
@@ -102,7 +102,7 @@ def predict_explained(
         ]
     except PictureError as error:
         raise _refusal_of(error) from error
-    pages = _as_pages([pair for pair, _ in explained], new_id())
+    pages = _as_pages([pair for pair, _ in explained], None)
     return [(record, steps) for (record, _), (_, steps) in zip(pages, explained, strict=True)]
 
 
@@ -255,8 +255,12 @@ def _read_explained(upload: Upload) -> Iterator[tuple[Reading, list[Step]]]:
     return iter([read_pixels_explained(reader, upload.pixels)])
 
 
-def _as_pages(pairs: list[Pair], upload_id: UUID) -> list[Pair]:
+def _as_pages(pairs: list[Pair], upload_id: UUID | None) -> list[Pair]:
     """Give each page its id; only pages of several name the upload that they belong to."""
+    if upload_id is None:
+        if len(pairs) == 1:
+            return pairs  # it has an id of its own
+        upload_id = new_id()
     upload = upload_id if len(pairs) > 1 else None
     pages = []
     for page, (record, picture) in enumerate(pairs):

@@ -1,12 +1,11 @@
 """What goes in and out of the API, in the names of docs/api.md."""
 
 from collections.abc import Sequence
-from functools import cache, cached_property
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from django.urls import reverse
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -110,26 +109,6 @@ class AnswerSerializer(serializers.Serializer[PredictionRecord]):
     created_by = serializers.CharField(allow_null=True)
     duration_ms = serializers.FloatField()
 
-    def to_representation(self, record: PredictionRecord) -> dict[str, Any]:
-        """Say it plainly: copying and asking every field took longer than reading the picture."""
-        return {
-            "text": record.text,
-            "lines": record.lines,
-            "status": str(record.status),
-            "confidence": record.confidence,
-            "margin": record.margin,
-            "digits": digits_to_json(record.digits),
-            "model_version": record.model_version,
-            "source": str(record.source),
-            "file_name": record.file_name,
-            "file_size": record.file_size,
-            "width": record.width,
-            "height": record.height,
-            "page": record.page,
-            "created_by": record.created_by,
-            "duration_ms": record.duration_ms,
-        }
-
 
 class StepSerializer(serializers.Serializer[Any]):
     """A step of reading; `title` says it to people."""
@@ -167,52 +146,14 @@ class CorrectionSerializer(serializers.Serializer[Correction]):
 
 
 class PredictionSerializer(AnswerSerializer):
-    """A prediction as it is kept, with its correction where the context's `corrections` has one."""
+    """A prediction as it is kept, with its correction where it has one."""
 
     id = serializers.UUIDField()
     created_at = serializers.DateTimeField()
     upload = serializers.UUIDField(allow_null=True)
-    correction = serializers.SerializerMethodField()
-    url = serializers.SerializerMethodField()
-    preview_url = serializers.SerializerMethodField()
-
-    @extend_schema_field(CorrectionSerializer(allow_null=True))
-    def get_correction(self, record: PredictionRecord) -> dict[str, Any] | None:
-        correction = self.context.get("corrections", {}).get(record.id)
-        return None if correction is None else dict(CorrectionSerializer(correction).data)
-
-    @extend_schema_field(OpenApiTypes.URI)
-    def get_url(self, record: PredictionRecord) -> str:
-        return self._url("prediction", record)
-
-    @extend_schema_field({"type": "string", "format": "uri", "nullable": True})
-    def get_preview_url(self, record: PredictionRecord) -> str | None:
-        return self._url("preview", record) if record.has_preview else None
-
-    def to_representation(self, record: PredictionRecord) -> dict[str, Any]:
-        return {
-            **super().to_representation(record),
-            "id": str(record.id),
-            "created_at": record.created_at.isoformat().replace("+00:00", "Z"),
-            "upload": None if record.upload is None else str(record.upload),
-            "correction": self.get_correction(record),
-            "url": self.get_url(record),
-            "preview_url": self.get_preview_url(record),
-        }
-
-    def _url(self, view: str, record: PredictionRecord) -> str:
-        return self._site + _path_with_nil(view).replace(NIL, str(record.id))
-
-    @cached_property
-    def _site(self) -> str:
-        request = self.context.get("request")
-        return f"{request.scheme}://{request.get_host()}" if request else ""
-
-
-@cache
-def _path_with_nil(view: str) -> str:
-    """Return a prediction's address with another id: asking Django for each takes its time."""
-    return reverse(f"api:{view}", args=[NIL])
+    correction = CorrectionSerializer(allow_null=True)
+    url = serializers.URLField()
+    preview_url = serializers.URLField(allow_null=True)
 
 
 class UploadSerializer(serializers.Serializer[Any]):
@@ -220,6 +161,30 @@ class UploadSerializer(serializers.Serializer[Any]):
 
     upload = serializers.UUIDField(allow_null=True, help_text="null where nothing was kept.")
     results = PredictionSerializer(many=True, help_text="In the order of the pages.")
+
+
+def answer_json(record: PredictionRecord) -> dict[str, Any]:
+    """Say what is known of a prediction without keeping it, as AnswerSerializer describes it.
+
+    A serializer copies and asks every field, which took longer than reading the picture.
+    """
+    return {
+        "text": record.text,
+        "lines": record.lines,
+        "status": str(record.status),
+        "confidence": record.confidence,
+        "margin": record.margin,
+        "digits": digits_to_json(record.digits),
+        "model_version": record.model_version,
+        "source": str(record.source),
+        "file_name": record.file_name,
+        "file_size": record.file_size,
+        "width": record.width,
+        "height": record.height,
+        "page": record.page,
+        "created_by": record.created_by,
+        "duration_ms": record.duration_ms,
+    }
 
 
 def prediction_json(record: PredictionRecord, request: Request | None = None) -> dict[str, Any]:
@@ -232,9 +197,36 @@ def predictions_json(
 ) -> list[dict[str, Any]]:
     """Return kept predictions as the API shows them; their corrections come by one query."""
     standing = corrections.current(record.id for record in records)
-    serializer = PredictionSerializer(context={"request": request, "corrections": standing})
-    # Plain dicts: of a serializer's own `data` the browsable API would make its upload form.
-    return [serializer.to_representation(record) for record in records]
+    site = _site(request)
+    return [_kept_json(record, site, standing.get(record.id)) for record in records]
+
+
+def _kept_json(
+    record: PredictionRecord, site: str, correction: Correction | None
+) -> dict[str, Any]:
+    return {
+        **answer_json(record),
+        "id": str(record.id),
+        "created_at": record.created_at.isoformat().replace("+00:00", "Z"),
+        "upload": None if record.upload is None else str(record.upload),
+        "correction": None if correction is None else dict(CorrectionSerializer(correction).data),
+        "url": site + _path("prediction", record),
+        "preview_url": site + _path("preview", record) if record.has_preview else None,
+    }
+
+
+def _site(request: Request | None) -> str:
+    return f"{request.scheme}://{request.get_host()}" if request else ""
+
+
+def _path(view: str, record: PredictionRecord) -> str:
+    return _path_with_nil(view).replace(NIL, str(record.id))
+
+
+@cache
+def _path_with_nil(view: str) -> str:
+    """Return a prediction's address with another id: asking Django for each takes its time."""
+    return reverse(f"api:{view}", args=[NIL])
 
 
 class PageSerializer(serializers.Serializer[Any]):
@@ -299,11 +291,11 @@ def upload_body(
 
     What is new has no correction, so none is asked for.
     """
-    if new:
-        serializer = (PredictionSerializer if kept else AnswerSerializer)(
-            context={"request": request}
-        )
-        results = [serializer.to_representation(record) for record in records]
+    if not kept:
+        results = [answer_json(record) for record in records]
+    elif new:
+        site = _site(request)
+        results = [_kept_json(record, site, None) for record in records]
     else:
         results = predictions_json(records, request)
     if len(results) == 1 and records[0].upload is None:

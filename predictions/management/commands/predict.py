@@ -14,7 +14,7 @@ from django.core.management import BaseCommand, CommandError
 from tqdm import tqdm
 
 from predictions.answers import error_body
-from predictions.api.serializers import AnswerSerializer, PredictionSerializer
+from predictions.api.serializers import answer_json, prediction_json
 from predictions.bulk import Answer, read_files, usual_workers
 from predictions.errors import PredictionsError, StoreUnavailable
 from predictions.records import PredictionRecord
@@ -114,9 +114,9 @@ def _as_json(path: Path, answer: Answer, *, kept: bool) -> Iterator[str]:
     if isinstance(answer, PredictionsError):
         yield json.dumps({"file": str(path), **error_body(answer.code, answer.message)})
         return
-    serializer = PredictionSerializer if kept else AnswerSerializer
     for record in answer:
-        yield json.dumps({"file": str(path), **serializer(record).data}, default=str)
+        shown = prediction_json(record) if kept else answer_json(record)
+        yield json.dumps({"file": str(path), **shown}, default=str)
 
 
 def _as_text(path: Path, answer: Answer, *, kept: bool) -> Iterator[str]:
