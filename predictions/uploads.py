@@ -45,7 +45,9 @@ def safe_file_name(name: str) -> str:
     What remains is still text of a stranger: it is only ever shown, escaped.
     """
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
-    visible = "".join(char for char in last if unicodedata.category(char)[0] != "C").strip()
+    if not last.isprintable():
+        last = "".join(char for char in last if unicodedata.category(char)[0] != "C")
+    visible = last.strip()
     if visible in {"", ".", ".."}:
         return ""
     stem, dot, ending = visible.rpartition(".")

@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
+from django.http import HttpRequest
 from django.urls import reverse
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
 from rest_framework import serializers
@@ -187,13 +188,15 @@ def answer_json(record: PredictionRecord) -> dict[str, Any]:
     }
 
 
-def prediction_json(record: PredictionRecord, request: Request | None = None) -> dict[str, Any]:
+def prediction_json(
+    record: PredictionRecord, request: HttpRequest | Request | None = None
+) -> dict[str, Any]:
     """Return one kept prediction as the API shows it, with its correction."""
     return predictions_json([record], request)[0]
 
 
 def predictions_json(
-    records: Sequence[PredictionRecord], request: Request | None = None
+    records: Sequence[PredictionRecord], request: HttpRequest | Request | None = None
 ) -> list[dict[str, Any]]:
     """Return kept predictions as the API shows them; their corrections come by one query."""
     standing = corrections.current(record.id for record in records)
@@ -215,7 +218,7 @@ def _kept_json(
     }
 
 
-def _site(request: Request | None) -> str:
+def _site(request: HttpRequest | Request | None) -> str:
     return f"{request.scheme}://{request.get_host()}" if request else ""
 
 
@@ -271,7 +274,7 @@ class BatchSerializer(serializers.Serializer[Any]):
 
 
 def explained_body(
-    explained: list[tuple[PredictionRecord, list[Step]]], request: Request
+    explained: list[tuple[PredictionRecord, list[Step]]], request: HttpRequest | Request
 ) -> dict[str, Any]:
     """Say what was read of an upload and how, page by page."""
     body = upload_body([record for record, _ in explained], request, kept=False)
@@ -285,7 +288,7 @@ def steps_body(steps: list[Step]) -> list[dict[str, Any]]:
 
 
 def upload_body(
-    records: list[PredictionRecord], request: Request, *, kept: bool, new: bool = True
+    records: list[PredictionRecord], request: HttpRequest | Request, *, kept: bool, new: bool = True
 ) -> dict[str, Any]:
     """Say what was read of an upload: the prediction of its page, or of several all.
 

@@ -1,15 +1,17 @@
 """The API's views: each parses what was asked, calls a service or the store, and presents."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.exceptions import NotFound
 from rest_framework.generics import GenericAPIView
+from rest_framework.parsers import DataAndFiles
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,6 +20,7 @@ from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
 
 from predictions import services, visibility
+from predictions.api import plain
 from predictions.api.permissions import MayReadAndDelete
 from predictions.api.schema import FILTERS
 from predictions.api.serializers import (
@@ -39,13 +42,25 @@ from predictions.api.serializers import (
 from predictions.clients import client_address
 from predictions.cursors import sign_cursor
 from predictions.errors import BadQuery
+from predictions.limits import limit
 from predictions.previews import png_of
 from predictions.queries import MAX_LIMIT, parse_flag, parse_list_query
 from predictions.records import PictureRecord, Source
 from predictions.uploads import Upload, upload_from_base64, upload_from_form
 
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+
 # What is kept never changes, so neither does a picture of it; it may be private.
 PICTURE_CACHE_CONTROL = "private, max-age=31536000, immutable"
+
+
+class Answer(NamedTuple):
+    """What a view says: a body that can be JSON, a status and headers."""
+
+    body: dict[str, Any]
+    status: int = status.HTTP_200_OK
+    headers: dict[str, str] = {}  # noqa: RUF012 - nobody changes it
 
 
 def _no_prediction() -> NotFound:
@@ -111,57 +126,78 @@ class PredictionList(GenericAPIView[Any]):
         },
     )
     def post(self, request: Request) -> Response:
-        store = parse_flag(request.query_params, "store", default=True)
-        explain = parse_flag(request.query_params, "explain", default=False)
+        answer = self._read(request._request, *self._take_picture(request), request.user)
+        return Response(answer.body, answer.status, headers=answer.headers)
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not plain.is_plain_upload(request):
+            return super().dispatch(request, *args, **kwargs)
+        try:
+            limit(request, plain.NOBODY)
+            with plain.form_of(request) as form:
+                upload, source = self._take_form(form)
+            answer = self._read(request, upload, source, plain.NOBODY)
+        except Exception as error:
+            return plain.answer_refusal(error)
+        return plain.answer(answer.body, answer.status, answer.headers)
+
+    def _take_picture(self, request: Request) -> tuple[Upload, Source]:
+        if not request.content_type.startswith("application/json"):
+            return self._take_form(DataAndFiles(request.data, request.FILES))
+        sent = JSONPictureSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        asked = sent.validated_data
+        if "pixels" in asked:
+            upload = Upload(pixels=asked["pixels"])
+        else:
+            upload = upload_from_base64(asked["image"])
+        return upload, self.source or Source(asked["source"])
+
+    def _take_form(self, form: "DataAndFiles[Any, Any]") -> tuple[Upload, Source]:
+        upload = upload_from_form(form.files, self.field)
+        source = Source.API
+        if "source" in form.data:
+            sent = SourceSerializer(data=form.data)
+            sent.is_valid(raise_exception=True)
+            source = Source(sent.validated_data["source"])
+        return upload, self.source or source
+
+    def _read(
+        self, request: HttpRequest, upload: Upload, source: Source, user: "User | AnonymousUser"
+    ) -> Answer:
+        """Read a picture and keep what was read, as the request's query and head want it."""
+        store = parse_flag(request.GET, "store", default=True)
+        explain = parse_flag(request.GET, "explain", default=False)
         if explain and store:
             raise BadQuery(
                 _("explain=true needs store=false; of what is kept ask for /explanation.")
             )
-        upload, source = self._take_picture(request)
         if explain:
-            explained = services.predict_explained(upload, source=source, user=request.user)
-            return Response(explained_body(explained, request))
-        key = request.headers.get("Idempotency-Key")
+            explained = services.predict_explained(upload, source=source, user=user)
+            return Answer(explained_body(explained, request))
         if not store:
-            records = services.predict(upload, source=source, user=request.user, store=False)
-            return Response(upload_body(records, request, kept=False))
+            records = services.predict(upload, source=source, user=user, store=False)
+            return Answer(upload_body(records, request, kept=False))
+        key = request.headers.get("Idempotency-Key")
         if key is None:
-            records, made = services.predict(upload, source=source, user=request.user), True
+            records, made = services.predict(upload, source=source, user=user), True
         else:
             records, made = services.predict_once(
-                upload, owner=_owner(request), key=key, source=source, user=request.user
+                upload, owner=_owner(request, user), key=key, source=source, user=user
             )
-        answer = upload_body(records, request, kept=True, new=made)
-        return Response(
-            answer,
-            status=status.HTTP_201_CREATED if made else status.HTTP_200_OK,
-            headers={"Location": answer["url"]} if "url" in answer else None,
+        body = upload_body(records, request, kept=True, new=made)
+        return Answer(
+            body,
+            status.HTTP_201_CREATED if made else status.HTTP_200_OK,
+            {"Location": body["url"]} if "url" in body else {},
         )
 
-    def _take_picture(self, request: Request) -> tuple[Upload, Source]:
-        if request.content_type.startswith("application/json"):
-            sent = JSONPictureSerializer(data=request.data)
-            sent.is_valid(raise_exception=True)
-            asked = sent.validated_data
-            if "pixels" in asked:
-                upload = Upload(pixels=asked["pixels"])
-            else:
-                upload = upload_from_base64(asked["image"])
-        else:
-            upload = upload_from_form(request.FILES, self.field)
-            asked = {"source": Source.API}
-            if "source" in request.data:
-                form = SourceSerializer(data=request.data)
-                form.is_valid(raise_exception=True)
-                asked = form.validated_data
-        return upload, self.source or Source(asked["source"])
 
-
-def _owner(request: Request) -> str:
+def _owner(request: HttpRequest, user: "User | AnonymousUser") -> str:
     """Say to whom an Idempotency-Key belongs: an account, or an address without one."""
-    if request.user.is_authenticated:
-        return f"user {request.user.pk}"
-    return f"address {client_address(request._request)}"
+    if user.is_authenticated:
+        return f"user {user.pk}"
+    return f"address {client_address(request)}"
 
 
 class PredictionDetail(APIView):

@@ -113,7 +113,7 @@ def test_refuses_another_source(api: APIClient, png: Png, source: str) -> None:
 
 
 def test_notes_who_sent_it(api: APIClient, png: Png, operator: User) -> None:
-    api.force_authenticate(operator)
+    api.force_login(operator)
     assert send(api, png("7")).json()["created_by"] == "olga"
 
 

@@ -72,7 +72,7 @@ def test_pixels_have_keys_too(api: APIClient) -> None:
 
 def test_keys_belong_to_who_sent_them(api: APIClient, png: Png, operator: User) -> None:
     anonymous = send(api, png("7"), "abc")
-    api.force_authenticate(operator)
+    api.force_login(operator)
     signed_in = send(api, png("7"), "abc")
     assert (anonymous.status_code, signed_in.status_code) == (201, 201)
     assert len(kept()) == 2
