@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -163,7 +163,7 @@ class Soak:
             request = chance.choice(good if chance.random() < 0.7 else bad)
             try:
                 status, body = self._ask(request)
-            except OSError:  # a worker was killed under it: so it was not acknowledged
+            except (OSError, HTTPException):  # a worker was killed under it: not acknowledged
                 status, body = 0, b""
             with self.lock:
                 self.record.statuses[status] += 1

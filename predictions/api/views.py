@@ -130,6 +130,7 @@ class PredictionList(GenericAPIView[Any]):
         return Response(answer.body, answer.status, headers=answer.headers)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer a plain upload as `post` does, without what it has no need of."""
         if not plain.is_plain_upload(request):
             return super().dispatch(request, *args, **kwargs)
         try:
