@@ -287,9 +287,11 @@ def _digit(found: Found, line: int) -> DigitReading:
 
 def _line_text(digits: Sequence[DigitReading]) -> str:
     """Write the digits of one line; a gap that is wide for it parts two numbers."""
+    if len(digits) == 1:
+        return str(digits[0].digit)
     height = statistics.median(digit.box.height for digit in digits)
     gaps = [b.box.x - a.box.x - a.box.width for a, b in pairwise(digits)]
-    wide = max(SPACE_FRACTION * height, SPACE_GAPS * statistics.median(gaps)) if gaps else 0
+    wide = max(SPACE_FRACTION * height, SPACE_GAPS * statistics.median(gaps))
     text = str(digits[0].digit)
     for digit, gap in zip(digits[1:], gaps, strict=True):
         text += " " * (gap > wide) + str(digit.digit)

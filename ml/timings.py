@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ContextDecorator, contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
 
@@ -28,24 +28,29 @@ def collect_timings() -> Iterator[dict[str, float]]:
         _collected.reset(token)
 
 
-@contextmanager
-def step(name: str) -> Iterator[None]:
+class step(ContextDecorator):  # noqa: N801 - it reads as contextlib's do
     """Measure what runs inside, less the steps that are measured there; a decorator as well.
 
     Where nobody collects, it costs next to nothing.
     """
-    timings = _collected.get()
-    if timings is None:
-        yield
-        return
-    timings.setdefault(name, 0.0)  # in the order in which they begin
-    before, start = sum(timings.values()), time.perf_counter()
-    try:
-        yield
-    finally:
-        inside = sum(timings.values()) - before
-        duration = 1000 * (time.perf_counter() - start) - inside
-        timings[name] += duration
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def _recreate_cm(self) -> "step":
+        return step(self.name)  # each call of a decorated function is measured for itself
+
+    def __enter__(self) -> None:
+        self.timings = _collected.get()
+        if self.timings is not None:
+            self.timings.setdefault(self.name, 0.0)  # in the order in which they begin
+            self.before = sum(self.timings.values())
+            self.start = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        if self.timings is not None:
+            inside = sum(self.timings.values()) - self.before
+            self.timings[self.name] += 1000 * (time.perf_counter() - self.start) - inside
 
 
 def each_step(name: str, items: Iterator[T]) -> Iterator[T]:

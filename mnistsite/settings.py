@@ -98,12 +98,13 @@ MIDDLEWARE = [
     "mnistsite.middleware.ContentSecurityPolicyMiddleware",
     "mnistsite.middleware.BodyLimitMiddleware",
     "mnistsite.middleware.UnavailableMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "predictions.api.plain.PlainUploadMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "mnistsite.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -312,8 +313,8 @@ LOGOUT_REDIRECT_URL = "read"
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English"))]
 if len(LANGUAGES) > 1:  # else there is none to choose, for each request anew
-    after_sessions = MIDDLEWARE.index("django.middleware.common.CommonMiddleware")
-    MIDDLEWARE.insert(after_sessions, "django.middleware.locale.LocaleMiddleware")
+    common = MIDDLEWARE.index("django.middleware.common.CommonMiddleware")
+    MIDDLEWARE.insert(common, "django.middleware.locale.LocaleMiddleware")
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = env.str("TIME_ZONE", "UTC")
 USE_I18N = True

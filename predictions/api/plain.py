@@ -5,8 +5,9 @@ nothing to negotiate. To wrap its request and its answer all the same took a ten
 time that reading and keeping a 28x28 picture takes in all (docs/performance.md).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from itertools import chain
 from typing import Any
 
@@ -14,6 +15,7 @@ import orjson
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
+from django.urls import resolve, reverse
 from rest_framework.parsers import DataAndFiles
 from rest_framework.settings import api_settings
 
@@ -35,6 +37,25 @@ def is_plain_upload(request: HttpRequest) -> bool:
         and request.META.get("HTTP_ACCEPT", "") in ANYTHING
         and api_settings.URL_FORMAT_OVERRIDE not in request.GET
     )
+
+
+class PlainUploadMiddleware:
+    """Let plain uploads past what comes after: sessions, signing in, messages to people."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info == _address() and is_plain_upload(request):
+            request.resolver_match = resolve(request.path_info)
+            response: HttpResponse = request.resolver_match.func(request)
+            return response
+        return self.get_response(request)
+
+
+@cache
+def _address() -> str:
+    return reverse("api:predictions")
 
 
 @contextmanager

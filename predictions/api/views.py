@@ -179,7 +179,7 @@ class PredictionList(GenericAPIView[Any]):
         if not store:
             records = services.predict(upload, source=source, user=user, store=False)
             return Answer(upload_body(records, request, kept=False))
-        key = request.headers.get("Idempotency-Key")
+        key = request.META.get("HTTP_IDEMPOTENCY_KEY")
         if key is None:
             records, made = services.predict(upload, source=source, user=user), True
         else:
