@@ -38,7 +38,7 @@ class FormParser(BaseParser):
 
 
 def parse_form(stream: IO[Any], parameters: Mapping[str, str] | None) -> "DataAndFiles[Any, Any]":
-    """Parse a form by Werkzeug's parser: Django's takes four times as long.
+    """Parse a form by Werkzeug's parser: Django's takes three times as long.
 
     Parameters
     ----------
