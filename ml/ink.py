@@ -169,6 +169,7 @@ def _broad_vote(page: Grey) -> float:
     usual = np.partition(page.ravel(), page.size // 2)[page.size // 2]
     ground = np.full_like(page, usual)
     near = cv2.inRange(page, float(usual) - MIN_CONTRAST, float(usual) + MIN_CONTRAST)
+    # Of a plain page that is the median everywhere, and quicker to have.
     if cv2.countNonZero(near) < PLAIN_FRACTION * page.size:
         half = max(page.shape) // 2
         padded = cv2.copyMakeBorder(page, half, half, half, half, cv2.BORDER_REFLECT)

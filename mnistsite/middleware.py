@@ -9,7 +9,6 @@ import structlog
 from csp.constants import HEADER as CSP_HEADER
 from csp.utils import build_policy
 from django.conf import settings
-from django.contrib.messages import middleware as messages
 from django.http import HttpRequest, HttpResponse
 
 from ml.timings import collect_timings
@@ -90,14 +89,6 @@ class BodyLimitMiddleware:
         except PredictionsError as error:
             return answer_error(request, error)
         return self.get_response(request)
-
-
-class MessageMiddleware(messages.MessageMiddleware):
-    """Messages are for pages: the API has none, and to set up their storage takes its time."""
-
-    def process_request(self, request: HttpRequest) -> None:
-        if not request.path.startswith("/api/"):
-            super().process_request(request)
 
 
 class UnavailableMiddleware:

@@ -201,12 +201,13 @@ def predictions_json(
     """Return kept predictions as the API shows them; their corrections come by one query."""
     standing = corrections.current(record.id for record in records)
     site = _site(request)
-    return [_kept_json(record, site, standing.get(record.id)) for record in records]
+    return [kept_json(record, site, standing.get(record.id)) for record in records]
 
 
-def _kept_json(
-    record: PredictionRecord, site: str, correction: Correction | None
+def kept_json(
+    record: PredictionRecord, site: str = "", correction: Correction | None = None
 ) -> dict[str, Any]:
+    """Say what is known of a kept prediction, as PredictionSerializer describes it."""
     return {
         **answer_json(record),
         "id": str(record.id),
@@ -298,7 +299,7 @@ def upload_body(
         results = [answer_json(record) for record in records]
     elif new:
         site = _site(request)
-        results = [_kept_json(record, site, None) for record in records]
+        results = [kept_json(record, site) for record in records]
     else:
         results = predictions_json(records, request)
     if len(results) == 1 and records[0].upload is None:

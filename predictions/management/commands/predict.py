@@ -14,7 +14,7 @@ from django.core.management import BaseCommand, CommandError
 from tqdm import tqdm
 
 from predictions.answers import error_body
-from predictions.api.serializers import answer_json, prediction_json
+from predictions.api.serializers import answer_json, kept_json
 from predictions.bulk import Answer, read_files, usual_workers
 from predictions.errors import PredictionsError, StoreUnavailable
 from predictions.records import PredictionRecord
@@ -115,7 +115,7 @@ def _as_json(path: Path, answer: Answer, *, kept: bool) -> Iterator[str]:
         yield json.dumps({"file": str(path), **error_body(answer.code, answer.message)})
         return
     for record in answer:
-        shown = prediction_json(record) if kept else answer_json(record)
+        shown = kept_json(record) if kept else answer_json(record)
         yield json.dumps({"file": str(path), **shown}, default=str)
 
 
