@@ -35,10 +35,11 @@ test: $(VENV)/dev ## Install everything and run all tests (TESTS="tests/api -x" 
 test-container: $(VENV)/dev ## Build the container image and run it for real
 	$(BIN)/python -m pytest -m container tests/container
 
-check: $(VENV)/dev ## Lint, format, types, templates, migrations, deployment settings
+check: $(VENV)/dev ## Lint, format, types, layers, templates, migrations, deployment settings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/djlint --check --lint --quiet templates
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))') \
@@ -71,7 +72,7 @@ clean: ## Remove what was installed and made, but not VAR_DIR
 	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 
 # Hashing and compressing takes seconds, so it is part of the installation.
-$(STATIC): $(VENV)/serve $(shell find predictions/assets -type f)
+$(STATIC): $(VENV)/serve $(shell find predictions/static -type f)
 	@$(BIN)/python manage.py collectstatic --no-input --clear --ignore redoc --verbosity 0
 
 # One environment serves and tests; the stamps say what stands in it.

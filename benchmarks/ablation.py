@@ -23,12 +23,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 from benchmarks import robustness
-from ml.arguments import PRESETS, QUICK, Arguments
-from ml.augmentation import GROUPS
-from ml.classifier import load_classifier
-from ml.dataset import Digits, Split, as_input, load_digits, split
-from ml.export import export
-from ml.training import Progress, fit
+from ml.data.dataset import Digits, Split, as_input, load_digits, split
+from ml.model.classifier import load_classifier
+from ml.synthesis.augmentation import GROUPS
+from ml.training.export import export
+from ml.training.fit import Progress, fit
+from ml.training.recipes import PRESETS, QUICK, Arguments
 
 ALL, NONE = "all groups", "no group"
 GROUPS_OF: Mapping[str, Sequence[str]] = {

@@ -2,7 +2,7 @@
 
 After the words of N. Mu, J. Gilmer, "MNIST-C: A Robustness Benchmark for Computer Vision",
 arXiv:1906.02337; the code and the strengths are our own, so figures compare networks with each
-other, not with those of the paper. `ml.augmentation` knows nothing of this file.
+other, not with those of the paper. `ml.synthesis.augmentation` knows nothing of this file.
 """
 
 from collections.abc import Callable

@@ -28,7 +28,7 @@ from tqdm import tqdm
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 if TYPE_CHECKING:
-    from ml.dataset import Digits
+    from ml.data.dataset import Digits
 
 COUNTS = (100, 200, 400)
 ORDERS = ("least sure first", "at random")
@@ -66,10 +66,10 @@ def experiment(options: Namespace, directory: Path) -> Iterator[dict[str, object
     from django.contrib.auth.models import User
     from django.core.management import call_command
 
-    from ml.dataset import load_digits, split
+    from ml.data.dataset import load_digits, split
     from predictions import services
-    from predictions.corrections import Verdict
-    from predictions.models import Correction
+    from predictions.review.corrections import Verdict
+    from predictions.review.models import Correction
 
     validation = split(load_digits(options.data, "training")).validation
     reviewer = User.objects.create_user("reviewer")
@@ -114,8 +114,8 @@ def load_semeion(path: Path) -> tuple[list[bytes], NDArray[np.uint8]]:
 
 def read(picture: bytes):  # type: ignore[no-untyped-def]
     from predictions import services
-    from predictions.records import Source
-    from predictions.uploads import Upload
+    from predictions.core.records import Source
+    from predictions.recognition.uploads import Upload
 
     (record,) = services.predict(Upload(picture, "semeion.png"), source=Source.API)
     return record
@@ -123,8 +123,8 @@ def read(picture: bytes):  # type: ignore[no-untyped-def]
 
 def read_right(network: Path, digits: list[tuple[bytes, int]]) -> NDArray[np.bool_]:
     """Read digits as they would be sent; return which are read right."""
-    from ml.classifier import load_classifier
-    from ml.reader import Reader
+    from ml.model.classifier import load_classifier
+    from ml.reading.reader import Reader
 
     reader = Reader(load_classifier(network), max_pixels=1_000_000)
     return np.array([reader.read(picture).text == str(label) for picture, label in digits])
@@ -138,10 +138,10 @@ def figures_of(
     network: Path,
     validation: "Digits",
 ) -> dict[str, object]:
-    from ml.classifier import load_classifier
-    from ml.comparison import Answers, compare
-    from ml.dataset import as_input
-    from ml.evaluation import accuracy
+    from ml.data.dataset import as_input
+    from ml.model.classifier import load_classifier
+    from ml.model.comparison import Answers, compare
+    from ml.model.metrics import accuracy
 
     # A text is right or wrong: as if there were two digits, and 1 the truth.
     first, second = (

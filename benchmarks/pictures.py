@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ml.dataset import load_digits, split
+from ml.data.dataset import load_digits, split
 
 NOT_DIGITS = "not_digits"  # the folder whose pictures show no digit
 SEVERAL_DIGITS = ("pages", "strings", "cheques")  # folders of whole numbers; the rest are digits

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
-from ml.classifier import Classifier
+from ml.model.classifier import Classifier
 
 LONGEST = 1500  # pixels: larger pictures are shrunk
 NEAR = 0.15  # of a component's longer side: what is nearer belongs to it

@@ -40,10 +40,10 @@ from benchmarks.pictures import (
     photo_folders,
 )
 from benchmarks.prototype import Prototype
-from ml.classifier import load_classifier
 from ml.errors import PictureError
-from ml.reader import Reader
-from predictions.records import Status
+from ml.model.classifier import load_classifier
+from ml.reading.reader import Reader
+from predictions.core.records import Status
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 REFUSED = "refused"
@@ -102,7 +102,7 @@ def main() -> None:
 
 
 def read(reader: Reader, picture: LabelledPicture) -> tuple[str, str]:
-    from predictions.services import status_of  # needs Django to be set up
+    from predictions.services.prediction import status_of  # needs Django to be set up
 
     try:
         reading = reader.read(picture.content)

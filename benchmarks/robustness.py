@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 import ml
 from benchmarks.corruptions import CORRUPTIONS
-from ml.classifier import Classifier, load_classifier
-from ml.dataset import Digits, as_input, load_digits, split
-from ml.negatives import draw_negatives
+from ml.data.dataset import Digits, as_input, load_digits, split
+from ml.model.classifier import Classifier, load_classifier
+from ml.synthesis.negatives import draw_negatives
 
 SEED = 0
 SURE = 0.5

@@ -10,8 +10,8 @@ from typing import Any
 from django.conf import settings
 
 from benchmarks.store_rows import ROWS_A_DAY, Rows, id_of_number, newest_number, rows_from
-from predictions.records import Filters, Status
-from predictions.stores.base import Pair
+from predictions.core.records import Filters, Status
+from predictions.stores.interface import Pair
 
 PAGE = 50
 # How often rows are added before it is timed.

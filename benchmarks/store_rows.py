@@ -18,13 +18,14 @@ from django.db import connections
 from tqdm import tqdm
 
 from predictions import services
-from predictions.errors import StoreUnavailable
-from predictions.previews import preview_of
-from predictions.reading import get_reader
-from predictions.records import PictureRecord, Source, Status, id_of
-from predictions.stores.base import Pair, PredictionStore
-from predictions.stores.sql import SQLStore
-from predictions.uploads import Upload
+from predictions.core.errors import StoreUnavailable
+from predictions.core.ids import id_of
+from predictions.core.records import PictureRecord, Source, Status
+from predictions.recognition.active_reader import get_reader
+from predictions.recognition.previews import preview_of
+from predictions.recognition.uploads import Upload
+from predictions.stores.interface import Pair, PredictionStore
+from predictions.stores.sql.store import SQLStore
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ROWS_A_DAY = 100_000
@@ -57,9 +58,9 @@ def open_store(name: str, count: int, directory: Path) -> Rows:
     """Open a store of its own for that many rows, and make its tables where they are missing."""
     if name == "cassandra":
         # Not importable where that store is not chosen.
-        from predictions.stores.cassandra import CassandraStore
-        from predictions.stores.cassandra_schema import Wanted, bring_up_to_date
-        from predictions.stores.cassandra_session import CassandraSession
+        from predictions.stores.cassandra.schema import Wanted, bring_up_to_date
+        from predictions.stores.cassandra.session import CassandraSession
+        from predictions.stores.cassandra.store import CassandraStore
 
         session = CassandraSession(f"benchmark_{count}")
         wanted = Wanted(session.keyspace, settings.CASSANDRA_REPLICATION, retention_days=0)
@@ -117,7 +118,7 @@ def _add_by_partition(store: Any, batch: list[Pair]) -> None:
     """
     from cassandra.query import BatchStatement, BatchType
 
-    from predictions.stores.cassandra_session import cluster_errors
+    from predictions.stores.cassandra.session import cluster_errors
 
     with cluster_errors():
         session = store.session.connect()

@@ -4,8 +4,9 @@
 
 Read through the whole reader, none of them seen in training: MNIST's validation digits as
 black-on-white pictures, clean and spoiled (`benchmarks/corruptions.py`); letters, words, signs,
-shapes and scribbles (`ml/doodles.py`) on pages of several sizes; halves of digits, mirrored ones
-and several in one (`ml/negatives.py`). The pictures beside the project are not looked at.
+shapes and scribbles (`ml/synthesis/doodles.py`) on pages of several sizes; halves of digits,
+mirrored ones and several in one (`ml/synthesis/negatives.py`). The pictures beside the project
+are not looked at.
 """
 
 import argparse
@@ -21,11 +22,11 @@ from tqdm import tqdm
 
 import ml
 from benchmarks.corruptions import CORRUPTIONS
-from ml.classifier import load_classifier
-from ml.dataset import Digits, load_digits, split
-from ml.doodles import DOODLES
-from ml.negatives import draw_negatives
-from ml.reader import Reader
+from ml.data.dataset import Digits, load_digits, split
+from ml.model.classifier import load_classifier
+from ml.reading.reader import Reader
+from ml.synthesis.doodles import DOODLES
+from ml.synthesis.negatives import draw_negatives
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "mnist"
 SEED = 0

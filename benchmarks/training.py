@@ -25,10 +25,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from matplotlib.figure import Figure
 
-from ml.arguments import Arguments, choose_arguments
-from ml.dataset import Split, load_digits, split
-from ml.evaluation import accuracy
-from ml.training import Progress, fit, predict_logits
+from ml.data.dataset import Split, load_digits, split
+from ml.model.metrics import accuracy
+from ml.training.fit import Progress, fit, predict_logits
+from ml.training.recipes import Arguments, choose_arguments
 
 RECIPES: Mapping[str, Arguments] = {
     "quick": choose_arguments({}, quick=True),

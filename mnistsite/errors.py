@@ -4,8 +4,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from predictions.answers import answer_error, error_body, wants_json
-from predictions.errors import PredictionsError
+from predictions.core.errors import PredictionsError
+from predictions.web.error_responses import answer_error, error_body, wants_json
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -46,7 +46,7 @@ loglevel = "warning"
 
 def post_worker_init(worker: "Worker") -> None:
     """Load the network and read one digit, so that no visitor waits for it."""
-    from predictions.reading import warm_up, watch_active_version
+    from predictions.recognition.active_reader import warm_up, watch_active_version
 
     warm_up()
     watch_active_version()

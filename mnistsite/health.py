@@ -8,8 +8,8 @@ from django.views.decorators.http import require_safe
 
 from ml.errors import ModelError
 from mnistsite.metrics import metrics
-from predictions.errors import StoreUnavailable
-from predictions.reading import warm_up
+from predictions.core.errors import StoreUnavailable
+from predictions.recognition.active_reader import warm_up
 from predictions.stores import get_store
 
 

@@ -23,7 +23,7 @@ class Incoming:
         self.head = b""
         self.head_is_complete = False
         self.whole = False  # or refused before its end
-        self.wants_to_be_told_to_go_on = False
+        self.expects_continue = False
         self.content = SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115 - see close
         self._missing_bytes = 0
 
@@ -59,7 +59,7 @@ class Incoming:
         self.whole = not TRANSFER_ENCODING.search(self.head) and declared <= self.max_body_bytes
         self._missing_bytes = declared if self.whole else 0
         if EXPECT.search(self.head):
-            self.wants_to_be_told_to_go_on = self.whole
+            self.expects_continue = self.whole
             self.head = EXPECT.sub(b"", self.head)
 
     def close(self) -> None:

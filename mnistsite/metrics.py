@@ -25,9 +25,9 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from predictions.answers import answer_error
-from predictions.clients import client_address
-from predictions.errors import PredictionsError
+from predictions.access.client_address import client_address
+from predictions.core.errors import PredictionsError
+from predictions.web.error_responses import answer_error
 
 REQUESTS = Counter("mnistsite_requests", "Requests answered.", ["method", "view", "status"])
 REQUEST_SECONDS = Histogram(

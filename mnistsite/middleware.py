@@ -13,9 +13,9 @@ from django.http import HttpRequest, HttpResponse
 
 from ml.timings import collect_timings
 from mnistsite.metrics import observe_steps
-from predictions.answers import answer_error
-from predictions.errors import PredictionsError, StoreUnavailable, is_outage
-from predictions.uploads import refuse_oversized
+from predictions.core.errors import PredictionsError, StoreUnavailable, is_outage
+from predictions.recognition.uploads import refuse_oversized
+from predictions.web.error_responses import answer_error
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 

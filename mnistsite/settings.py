@@ -187,7 +187,6 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "/static/"
 # Collected when the site is installed, not when it starts: see the Makefile.
 STATIC_ROOT = Path(env.str("STATIC_ROOT", "") or BASE_DIR / "build" / "static")
-STATICFILES_DIRS = [BASE_DIR / "predictions" / "assets"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "mnistsite.staticfiles.StaticFilesStorage"},
@@ -289,8 +288,8 @@ AXES_FAILURE_LIMIT = env.int("SIGN_IN_ATTEMPTS", 5, validate=validate.Range(min=
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
-AXES_LOCKOUT_CALLABLE = "predictions.sign_in.answer_locked_out"
-AXES_CLIENT_IP_CALLABLE = "predictions.clients.client_address"
+AXES_LOCKOUT_CALLABLE = "predictions.access.sign_in.answer_locked_out"
+AXES_CLIENT_IP_CALLABLE = "predictions.access.client_address.client_address"
 AXES_DISABLE_ACCESS_LOG = True  # the audit log says it
 AXES_ENABLE_ADMIN = False
 TOKEN_LIFETIME = timedelta(

@@ -6,6 +6,7 @@ from django.urls import include, path
 urlpatterns = [
     path("api/", include("predictions.api.urls")),
     path("", include("predictions.pages.urls")),
+    path("", include("predictions.legacy.urls")),
     path("accounts/", include("predictions.pages.accounts")),
     path("admin/", admin.site.urls),
 ]

@@ -36,7 +36,7 @@ LONGEST_WAY_S = 0.02
 LOOK_EVERY_S = 0.02
 MANY_MORE = 2
 FOR_MACHINES = (b"GET /healthz ", b"GET /readyz ", b"GET /metrics ", b"HEAD /healthz ")
-GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
+CONTINUE_RESPONSE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 def refusal(status: str, code: str, message: str) -> bytes:
@@ -177,8 +177,8 @@ class Worker(ThreadWorker):
             self._admit(conn)
         elif incoming.head_is_complete and not head_was_complete:
             conn.deadline = time.monotonic() + settings.BODY_TIMEOUT
-            if incoming.wants_to_be_told_to_go_on:
-                self._send(conn, GO_ON)
+            if incoming.expects_continue:
+                self._send(conn, CONTINUE_RESPONSE)
 
     def _admit(self, conn: Connection) -> None:
         """Give a whole request to a thread, or refuse it when too many are in work."""

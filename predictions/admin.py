@@ -14,19 +14,17 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from predictions import (  # noqa: F401 - two register their own
-    corrections,
-    model_admin,
-    security_admin,
-    services,
-)
-from predictions.cursors import sign_cursor
-from predictions.errors import BadQuery
-from predictions.models import Prediction
+from predictions import services
+from predictions.access import admin as access_admin  # noqa: F401 - registers
+from predictions.core.errors import BadQuery
+from predictions.core.records import PredictionRecord
 from predictions.pages.presentation import STATUS_WORDS, Answer
-from predictions.queries import parse_list_query
-from predictions.records import PredictionRecord
+from predictions.registry import admin as registry_admin  # noqa: F401 - registers
+from predictions.review import corrections
 from predictions.stores import get_store
+from predictions.stores.sql.models import Prediction
+from predictions.web.cursors import sign_cursor
+from predictions.web.list_params import parse_list_query
 
 admin.site.site_header = _("Handwritten digits")
 admin.site.site_title = _("Handwritten digits")

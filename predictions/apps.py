@@ -1,5 +1,3 @@
-from typing import Any
-
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
@@ -10,25 +8,9 @@ class PredictionsConfig(AppConfig):
     verbose_name = _("Predictions")
 
     def ready(self) -> None:
-        from predictions import sign_in  # noqa: F401 - listens
-        from predictions.api import schema  # noqa: F401 - registers its own
+        from predictions.access import sign_in  # noqa: F401 - connects its receivers
+        from predictions.access.groups import make_groups
+        from predictions.api import schema  # noqa: F401 - registers its extension
 
-        # Behind the signal by which Django makes the permissions that the groups hold.
-        post_migrate.connect(make_groups, dispatch_uid="predictions.make_groups")
-
-
-def make_groups(app_config: AppConfig, using: str, **kwargs: Any) -> None:
-    """Make the groups viewer, reviewer and operator once; what people change in them stays."""
-    from django.contrib.auth.models import Group, Permission
-
-    from predictions.permissions import GROUPS
-
-    if app_config.name != PredictionsConfig.name:
-        return
-    for name, codenames in GROUPS.items():
-        group, made = Group.objects.using(using).get_or_create(name=name)
-        if made:
-            permissions = Permission.objects.using(using).filter(
-                content_type__app_label="predictions", codename__in=codenames
-            )
-            group.permissions.set(permissions)
+        # After the receiver by which Django makes the permissions that the groups hold.
+        post_migrate.connect(make_groups, sender=self, dispatch_uid="predictions.make_groups")

@@ -20,8 +20,8 @@ import pytest
 from django.conf import LazySettings
 
 from predictions.stores import get_store
-from predictions.stores.base import PredictionStore
-from tests.statements import HEARD, objection
+from predictions.stores.interface import PredictionStore
+from tests.support.statements import HEARD, objection
 
 ROOT = Path(__file__).resolve().parent.parent
 START_TIMEOUT_S = 120  # a machine may be busy with other things
@@ -177,7 +177,7 @@ def server(start_server: StartServer, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture(scope="session")
 def cassandra_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A real Cassandra of one node; how a site finds it."""
-    from tests.cassandra import cluster_environment
+    from tests.support.cassandra import cluster_environment
 
     with cluster_environment(tmp_path_factory.mktemp("cassandra")) as environment:
         yield environment
@@ -208,7 +208,7 @@ def each_server(request: pytest.FixtureRequest) -> Server:
 @pytest.fixture(scope="session")
 def cassandra_keyspace(cassandra_environment: dict[str, str]) -> Iterator[Any]:
     """A session with that Cassandra, in a keyspace for the tests of this process."""
-    from tests.cassandra import keyspace
+    from tests.support.cassandra import keyspace
 
     with keyspace(cassandra_environment) as session:
         yield session
@@ -217,7 +217,7 @@ def cassandra_keyspace(cassandra_environment: dict[str, str]) -> Iterator[Any]:
 @pytest.fixture
 def cassandra_store(cassandra_keyspace: Any) -> Any:
     """An empty Cassandra store."""
-    from tests.cassandra import empty_store
+    from tests.support.cassandra import empty_store
 
     return empty_store(cassandra_keyspace)
 

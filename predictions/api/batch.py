@@ -8,7 +8,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from predictions import services
-from predictions.answers import error_body
 from predictions.api.parsers import FormParser
 from predictions.api.serializers import (
     BatchFilesSerializer,
@@ -17,9 +16,10 @@ from predictions.api.serializers import (
     SourceSerializer,
     upload_body,
 )
-from predictions.errors import PredictionsError, StoreUnavailable
-from predictions.records import Source
-from predictions.uploads import uploads_from_form
+from predictions.core.errors import PredictionsError, StoreUnavailable
+from predictions.core.records import Source
+from predictions.recognition.uploads import uploads_from_form
+from predictions.web.error_responses import error_body
 
 
 class PredictionBatch(GenericAPIView[Any]):

@@ -11,11 +11,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from predictions import corrections, review, services, visibility
+from predictions import services
+from predictions.access import visibility
 from predictions.api.permissions import MayReview
-from predictions.api.serializers import CorrectionSerializer, ErrorSerializer, prediction_json
-from predictions.corrections import Verdict
-from predictions.records import PredictionRecord
+from predictions.api.serializers import CorrectionSerializer, ErrorSerializer
+from predictions.core.records import PredictionRecord
+from predictions.review import corrections, queue
+from predictions.review.corrections import Verdict
+from predictions.web.json import prediction_json
 
 REFUSALS = {
     400: ErrorSerializer,
@@ -110,7 +113,7 @@ class Review(ReviewView):
         responses={200: WaitingSerializer},
     )
     def get(self, request: Request) -> Response:
-        return Response({"waiting": review.waiting()})
+        return Response({"waiting": queue.waiting()})
 
 
 class ClaimReview(ReviewView):
@@ -122,7 +125,7 @@ class ClaimReview(ReviewView):
         responses={200: dict, 204: None, 401: ErrorSerializer, 403: ErrorSerializer},
     )
     def post(self, request: Request) -> Response:
-        record = review.claim(request.user.get_username())
+        record = queue.claim(request.user.get_username())
         if record is None:
             return Response(status=status.HTTP_204_NO_CONTENT)
         return Response(prediction_json(record, request))
@@ -151,5 +154,5 @@ class SkipReview(ReviewView):
         responses={204: None, 401: ErrorSerializer, 403: ErrorSerializer},
     )
     def post(self, request: Request, prediction_id: UUID) -> Response:
-        review.skip(prediction_id, request.user.get_username())
+        queue.skip(prediction_id, request.user.get_username())
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -14,9 +14,9 @@ from rest_framework.views import APIView
 from predictions.api.permissions import MayViewAll
 from predictions.api.schema import FILTERS
 from predictions.api.serializers import ErrorSerializer
-from predictions.errors import BadQuery
-from predictions.exports import CONTENT_TYPES, FILE_NAMES, Format, export
-from predictions.queries import parse_flag, parse_list_query
+from predictions.core.errors import BadQuery
+from predictions.exports.files import CONTENT_TYPES, FILE_NAMES, Format, export
+from predictions.web.list_params import parse_flag, parse_list_query
 
 
 class PredictionExport(APIView):

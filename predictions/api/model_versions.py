@@ -11,13 +11,13 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
-from ml.comparison import Comparison
-from predictions import activation, model_versions
+from ml.model.comparison import Comparison
 from predictions.api.parsers import FormParser
 from predictions.api.permissions import MayActivate, MayReadAndActivate
 from predictions.api.serializers import ErrorSerializer
-from predictions.model_archives import download, of_archive
-from predictions.models import Activation, ModelVersion
+from predictions.registry import activation, versions
+from predictions.registry.archives import download, from_archive
+from predictions.registry.models import Activation, ModelVersion
 
 
 class ModelVersionSerializer(serializers.Serializer[ModelVersion]):
@@ -104,11 +104,11 @@ class ModelVersions(APIView):
         responses={200: ModelVersionSerializer(many=True)},
     )
     def get(self, request: Request) -> Response:
-        versions = ModelVersionSerializer(
-            model_versions.every(),  # type: ignore[arg-type]  # the stubs do not know many=True
+        serializer = ModelVersionSerializer(
+            versions.list_versions(),  # type: ignore[arg-type]  # the stubs do not know many=True
             many=True,
         )
-        return Response(versions.data)
+        return Response(serializer.data)
 
     @extend_schema(
         operation_id="models_import",
@@ -130,7 +130,7 @@ class ModelVersions(APIView):
         sent = SentArchiveSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
         file = sent.validated_data["file"]
-        version = model_versions.keep(of_archive(file, file.name), by=request.user.get_username())
+        version = versions.register(from_archive(file, file.name), by=request.user.get_username())
         address = reverse("api:model", args=[version.number])
         body = _detail_of(version)
         return Response(body, status=status.HTTP_201_CREATED, headers={"Location": address})
@@ -147,7 +147,7 @@ class ModelVersionDetail(APIView):
         responses={200: ModelVersionDetailSerializer, 404: ErrorSerializer},
     )
     def get(self, request: Request, number: int) -> Response:
-        return Response(_detail_of(model_versions.get(number)))
+        return Response(_detail_of(versions.get(number)))
 
 
 class ModelVersionArchive(APIView):
@@ -165,7 +165,7 @@ class ModelVersionArchive(APIView):
         },
     )
     def get(self, request: Request, number: int) -> HttpResponse:
-        return download(model_versions.get(number))
+        return download(versions.get(number))
 
 
 class ActivateModelVersion(APIView):
@@ -196,7 +196,7 @@ class ActivateModelVersion(APIView):
 
 
 def _detail_of(version: ModelVersion) -> dict[str, Any]:
-    every = model_versions.every()
+    every = versions.list_versions()
     version.active = any(other.active for other in every if other.number == version.number)
     comparison = activation.compare_with_active(every).get(version.number)
     version.comparison = comparison  # type: ignore[attr-defined]  # for the serializer

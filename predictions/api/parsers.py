@@ -17,7 +17,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import MultiPartParser
 
-from predictions.uploads import safe_file_name
+from predictions.recognition.uploads import safe_file_name
 
 IN_MEMORY_BYTES = 262_144  # of a file; what is more goes to the disk
 

@@ -3,7 +3,13 @@ from typing import TYPE_CHECKING
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from predictions.permissions import may_activate, may_delete, may_read, may_review, may_view_all
+from predictions.access.permissions import (
+    may_activate,
+    may_delete,
+    may_read,
+    may_review,
+    may_view_all,
+)
 
 if TYPE_CHECKING:  # rest_framework.views imports this module, the default permission
     from rest_framework.views import APIView

@@ -10,7 +10,7 @@ from drf_spectacular.plumbing import build_bearer_security_scheme_object
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
-from predictions.records import Status
+from predictions.core.records import Status
 
 A_MOMENT = {
     "anyOf": [
@@ -19,7 +19,7 @@ A_MOMENT = {
         {"type": "string", "maxLength": 0},  # as a form sends what nobody filled in
     ]
 }
-# By which a list and an export choose (predictions/queries.py).
+# By which a list and an export choose (predictions/web/list_params.py).
 FILTERS = [
     OpenApiParameter(
         "digit",

@@ -1,29 +1,23 @@
 """What goes in and out of the API, in the names of docs/api.md."""
 
-from collections.abc import Sequence
-from functools import cache
 from typing import Any
-from uuid import UUID
 
 from django.http import HttpRequest
-from django.urls import reverse
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from ml.explanation import Step
-from predictions import corrections
-from predictions.corrections import Verdict
-from predictions.explanations import shown
-from predictions.models import Correction
-from predictions.records import PredictionRecord, Source, Status
-from predictions.stores.columns import digits_to_json
+from ml.reading.explanation import Step
+from predictions.core.records import PredictionRecord, Source, Status
+from predictions.recognition.explanations import shown
+from predictions.review.corrections import Verdict
+from predictions.review.models import Correction
+from predictions.web.json import answer_json, kept_json, predictions_json, site_url
 
 SOURCES = [str(source) for source in Source]
 CLIENT_SOURCES = [str(Source.API), str(Source.CANVAS)]  # those that a client may name
 STATUSES = [str(status) for status in Status]
 VERDICTS = [str(verdict) for verdict in Verdict]
-NIL = str(UUID(int=0))
 
 
 class SourceSerializer(serializers.Serializer[Any]):
@@ -164,75 +158,6 @@ class UploadSerializer(serializers.Serializer[Any]):
     results = PredictionSerializer(many=True, help_text="In the order of the pages.")
 
 
-def answer_json(record: PredictionRecord) -> dict[str, Any]:
-    """Say what is known of a prediction without keeping it, as AnswerSerializer describes it.
-
-    A serializer copies and asks every field, which took longer than reading the picture.
-    """
-    return {
-        "text": record.text,
-        "lines": record.lines,
-        "status": str(record.status),
-        "confidence": record.confidence,
-        "margin": record.margin,
-        "digits": digits_to_json(record.digits),
-        "model_version": record.model_version,
-        "source": str(record.source),
-        "file_name": record.file_name,
-        "file_size": record.file_size,
-        "width": record.width,
-        "height": record.height,
-        "page": record.page,
-        "created_by": record.created_by,
-        "duration_ms": record.duration_ms,
-    }
-
-
-def prediction_json(
-    record: PredictionRecord, request: HttpRequest | Request | None = None
-) -> dict[str, Any]:
-    """Return one kept prediction as the API shows it, with its correction."""
-    return predictions_json([record], request)[0]
-
-
-def predictions_json(
-    records: Sequence[PredictionRecord], request: HttpRequest | Request | None = None
-) -> list[dict[str, Any]]:
-    """Return kept predictions as the API shows them; their corrections come by one query."""
-    standing = corrections.current(record.id for record in records)
-    site = _site(request)
-    return [kept_json(record, site, standing.get(record.id)) for record in records]
-
-
-def kept_json(
-    record: PredictionRecord, site: str = "", correction: Correction | None = None
-) -> dict[str, Any]:
-    """Say what is known of a kept prediction, as PredictionSerializer describes it."""
-    return {
-        **answer_json(record),
-        "id": str(record.id),
-        "created_at": record.created_at.isoformat().replace("+00:00", "Z"),
-        "upload": None if record.upload is None else str(record.upload),
-        "correction": None if correction is None else dict(CorrectionSerializer(correction).data),
-        "url": site + _path("prediction", record),
-        "preview_url": site + _path("preview", record) if record.has_preview else None,
-    }
-
-
-def _site(request: HttpRequest | Request | None) -> str:
-    return f"{request.scheme}://{request.get_host()}" if request else ""
-
-
-def _path(view: str, record: PredictionRecord) -> str:
-    return _path_with_nil(view).replace(NIL, str(record.id))
-
-
-@cache
-def _path_with_nil(view: str) -> str:
-    """Return a prediction's address with another id: asking Django for each takes its time."""
-    return reverse(f"api:{view}", args=[NIL])
-
-
 class PageSerializer(serializers.Serializer[Any]):
     results = PredictionSerializer(many=True)
     next = serializers.URLField(allow_null=True, help_text="The next page, null at the end.")
@@ -298,7 +223,7 @@ def upload_body(
     if not kept:
         results = [answer_json(record) for record in records]
     elif new:
-        site = _site(request)
+        site = site_url(request)
         results = [kept_json(record, site) for record in records]
     else:
         results = predictions_json(records, request)

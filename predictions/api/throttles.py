@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from predictions.limits import limit
+from predictions.access.rate_limits import limit
 
 if TYPE_CHECKING:  # rest_framework.views imports this module, the default throttle
     from rest_framework.views import APIView

@@ -19,7 +19,10 @@ from rest_framework.reverse import reverse
 from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
 
-from predictions import services, visibility
+from predictions import services
+from predictions.access import visibility
+from predictions.access.client_address import client_address
+from predictions.access.rate_limits import limit
 from predictions.api import plain
 from predictions.api.permissions import MayReadAndDelete
 from predictions.api.schema import FILTERS
@@ -34,19 +37,16 @@ from predictions.api.serializers import (
     PredictionSerializer,
     SourceSerializer,
     explained_body,
-    prediction_json,
-    predictions_json,
     steps_body,
     upload_body,
 )
-from predictions.clients import client_address
-from predictions.cursors import sign_cursor
-from predictions.errors import BadQuery
-from predictions.limits import limit
-from predictions.previews import png_of
-from predictions.queries import MAX_LIMIT, parse_flag, parse_list_query
-from predictions.records import PictureRecord, Source
-from predictions.uploads import Upload, upload_from_base64, upload_from_form
+from predictions.core.errors import BadQuery
+from predictions.core.records import PictureRecord, Source
+from predictions.recognition.previews import png_of
+from predictions.recognition.uploads import Upload, upload_from_base64, upload_from_form
+from predictions.web.cursors import sign_cursor
+from predictions.web.json import prediction_json, predictions_json
+from predictions.web.list_params import MAX_LIMIT, parse_flag, parse_list_query
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from tqdm import tqdm
 
 if TYPE_CHECKING:
-    from ml.training import Progress
+    from ml.training.fit import Progress
 
 SECONDS_BETWEEN_LINES = 10.0
 LINE_FORMAT = "{n_fmt}/{total_fmt} steps, {rate_fmt}, {remaining} left{postfix}"

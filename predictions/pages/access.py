@@ -10,7 +10,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from predictions.limits import limit
+from predictions.access.rate_limits import limit
 
 R = TypeVar("R", bound=HttpResponseBase)
 View = Callable[..., HttpResponse]
@@ -28,7 +28,7 @@ def limited(view: Callable[..., R]) -> Callable[..., R]:
     return wrapped
 
 
-def only(allowed: Rule) -> Callable[[View], View]:
+def require_permission(allowed: Rule) -> Callable[[View], View]:
     """Let through whom the rule allows; ask nobody to sign in, and refuse everybody else."""
 
     def decorate(view: View) -> View:

@@ -9,18 +9,19 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from predictions import review, services
-from predictions.corrections import Verdict
-from predictions.errors import CorrectionRefused, PredictionsError
-from predictions.pages.access import only
+from predictions import services
+from predictions.access.permissions import may_review
+from predictions.core.errors import CorrectionRefused, PredictionsError
+from predictions.core.records import PredictionRecord
+from predictions.pages.access import require_permission
 from predictions.pages.presentation import Answer
 from predictions.pages.views import get_record, render_detail
-from predictions.permissions import may_review
-from predictions.records import PredictionRecord
+from predictions.review import queue
+from predictions.review.corrections import Verdict
 
 
 @require_POST
-@only(may_review)
+@require_permission(may_review)
 def correct(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
     """Keep a correction, then show the prediction with it."""
     record = get_record(request, prediction_id)
@@ -34,7 +35,7 @@ def correct(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
 
 
 @require_POST
-@only(may_review)
+@require_permission(may_review)
 def undo(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
     """Take the last correction back, then show the prediction or go on reviewing."""
     record = get_record(request, prediction_id)
@@ -50,18 +51,18 @@ def undo(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
 
 
 @require_safe
-@only(may_review)
+@require_permission(may_review)
 def show_review(request: HttpRequest) -> HttpResponse:
     """Show the least sure prediction that nobody else looks at."""
-    return _render_review(request, review.claim(request.user.get_username()))
+    return _render_review(request, queue.claim(request.user.get_username()))
 
 
 @require_POST
-@only(may_review)
+@require_permission(may_review)
 def answer_review(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
     """Keep the answer, or put the item back, then show the next one."""
     if "skip" in request.POST:
-        review.skip(prediction_id, request.user.get_username())
+        queue.skip(prediction_id, request.user.get_username())
         return redirect("review")
     record = get_record(request, prediction_id)
     try:
@@ -83,7 +84,7 @@ def _render_review(
     context = {
         "answer": None if record is None else Answer(record),
         "answered": _answered(request),
-        "waiting": review.waiting(),
+        "waiting": queue.waiting(),
         "error": error,
     }
     status = error.status if error else 200

@@ -1,4 +1,4 @@
-"""The filters of the history. What they mean, `predictions.queries` says, as for the API."""
+"""The forms of the history's filters and of the statistics' period."""
 
 from typing import Any
 

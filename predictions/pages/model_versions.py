@@ -11,31 +11,36 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from predictions import activation, model_versions
-from predictions.errors import VersionRefused
-from predictions.model_archives import of_archive
-from predictions.models import Activation, ModelVersion
-from predictions.pages.access import only
+from predictions.access.permissions import may_activate, may_read, may_view_all
+from predictions.core.errors import VersionRefused
+from predictions.pages.access import require_permission
 from predictions.pages.model_plots import calibration_of, confusion_of
-from predictions.permissions import may_activate, may_read, may_view_all
-from predictions.quality import DayOfVersion, InValidation, in_validation, live_quality
+from predictions.registry import activation, versions
+from predictions.registry.archives import from_archive
+from predictions.registry.models import Activation, ModelVersion
+from predictions.statistics.model_quality import (
+    DayOfVersion,
+    InValidation,
+    in_validation,
+    live_quality,
+)
 
 LAST = 20
 DAYS = 7
 
 
 @require_safe
-@only(may_read)
-def versions(request: HttpRequest) -> HttpResponse:
+@require_permission(may_read)
+def model_list(request: HttpRequest) -> HttpResponse:
     return _render_list(request)
 
 
 @require_POST
-@only(may_activate)
+@require_permission(may_activate)
 def add(request: HttpRequest) -> HttpResponse:
     """Add the version in a file as a candidate, or say beside the form why not."""
     try:
-        version = model_versions.keep(_sent(request), by=request.user.get_username())
+        version = versions.register(_sent(request), by=request.user.get_username())
     except VersionRefused as error:
         return _render_list(request, error=error)
     messages.success(
@@ -48,11 +53,11 @@ def _sent(request: HttpRequest) -> ModelVersion:
     file = request.FILES.get("file")
     if not isinstance(file, UploadedFile):
         raise VersionRefused("no_file", _("Choose the file of a model version first."), status=400)
-    return of_archive(cast("IO[bytes]", file), file.name or "")
+    return from_archive(cast("IO[bytes]", file), file.name or "")
 
 
 def _render_list(request: HttpRequest, *, error: VersionRefused | None = None) -> HttpResponse:
-    every = model_versions.every()
+    every = versions.list_versions()
     comparisons = activation.compare_with_active(every)
     activations = list(Activation.objects.order_by("-pk")[:LAST])
     context = {
@@ -76,13 +81,13 @@ def _quality(versions: list[ModelVersion]) -> list[tuple[DayOfVersion, InValidat
 
 
 @require_safe
-@only(may_read)
-def version(request: HttpRequest, number: int) -> HttpResponse:
+@require_permission(may_read)
+def model_detail(request: HttpRequest, number: int) -> HttpResponse:
     return _render(request, number)
 
 
 @require_POST
-@only(may_activate)
+@require_permission(may_activate)
 def activate(request: HttpRequest, number: int) -> HttpResponse:
     """Activate a version, or say beside the form why not."""
     try:
@@ -105,8 +110,8 @@ def activate(request: HttpRequest, number: int) -> HttpResponse:
 def _render(
     request: HttpRequest, number: int, *, error: VersionRefused | None = None
 ) -> HttpResponse:
-    found = model_versions.get(number)
-    every = model_versions.every()
+    found = versions.get(number)
+    every = versions.list_versions()
     active = next(version.number for version in every if version.active)
     found.active = number == active
     validation: dict[str, Any] = found.manifest["metrics"]["validation"]

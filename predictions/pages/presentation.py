@@ -8,11 +8,11 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from ml.reader import DigitReading
-from ml.sheet import Box
-from predictions.corrections import Verdict, same_text
-from predictions.models import Correction
-from predictions.records import PredictionRecord, Source, Status
+from ml.digits import Box
+from ml.reading.result import DigitReading
+from predictions.core.records import PredictionRecord, Source, Status
+from predictions.review.corrections import Verdict, same_text
+from predictions.review.models import Correction
 
 STATUS_WORDS = {
     str(Status.READ): pgettext_lazy("status", "Read"),

@@ -13,17 +13,18 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 from rest_framework.request import Request
 
-from predictions import services, visibility
-from predictions.api.serializers import predictions_json
-from predictions.exports import CONTENT_TYPES, Format, csv_lines
-from predictions.pages.access import only
+from predictions import services
+from predictions.access import visibility
+from predictions.access.permissions import may_delete, may_read
+from predictions.core.records import PredictionRecord
+from predictions.exports.files import CONTENT_TYPES, Format, csv_lines
+from predictions.pages.access import require_permission
 from predictions.pages.presentation import Answer
-from predictions.permissions import may_delete, may_read
-from predictions.records import PredictionRecord
+from predictions.web.json import predictions_json
 
 
 @require_POST
-@only(may_read)
+@require_permission(may_read)
 def selected(request: HttpRequest) -> HttpResponse:
     """Export the ticked predictions, or ask whether to delete them, or do so."""
     records = visibility.get_many(request.user, _ids(request.POST))

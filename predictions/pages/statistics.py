@@ -13,14 +13,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, npgettext
 from django.views.decorators.http import require_safe
 
-from predictions import corrections
-from predictions.pages.access import only
+from predictions.access.permissions import may_view_all
+from predictions.core.ids import EPOCH, first_id_at
+from predictions.core.records import Status
+from predictions.pages.access import require_permission
 from predictions.pages.charts import Chart
 from predictions.pages.forms import PeriodForm
 from predictions.pages.presentation import SOURCE_WORDS, STATUS_WORDS
-from predictions.permissions import may_view_all
-from predictions.records import EPOCH, Status, first_id_at
-from predictions.statistics import (
+from predictions.review import corrections
+from predictions.statistics.daily_counts import (
     CONFIDENCE_STEP,
     DURATION_STEPS_MS,
     ONE_DAY,
@@ -44,7 +45,7 @@ class Figure:
 
 
 @require_safe
-@only(may_view_all)
+@require_permission(may_view_all)
 def statistics(request: HttpRequest) -> HttpResponse:
     today = datetime.now(UTC).date()
     form = PeriodForm(request.GET)

@@ -14,9 +14,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 from knox.models import AuthToken
 
-from predictions.pages.access import only
-from predictions.permissions import is_signed_in
-from predictions.tokens import create_token, name_of, revoke_token
+from predictions.access.permissions import is_signed_in
+from predictions.access.tokens import create_token, name_of, revoke_token
+from predictions.pages.access import require_permission
 
 LIFETIMES_DAYS = (30, 90, 365)
 
@@ -34,7 +34,7 @@ class TokenForm(forms.Form):
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-@only(is_signed_in)
+@require_permission(is_signed_in)
 def tokens(request: HttpRequest) -> HttpResponse:
     """List one's own tokens; make one, and show it this once."""
     assert isinstance(request.user, User)  # noqa: S101 - who is signed in
@@ -53,7 +53,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@only(is_signed_in)
+@require_permission(is_signed_in)
 def revoke(request: HttpRequest, token_key: str) -> HttpResponse:
     assert isinstance(request.user, User)  # noqa: S101 - who is signed in
     token = get_object_or_404(AuthToken, user=request.user, token_key=token_key)

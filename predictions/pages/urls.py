@@ -1,13 +1,6 @@
 from django.urls import path
 
-from predictions.pages import (
-    corrections,
-    legacy,
-    model_versions,
-    selection,
-    statistics,
-    views,
-)
+from predictions.pages import corrections, model_versions, selection, statistics, views
 
 urlpatterns = [
     path("", views.read, name="read"),
@@ -21,11 +14,9 @@ urlpatterns = [
     path("predictions/<uuid:prediction_id>/undo", corrections.undo, name="undo-correction"),
     path("review/", corrections.show_review, name="review"),
     path("review/<uuid:prediction_id>", corrections.answer_review, name="answer-review"),
-    path("models/", model_versions.versions, name="models"),
+    path("models/", model_versions.model_list, name="models"),
     path("models/import", model_versions.add, name="import-model"),
-    path("models/<int:number>/", model_versions.version, name="model"),
+    path("models/<int:number>/", model_versions.model_detail, name="model"),
     path("models/<int:number>/activate", model_versions.activate, name="activate-model"),
-    path("upload", legacy.upload, name="upload"),
     path("favicon.ico", views.favicon, name="favicon"),
-    path("predict", legacy.predict, name="predict"),
 ]

@@ -11,24 +11,26 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from predictions import corrections, services, visibility
-from predictions.cursors import sign_cursor
-from predictions.errors import BadQuery, NoPreview, PredictionsError
-from predictions.explanations import shown
-from predictions.pages.access import only
+from predictions import services
+from predictions.access import visibility
+from predictions.access.permissions import may_delete, may_read, may_review
+from predictions.core.errors import BadQuery, NoPreview, PredictionsError
+from predictions.core.records import PredictionRecord, Source
+from predictions.pages.access import require_permission
 from predictions.pages.forms import FilterForm
 from predictions.pages.presentation import Answer
-from predictions.permissions import may_delete, may_read, may_review
-from predictions.queries import parse_list_query
-from predictions.records import PredictionRecord, Source
-from predictions.uploads import upload_from_form
+from predictions.recognition.explanations import shown
+from predictions.recognition.uploads import upload_from_form
+from predictions.review import corrections
+from predictions.web.cursors import sign_cursor
+from predictions.web.list_params import parse_list_query
 
 PAGE_SIZE = 24
 FORM_METHODS = ["GET", "HEAD", "POST"]
 
 
 @require_http_methods(FORM_METHODS)
-@only(may_read)
+@require_permission(may_read)
 def read(request: HttpRequest) -> HttpResponse:
     """Take a picture, then show its answer at an address that can be reloaded."""
     if request.method != "POST":
@@ -45,7 +47,7 @@ def read(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@only(may_read)
+@require_permission(may_read)
 def history(request: HttpRequest) -> HttpResponse:
     asked = request.GET.dict()
     form = FilterForm(initial=asked)
@@ -68,13 +70,13 @@ def history(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@only(may_read)
+@require_permission(may_read)
 def detail(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
     return render_detail(request, get_record(request, prediction_id))
 
 
 @require_safe
-@only(may_read)
+@require_permission(may_read)
 def how(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
     """Show how the kept preview is read, step by step."""
     answer = Answer(get_record(request, prediction_id))
@@ -87,7 +89,7 @@ def how(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
 
 
 @require_http_methods(FORM_METHODS)
-@only(may_delete)
+@require_permission(may_delete)
 def delete(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
     """Ask first, then delete."""
     if request.method != "POST":

@@ -5,11 +5,11 @@ from functools import cache
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from predictions.stores.base import PredictionStore
+from predictions.stores.interface import PredictionStore
 
 STORES = {
-    "sql": "predictions.stores.sql.SQLStore",
-    "cassandra": "predictions.stores.cassandra.CassandraStore",
+    "sql": "predictions.stores.sql.store.SQLStore",
+    "cassandra": "predictions.stores.cassandra.store.CassandraStore",
 }
 
 

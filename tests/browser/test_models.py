@@ -14,7 +14,7 @@ SignIn = Callable[[Page, str], None]
 ADD = """
 from pathlib import Path
 from predictions import model_versions
-from tests.networks import write_model
+from tests.support.networks import write_model
 print(model_versions.add(write_model(Path({directory!r})), by="olga").number)
 """
 

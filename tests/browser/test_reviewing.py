@@ -19,7 +19,7 @@ from predictions import review
 from predictions.models import ReviewItem
 from predictions.records import PictureRecord, Status
 from predictions.stores import get_store
-from tests.records import GLYPH_BYTES, make_record
+from tests.support.records import GLYPH_BYTES, make_record
 ReviewItem.objects.all().delete()
 preview = cv2.imencode(".webp", np.full((140, 280), 255, np.uint8))[1].tobytes()
 for number, text in enumerate({texts}):

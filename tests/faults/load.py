@@ -8,7 +8,7 @@ from itertools import pairwise
 from threading import Event, Thread
 from typing import Any
 
-from tests.program import Answer, post_picture
+from tests.support.program import Answer, post_picture
 
 CLIENTS = 4
 PAUSE_S = 0.05

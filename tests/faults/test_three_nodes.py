@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from tests.cassandra import local_cluster
 from tests.conftest import Server, StartServer
 from tests.faults.load import LATER, Load
-from tests.program import PATH, Answer, ask, post_picture
+from tests.support.cassandra import local_cluster
+from tests.support.program import PATH, Answer, ask, post_picture
 from tools.local_cassandra import Cluster
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.server, pytest.mark.timeout(900)]

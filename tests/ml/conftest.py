@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import ml
-from ml.classifier import Classifier, load_classifier
+from ml.model.classifier import Classifier, load_classifier
 
 
 @pytest.fixture(scope="session")

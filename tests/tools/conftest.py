@@ -9,7 +9,7 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, ExecutionProfile, Session
 from cassandra.cluster import Cluster as Driver
 from cassandra.policies import DCAwareRoundRobinPolicy
 
-from tests.cassandra import skip_or_fail
+from tests.support.cassandra import skip_or_fail
 from tools.local_cassandra import Cluster, LocalCassandraError, why_unavailable
 from tools.local_cassandra.jars import cassandra_jars
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandError
 
-from ml.dataset import load_digits, split
+from ml.data.dataset import load_digits, split
 from ml.errors import MLError
-from predictions import activation
-from predictions.errors import PredictionsError
+from predictions.core.errors import PredictionsError
+from predictions.registry import activation
 
 
 class Command(BaseCommand):

@@ -37,12 +37,12 @@ class Command(BaseCommand):
                 "Cassandra."
             )
         # Only now: without the engine in INSTALLED_APPS its models cannot be imported.
-        from predictions.stores.cassandra_schema import (
+        from predictions.stores.cassandra.schema import (
             SchemaContradiction,
             Wanted,
             bring_up_to_date,
         )
-        from predictions.stores.cassandra_session import CassandraSession
+        from predictions.stores.cassandra.session import CassandraSession
 
         ((datacenter, copies),) = settings.CASSANDRA_REPLICATION.items()
         wanted = Wanted(
@@ -74,8 +74,8 @@ class Command(BaseCommand):
 
     def _insist(self, ask: Callable[[], T], deadline: float) -> T:
         """Ask the cluster until it answers."""
-        from predictions.errors import StoreUnavailable
-        from predictions.stores.cassandra_session import cluster_errors
+        from predictions.core.errors import StoreUnavailable
+        from predictions.stores.cassandra.session import cluster_errors
 
         tell_at = time.monotonic()
         reason: BaseException | str = "no answer"

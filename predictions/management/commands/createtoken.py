@@ -5,7 +5,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from predictions.tokens import create_token
+from predictions.access.tokens import create_token
 
 
 class Command(BaseCommand):

@@ -7,11 +7,11 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandError
 
-from ml.dataset import Digits, as_input, load_digits, split
+from ml.data.dataset import Digits, as_input, load_digits, split
 from ml.errors import MLError
-from ml.evaluation import evaluate, report
-from predictions import model_versions
-from predictions.errors import PredictionsError
+from ml.model.metrics import evaluate, report
+from predictions.core.errors import PredictionsError
+from predictions.registry import versions
 
 
 class Command(BaseCommand):
@@ -28,7 +28,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--model-version",
             type=int,
-            default=model_versions.SHIPPED,
+            default=versions.SHIPPED,
             help="default: 0, the network that ships",
         )
         parser.add_argument("--format", choices=["text", "json"], default="text")
@@ -36,7 +36,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         version = options["model_version"]
         try:
-            classifier = model_versions.classifier_of(model_versions.get(version))
+            classifier = versions.classifier_of(versions.get(version))
             digits = load_part(options["data"], options["part"])
         except (MLError, PredictionsError) as e:
             raise CommandError(str(e)) from e

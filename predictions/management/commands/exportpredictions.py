@@ -7,9 +7,9 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandError
 
-from predictions.errors import PredictionsError
-from predictions.exports import Format, export
-from predictions.queries import parse_list_query
+from predictions.core.errors import PredictionsError
+from predictions.exports.files import Format, export
+from predictions.web.list_params import parse_list_query
 
 FILTERS = ("digit", "status", "since", "until")
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError
 from tqdm import tqdm
 
-from predictions.errors import PredictionsError
+from predictions.core.errors import PredictionsError
 
 NAME = re.compile(r'[A-Za-z]\w{0,47}|"\w{1,48}"', re.ASCII)
 EXIT_INTERRUPTED = 130
@@ -27,13 +27,13 @@ class Command(BaseCommand):
 
     def handle(self, *, keyspace: str, table: str, **options: Any) -> None:
         # Only now: the driver takes its time to be imported.
-        from predictions import legacy
+        from predictions.legacy.table import keep_rows, open_table
 
         read = kept = timeless = 0
         try:
-            with legacy.pages(keyspace, table) as pages, tqdm(unit=" rows", disable=None) as bar:
+            with open_table(keyspace, table) as pages, tqdm(unit=" rows", disable=None) as bar:
                 for rows in pages:
-                    kept += legacy.keep(rows)
+                    kept += keep_rows(rows)
                     read += len(rows)
                     timeless += sum(row.moment is None for row in rows)
                     bar.update(len(rows))

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandError
 
-from predictions import model_versions
-from predictions.errors import PredictionsError
-from predictions.model_archives import of_archive
+from predictions.core.errors import PredictionsError
+from predictions.registry import versions
+from predictions.registry.archives import from_archive
 
 
 class Command(BaseCommand):
@@ -20,10 +20,10 @@ class Command(BaseCommand):
     def handle(self, *, path: Path, **options: Any) -> None:
         try:
             if path.is_dir():
-                version = model_versions.add(path)
+                version = versions.add(path)
             else:
                 with path.open("rb") as file:
-                    version = model_versions.keep(of_archive(file, str(path)))
+                    version = versions.register(from_archive(file, str(path)))
         except PredictionsError as error:
             raise CommandError(str(error)) from error
         except OSError as error:

@@ -4,14 +4,14 @@ from typing import Any
 
 from django.core.management import BaseCommand
 
-from predictions import model_versions
+from predictions.registry import versions
 
 
 class Command(BaseCommand):
     help = "Lists the model versions, newest first; the active one is marked with a star."
 
     def handle(self, **options: Any) -> None:
-        for version in model_versions.every():
+        for version in versions.list_versions():
             validation = version.manifest["metrics"]["validation"]
             columns = [
                 f"{'*' if version.active else ' '} {version.number}",

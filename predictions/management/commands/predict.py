@@ -13,11 +13,11 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError
 from tqdm import tqdm
 
-from predictions.answers import error_body
-from predictions.api.serializers import answer_json, kept_json
-from predictions.bulk import Answer, read_files, usual_workers
-from predictions.errors import PredictionsError, StoreUnavailable
-from predictions.records import PredictionRecord
+from predictions.core.errors import PredictionsError, StoreUnavailable
+from predictions.core.records import PredictionRecord
+from predictions.management.bulk import Answer, read_files, usual_workers
+from predictions.web.error_responses import error_body
+from predictions.web.json import answer_json, kept_json
 
 ENDINGS = {
     *(".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"),

@@ -8,8 +8,8 @@ from django.conf import settings
 from django.core.management import BaseCommand, CommandError
 from django.utils import timezone
 
-from predictions.audit import Action, audit
-from predictions.retention import purge
+from predictions.access.audit import Action, audit
+from predictions.services.retention import purge
 
 
 class Command(BaseCommand):

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandError
 
-from predictions import review
-from predictions.errors import PredictionsError
+from predictions.core.errors import PredictionsError
+from predictions.review import queue
 
 
 class Command(BaseCommand):
@@ -13,7 +13,7 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         try:
-            review.rebuild()
+            queue.rebuild()
         except PredictionsError as error:
             raise CommandError(error.message) from error
-        self.stdout.write(f"{review.waiting()} predictions wait for review.")
+        self.stdout.write(f"{queue.waiting()} predictions wait for review.")

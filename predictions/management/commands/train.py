@@ -18,18 +18,18 @@ from django.conf import settings
 from django.core.management import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError
 
-from ml.arguments import PRESETS, Arguments, choose_arguments
-from ml.augmentation import GROUPS
-from ml.dataset import Split, load_digits, split
-from ml.download import download_mnist
+from ml.data.dataset import Split, load_digits, split
 from ml.errors import MLError
-from ml.evaluation import report
-from ml.training_on import least_sure, steps_to_learn
-from predictions import model_versions
-from predictions.errors import PredictionsError
-from predictions.learning import WEIGHTS, load_new
+from ml.model.metrics import report
+from ml.synthesis.augmentation import GROUPS
+from ml.training.download import download_mnist
+from ml.training.fine_tuning import least_sure, steps_to_learn
+from ml.training.recipes import PRESETS, Arguments, choose_arguments
+from predictions.core.errors import PredictionsError
 from predictions.management.progress import ProgressBar
-from predictions.models import ModelVersion
+from predictions.registry import versions
+from predictions.registry.models import ModelVersion
+from predictions.review.training_data import WEIGHTS, load_new
 
 ARGUMENTS = (
     "architecture",
@@ -114,8 +114,8 @@ class Command(BaseCommand):
     ) -> None:
         # Without this, TensorFlow tells on standard error how it was compiled.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        from ml.export import export
-        from ml.training import fit
+        from ml.training.export import export
+        from ml.training.fit import fit
 
         _check_weights(options)
         directory, checkpoint = _choose_output(output, resume=resume)
@@ -141,7 +141,7 @@ class Command(BaseCommand):
         if base:
             self.stdout.write(f"Goes on from model version {base.number}.")
         if base and new:
-            known = least_sure(digits.training, model_versions.classifier_of(base))
+            known = least_sure(digits.training, versions.classifier_of(base))
             digits = replace(digits, extra=(*new, known))
             if not resume and not given.keys() & {"epochs", "steps"}:
                 steps = steps_to_learn(digits, new, arguments)
@@ -187,7 +187,7 @@ class Command(BaseCommand):
     def add_candidate(self, directory: Path) -> None:
         """Add the network to the registry; hours of training do not fail for want of one."""
         try:
-            number = model_versions.add(directory).number
+            number = versions.add(directory).number
         except (PredictionsError, DatabaseError, InterfaceError) as e:
             self.stderr.write(f"It could not be added to the model versions: {e}")
             self.stderr.write(
@@ -222,9 +222,9 @@ def _choose_base(options: dict[str, Any]) -> ModelVersion | None:
     """Return the version to go on from; None to start afresh."""
     number = options["start_from"]
     if number is not None:
-        return model_versions.get(number)
+        return versions.get(number)
     if options["corrections"] and not options["afresh"]:
-        return model_versions.active()
+        return versions.active()
     return None
 
 
@@ -257,7 +257,7 @@ def _weights_of(version: ModelVersion | None) -> Iterator[Path | None]:
             "from another one with --start-from, or start --afresh."
         )
     with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / model_versions.WEIGHTS_FILE
+        path = Path(directory) / versions.WEIGHTS_FILE
         path.write_bytes(bytes(version.weights))
         yield path
 

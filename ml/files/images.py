@@ -1,0 +1,184 @@
+"""Picture files (PNG, JPEG, GIF, BMP, WebP, TIFF) to upright pages, by Pillow."""
+
+import io
+import math
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from ml.errors import PictureError, broken_file, too_many_pages, too_many_pixels
+from ml.files.colours import to_grey, to_rgb_or_grey
+
+IMAGE_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
+PREVIEW_SIDE = 1024  # pixels of the longer side of a preview
+
+# How the files of these formats begin: tells a damaged picture from something that is no picture.
+SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
+
+# What undoes each EXIF orientation (tag 274; orientation 1 is upright).
+# https://exiftool.org/TagNames/EXIF.html
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+# A TIFF frame that is a smaller copy of another, or a mask for it, is no page (TIFF 6.0, page 36).
+_KIND_OF_FRAME = 254
+_COPY_OR_MASK = 1 | 4
+
+# Above 89 million pixels Pillow only warns; here that is an error like its other limits.
+# https://pillow.readthedocs.io/en/stable/reference/Image.html#PIL.Image.open
+warnings.simplefilter("error", Image.DecompressionBombWarning)
+
+
+@dataclass(frozen=True, eq=False)
+class DecodedPicture:
+    """A picture, or one page of a file, as it is meant to be looked at.
+
+    Parameters
+    ----------
+    page : uint8, shape (height, width)
+        Upright, at full size, in grey, 0-255, ink dark or light as it came; what was transparent
+        lies over the ground (white, black or the picture's own) on which the ink can be seen.
+    image
+        The same for previews: mode ``RGB``, shrunk so that no side exceeds `PREVIEW_SIDE`.
+    format
+        What the content is: one of `ml.files.decoding.FORMATS`.
+    """
+
+    page: npt.NDArray[np.uint8]
+    image: Image.Image
+    format: str
+
+    @property
+    def width(self) -> int:
+        """Width in pixels, upright and at full size."""
+        return int(self.page.shape[1])
+
+    @property
+    def height(self) -> int:
+        """Height in pixels, upright and at full size."""
+        return int(self.page.shape[0])
+
+
+def decode_image(content: bytes, *, max_pixels: int, max_pages: int) -> Iterator[DecodedPicture]:
+    """Decode a picture file: a TIFF's pages one after another, of others the first frame.
+
+    Parameters
+    ----------
+    content
+        The whole file.
+    max_pixels
+        The most pixels (width by height) of a page.
+    max_pages
+        The most pages of a TIFF.
+
+    Yields
+    ------
+    DecodedPicture
+        A page.
+
+    Raises
+    ------
+    PictureError
+        ``unsupported_format``, ``too_many_pixels``, ``too_many_pages`` or ``broken_file``.
+    """
+    image = _open(content, max_pixels)
+    if image.format != "TIFF":
+        yield _decoded(image)
+        return
+    pages = _pages_of_tiff(image, max_pages)
+    for page in pages:
+        image.seek(page)
+        _check_size(image, max_pixels)
+        yield _decoded(image, of_several=len(pages) > 1, page=page)
+
+
+def picture_of(image: Image.Image, format_: str, orientation: int | None = None) -> DecodedPicture:
+    """Turn an image into a page in grey and a small preview, both upright.
+
+    Parameters
+    ----------
+    image
+        Mode ``L`` or ``RGB``.
+    format_
+        What the content was.
+    orientation
+        EXIF's, 1-8; other numbers mean nothing.
+
+    Returns
+    -------
+    DecodedPicture
+        The page and its preview.
+    """
+    grey = image if image.mode == "L" else to_grey(image)
+    # Shrunk first and turned then: a full-size copy in colour costs time and memory.
+    preview = image.reduce(math.ceil(max(image.size) / PREVIEW_SIDE)).convert("RGB")
+    if orientation in _UPRIGHT:
+        grey = grey.transpose(_UPRIGHT[orientation])
+        preview = preview.transpose(_UPRIGHT[orientation])
+    return DecodedPicture(np.asarray(grey), preview, format_)
+
+
+def _decoded(image: Image.Image, *, page: int = 0, of_several: bool = False) -> DecodedPicture:
+    """Load the frame that an image stands at."""
+    format_ = "JPEG" if image.format == "MPO" else str(image.format)  # a phone's JPEG with extras
+    try:
+        image.load()
+        orientation = image.getexif().get(ExifTags.Base.Orientation)  # of a TIFF: done by `load`
+        loaded = to_rgb_or_grey(image)
+    except Exception as e:  # what a decoder makes of a hostile file can be any exception at all
+        raise broken_file(page if of_several else None) from e
+    return picture_of(loaded, format_, orientation)
+
+
+def _open(content: bytes, max_pixels: int) -> Image.Image:
+    """Read the header, and refuse by it what is no picture or too large a one."""
+    try:
+        image = Image.open(io.BytesIO(content), formats=IMAGE_FORMATS)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as e:
+        raise too_many_pixels("This picture", max_pixels) from e
+    except UnidentifiedImageError as e:
+        if content.startswith(SIGNATURES):
+            raise broken_file() from e
+        raise PictureError(
+            "unsupported_format",
+            "This file is not one that can be read here. Send a PNG, JPEG, GIF, BMP, WebP or TIFF "
+            "picture, a PDF, or 28x28 numbers as text.",
+        ) from e
+    except Exception as e:  # what a decoder makes of a hostile file can be any exception at all
+        raise broken_file() from e
+    _check_size(image, max_pixels)
+    return image
+
+
+def _check_size(image: Image.Image, max_pixels: int) -> None:
+    if image.width * image.height > max_pixels:
+        words = f"This picture of {image.width:,} x {image.height:,} pixels"
+        raise too_many_pixels(words, max_pixels)
+
+
+def _pages_of_tiff(image: Image.Image, max_pages: int) -> list[int]:
+    """Name the frames that are pages; their headers are read, and no pixel is decoded."""
+    pages: list[int] = []
+    for frame in range(max_pages + 1):
+        try:
+            image.seek(frame)
+            kind = image.tag_v2.get(_KIND_OF_FRAME, 0)  # type: ignore[attr-defined]
+            is_page = frame == 0 or not kind & _COPY_OR_MASK
+        except EOFError:
+            return pages
+        except Exception as e:  # as above
+            raise broken_file(frame) from e
+        if is_page:
+            pages.append(frame)
+    raise too_many_pages(f"This TIFF has more than {max_pages:,} pages", max_pages)

@@ -1,0 +1,203 @@
+"""Pictures that come as numbers: 28x28 of them, from a program or as the text of a CSV file.
+
+A row of a text holds 28 numbers, or the 784 of a whole picture as MNIST's CSV files have them, with
+or without a line of names above and a label beside; a label is left out, since the picture is what
+is to be read.
+"""
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from ml.digits import SIDE
+from ml.errors import PictureError, too_many_pages
+from ml.files.images import DecodedPicture
+
+PIXELS = SIDE * SIDE
+LABEL_NAMES = {"label", "class", "digit", "target", "y"}  # columns that tell the digit
+LONGEST_LINE = 32 * (PIXELS + 1)  # characters: so a hostile line is not taken apart
+
+_NUMBERS = re.compile(r"[\d\s.,;eE+-]*\d[\d\s.,;eE+-]*")
+_BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+
+Page = npt.NDArray[np.uint8]
+
+
+def picture_from_pixels(pixels: Sequence[Sequence[float]]) -> DecodedPicture:
+    """Turn 28x28 numbers, checked one by one, into a picture.
+
+    Parameters
+    ----------
+    pixels : shape (28, 28)
+        Rows of numbers 0-255, or 0-1 when nothing exceeds 1; ink dark or light.
+
+    Returns
+    -------
+    DecodedPicture
+        Its page has the shape (28, 28).
+
+    Raises
+    ------
+    PictureError
+        ``wrong_pixels``: another shape, no numbers, not finite, or out of range.
+    """
+    _check_length(pixels, "pixels", "rows")
+    for y, row in enumerate(pixels):
+        _check_length(row, f"Row {y}", "numbers")
+        for x, value in enumerate(row):
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise _wrong_pixels(f"Pixel {x} of row {y} is not a number.")
+            if not 0 <= value <= 255:  # NaN is not either
+                raise _wrong_pixels(f"Pixel {x} of row {y} is not between 0 and 255.")
+    return _picture(_as_greys(np.array(pixels, np.float64)))
+
+
+def text_of(content: bytes) -> str | None:
+    """Return the text of a file that begins as rows of numbers do; None of any other.
+
+    Parameters
+    ----------
+    content
+        The whole file: UTF-8, or UTF-16 with a byte order mark as spreadsheets write it.
+
+    Returns
+    -------
+    str or None
+        The text. Its first line holds numbers, or as many names as the second holds numbers.
+    """
+    encoding = next((e for mark, e in _BYTE_ORDER_MARKS.items() if content.startswith(mark)), None)
+    try:
+        text = content.decode(encoding or "utf-8")
+    except UnicodeDecodeError:
+        return None
+    lines = _lines(text)
+    first, second = next(lines, ""), next(lines, "")
+    named = _is_numbers(second) and len(_fields(first)) == len(_fields(second)) > 1
+    return text if _is_numbers(first) or named else None
+
+
+def decode_grids(text: str, *, max_pages: int) -> Iterator[DecodedPicture]:
+    """Decode the pictures of a text of numbers, one after another.
+
+    Parameters
+    ----------
+    text
+        Rows of 28 numbers, 28 for a picture, or of 784, one for a picture; commas, semicolons,
+        tabs or blanks between them. 0-255, or 0-1 when nothing exceeds 1; ink dark or light. With
+        785 in a row, one of them is a label: the column of that name, or the first.
+    max_pages
+        The most pictures.
+
+    Yields
+    ------
+    DecodedPicture
+        A picture of 28x28 pixels.
+
+    Raises
+    ------
+    PictureError
+        ``wrong_pixels`` or ``too_many_pages``.
+    """
+    rows, label = _rows(text, max_pages)
+    widths = {len(row) for row in rows}
+    if len(widths) > 1:
+        raise _wrong_grid(f"Its rows have from {min(widths)} to {max(widths)} numbers.")
+    numbers = np.array([_floats(row, y) for y, row in enumerate(rows)])  # (rows, width)
+    if widths == {PIXELS + 1}:
+        numbers = _without_label(numbers, label)
+    if numbers.shape[1] not in {SIDE, PIXELS} or numbers.size % PIXELS:
+        height, width = numbers.shape
+        raise _wrong_grid(f"It has {height} row{'s'[: height > 1]} of {width} numbers.")
+    for page in _as_greys(numbers).reshape(-1, SIDE, SIDE):
+        yield _picture(page)
+
+
+def _picture(page: Page) -> DecodedPicture:
+    return DecodedPicture(page, Image.fromarray(page).convert("RGB"), "TEXT")
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Give the lines that are not empty, one by one: a file may have a million of them."""
+    return (line.strip().rstrip(",;").rstrip() for line in io.StringIO(text, None) if line.strip())
+
+
+def _is_numbers(line: str) -> bool:
+    return len(line) <= LONGEST_LINE and _NUMBERS.fullmatch(line) is not None
+
+
+def _fields(line: str) -> list[str]:
+    """Part a line; where semicolons part it, a comma stands for the decimal point."""
+    if len(line) > LONGEST_LINE:
+        return []
+    if ";" in line:
+        return [field.strip().replace(",", ".") for field in line.split(";")]
+    if "," in line:
+        return [field.strip() for field in line.split(",")]
+    return line.split()
+
+
+def _rows(text: str, max_pages: int) -> tuple[list[list[str]], int]:
+    """Part a text into rows of fields, and say which column would be the label."""
+    label = 0
+    rows: list[list[str]] = []
+    for number, line in enumerate(_lines(text)):
+        if number == 0 and not _is_numbers(line):
+            names = [name.strip("\"'").lower() for name in _fields(line)]
+            label = next((n for n, name in enumerate(names) if name in LABEL_NAMES), 0)
+            continue
+        if len(line) > LONGEST_LINE:
+            raise _wrong_grid(f"Line {number + 1} is too long.")
+        rows.append(_fields(line))
+        of_a_picture = SIDE if len(rows[0]) < PIXELS else 1
+        if len(rows) > max_pages * of_a_picture:
+            raise too_many_pages(f"This text holds more than {max_pages:,} pictures", max_pages)
+    return rows, label
+
+
+def _floats(row: list[str], y: int) -> list[float]:
+    values = []
+    for x, field in enumerate(row):
+        try:
+            value = float(field)
+        except ValueError as e:
+            raise _wrong_grid(f"Number {x + 1} of row {y + 1} is not a number.") from e
+        if not 0 <= value <= 255:  # NaN is not either
+            raise _wrong_grid(f"Number {x + 1} of row {y + 1} is not between 0 and 255.")
+        values.append(value)
+    return values
+
+
+def _without_label(numbers: npt.NDArray[np.float64], label: int) -> npt.NDArray[np.float64]:
+    labels = numbers[:, label]  # (rows,)
+    if not np.isin(labels, np.arange(10)).all():
+        raise _wrong_grid("It has rows of 785 numbers that do not start with a label from 0 to 9.")
+    return np.delete(numbers, label, axis=1)  # (rows, 784)
+
+
+def _as_greys(numbers: npt.NDArray[np.float64]) -> Page:
+    """Bring 0-255, or 0-1 where nothing exceeds 1, to 0-255."""
+    return np.rint(numbers * 255 if numbers.max() <= 1 else numbers).astype(np.uint8)
+
+
+def _check_length(values: object, name: str, unit: str) -> None:
+    if isinstance(values, str | bytes) or not isinstance(values, Sequence):
+        raise _wrong_pixels(f"{name} should be a list of {SIDE} {unit}.")
+    if len(values) != SIDE:
+        raise _wrong_pixels(f"{name} has {len(values)} {unit}.")
+
+
+def _wrong_pixels(problem: str) -> PictureError:
+    needed = f"Send {SIDE} rows of {SIDE} numbers from 0 to 255 (or from 0 to 1)."
+    return PictureError("wrong_pixels", f"{problem} {needed}")
+
+
+def _wrong_grid(problem: str) -> PictureError:
+    return PictureError(
+        "wrong_pixels",
+        f"This text is not a picture in numbers. {problem} Send {SIDE} rows of {SIDE} numbers from "
+        f"0 to 255 (or from 0 to 1), or rows of {PIXELS}, each a picture.",
+    )

@@ -1,0 +1,1 @@
+"""The digit network as it serves: normalising, classifying, measuring and comparing."""

@@ -1,0 +1,191 @@
+"""How a picture was read, step by step, as pictures for people."""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ml.digits import Grey
+from ml.files.decoding import decode_pages
+from ml.files.images import DecodedPicture
+from ml.files.numbers import picture_from_pixels
+from ml.page.ink import factor_to, shrink
+from ml.page.interpretation import Interpretation
+from ml.reading.reader import Reader
+from ml.reading.result import Reading
+
+LONGEST_SIDE = 1024  # pixels of a step's picture at most,
+SHORTEST_SIDE = 320  # and of its longer side at least: small ones are enlarged
+GLYPHS_A_ROW = 10
+GLYPH_GAP = 2  # pixels between the pictures that the network saw, before they are enlarged
+BOX_COLOUR = (214, 51, 108)  # red, green, blue
+PIECE_COLOURS = np.array(
+    [(31, 119, 180), (214, 39, 40), (44, 160, 44), (148, 103, 189), (255, 127, 14), (23, 190, 207)],
+    np.uint8,
+)  # red, green, blue, in turn
+
+Colour = npt.NDArray[np.uint8]  # (H, W, 3), red, green, blue
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One step of reading.
+
+    Parameters
+    ----------
+    name
+        ``page``, ``flattened``, ``ink``, ``pieces``, ``boxes`` or ``digits``.
+    image : uint8, shape (H, W) or (H, W, 3)
+        What it made, in grey or in red, green and blue; no side is longer than `LONGEST_SIDE`.
+    """
+
+    name: str
+    image: npt.NDArray[np.uint8]
+
+
+def explain(page: Grey, interpretation: Interpretation | None, reading: Reading) -> list[Step]:
+    """Show how a picture was read.
+
+    Parameters
+    ----------
+    page : uint8, shape (H, W)
+        What was read: upright, at full size,
+    interpretation
+        the view of it that made most sense,
+    reading
+        and what came of it.
+
+    Returns
+    -------
+    list of Step
+        In the order in which reading takes them; ``digits`` only where there are any. Where digits
+        may touch, ``pieces`` are parted by cuts.
+    """
+    small = shrink(page, factor_to(page.shape, LONGEST_SIDE))
+    steps = [Step("page", small)]
+    if interpretation is not None:
+        sheet = interpretation.sheet
+        steps += [
+            Step("flattened", np.asarray(255 - sheet.contrast)),
+            Step("ink", np.where(sheet.labels > 0, 0, 255).astype(np.uint8)),
+            Step("pieces", _coloured(sheet.labels)),
+        ]
+    steps = [Step(step.name, _enlarged(step.image)) for step in steps]
+    steps.append(Step("boxes", _with_boxes(_enlarged(small), reading)))
+    if reading.digits:
+        steps.append(Step("digits", _enlarged(_side_by_side(reading.glyphs))))
+    return steps
+
+
+def read_explained(reader: Reader, content: bytes) -> Iterator[tuple[Reading, list[Step]]]:
+    """Read the pages of a file, and show how.
+
+    Parameters
+    ----------
+    reader
+        Who reads.
+    content
+        The whole file.
+
+    Returns
+    -------
+    iterator of (Reading, list of Step)
+        What each page says, and how it was read.
+
+    Raises
+    ------
+    PictureError
+        When a page cannot be decoded.
+    """
+    pictures = decode_pages(content, max_pixels=reader.max_pixels, max_pages=reader.max_pages)
+    return (_explained(reader, picture) for picture in pictures)
+
+
+def read_pixels_explained(
+    reader: Reader, pixels: Sequence[Sequence[float]]
+) -> tuple[Reading, list[Step]]:
+    """Read a picture that comes as numbers, and show how.
+
+    Parameters
+    ----------
+    reader
+        Who reads.
+    pixels : shape (28, 28)
+        As in `Reader.read_pixels`.
+
+    Returns
+    -------
+    Reading
+        What it says.
+    list of Step
+        How it was read.
+
+    Raises
+    ------
+    PictureError
+        ``wrong_pixels``.
+    """
+    return _explained(reader, picture_from_pixels(pixels))
+
+
+def _explained(reader: Reader, picture: DecodedPicture) -> tuple[Reading, list[Step]]:
+    start = time.perf_counter()
+    interpretation = reader.interpret(picture.page)
+    reading = reader.reading_of(picture, interpretation, start=start)
+    return reading, explain(picture.page, interpretation, reading)
+
+
+def _coloured(pieces: npt.NDArray[np.int32]) -> Colour:
+    """Give neighbours colours of their own, on white."""
+    colours = PIECE_COLOURS[pieces % len(PIECE_COLOURS)]  # (H, W, 3)
+    colours[pieces == 0] = 255
+    return np.asarray(colours)
+
+
+def _with_boxes(image: Grey, reading: Reading) -> Colour:
+    coloured = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
+    scale = image.shape[1] / reading.width
+    thickness = max(1, round(max(image.shape) / 400))
+    for digit in reading.digits:
+        x, y, width, height = (round(side * scale) for side in digit.box)
+        cv2.rectangle(coloured, (x, y), (x + width, y + height), BOX_COLOUR, thickness)
+        size = float(np.clip(height / 60, 0.4, 1.5))
+        at = (x, max(y - 2 * thickness, round(22 * size)))
+        cv2.putText(
+            coloured,
+            str(digit.digit),
+            at,
+            cv2.FONT_HERSHEY_SIMPLEX,
+            size,
+            BOX_COLOUR,
+            thickness,
+            cv2.LINE_AA,
+        )
+    return np.asarray(coloured)
+
+
+def _side_by_side(glyphs: npt.NDArray[np.uint8]) -> Grey:
+    """Lay out (n, 28, 28) in rows, on grey."""
+    _, height, width = glyphs.shape
+    rows = math.ceil(len(glyphs) / GLYPHS_A_ROW)
+    columns = min(len(glyphs), GLYPHS_A_ROW)
+    sheet = np.full(
+        (rows * (height + GLYPH_GAP) + GLYPH_GAP, columns * (width + GLYPH_GAP) + GLYPH_GAP),
+        128,
+        np.uint8,
+    )
+    for n, glyph in enumerate(glyphs):
+        y = GLYPH_GAP + n // GLYPHS_A_ROW * (height + GLYPH_GAP)
+        x = GLYPH_GAP + n % GLYPHS_A_ROW * (width + GLYPH_GAP)
+        sheet[y : y + height, x : x + width] = glyph
+    return sheet
+
+
+def _enlarged(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Enlarge a small picture by a whole factor, pixel by pixel."""
+    factor = max(1, math.ceil(SHORTEST_SIDE / max(image.shape[:2])))
+    return image.repeat(factor, axis=0).repeat(factor, axis=1)

@@ -1,0 +1,118 @@
+"""Forms of a digit that are usual elsewhere and that MNIST's American hands hardly ever wrote.
+
+A 1 with a flag, and with a bar at its foot; a 7 with a bar through its stem; a 0 with a stroke or
+a dot in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.model.normalisation import crop, normalise, stroke_width
+
+Picture = NDArray[np.uint8]  # (28, 28), ink bright on 0
+Point = tuple[float, float]
+
+_SHARES = {0: 0.1, 1: 0.3, 7: 0.15}  # of the class that is written otherwise
+_FLAG_DEGREES = (20.0, 60.0)  # between a 1 and its flag,
+_LONG_FLAG_DEGREES = 45.0  # and at most so many for the longest,
+_FLATTEST_DEGREES = 30.0  # which falls: a level one would make it a 7
+_FLAG_LENGTH = (0.2, 0.85)  # of the height
+_FOOT_SHARE = 0.3
+_STROKE = 100  # of 255: darker pixels are the edge of a stroke
+_SHIFT = 4  # OpenCV takes coordinates as whole sixteenths of a pixel
+
+
+def write_otherwise(
+    images: NDArray[np.uint8], labels: NDArray[np.uint8], rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Give a share of the 0s, 1s and 7s another usual form.
+
+    Parameters
+    ----------
+    images
+        uint8 (N, 28, 28), ink bright on 0.
+    labels
+        uint8 (N,).
+    rng
+        Where the chance comes from.
+
+    Returns
+    -------
+    ndarray
+        uint8 (N, 28, 28): new pictures, fitted into 20x20 and centred again where changed.
+    """
+    images = images.copy()
+    shares = np.array([_SHARES.get(int(label), 0.0) for label in labels])
+    for i in np.flatnonzero(rng.random(len(images)) < shares):
+        changed = _FORMS[int(labels[i])](images[i], rng)
+        images[i] = normalise(crop(changed))
+    return images
+
+
+def _flagged_one(picture: Picture, rng: np.random.Generator) -> Picture:
+    """Draw a flag falling to the left from the top of a 1, and at times a bar at its foot."""
+    rows, columns = np.nonzero(picture > _STROKE)
+    if len(rows) < 2:
+        return picture
+    top = (float(columns[rows == rows[0]].mean()), float(rows[0]) + 0.5)
+    foot = (float(columns[rows == rows[-1]].mean()), float(rows[-1]))
+    height = max(1.0, foot[1] - top[1])
+    stem = np.degrees(np.arctan2(height, top[0] - foot[0]))  # 90 upright, less leaning right
+    part = rng.uniform(*_FLAG_LENGTH)
+    widest = np.interp(part, _FLAG_LENGTH, (_FLAG_DEGREES[1], _LONG_FLAG_DEGREES))
+    angle = np.deg2rad(max(_FLATTEST_DEGREES, stem - rng.uniform(_FLAG_DEGREES[0], widest)))
+    length = height * part
+    tip = (top[0] - length * np.cos(angle), top[1] + length * np.sin(angle))
+    flagged = _line(picture, top, tip, rng)
+    if rng.random() < _FOOT_SHARE:
+        left, right = height * rng.uniform(0.1, 0.4, 2)
+        flagged = _line(flagged, (foot[0] - left, foot[1]), (foot[0] + right, foot[1]), rng)
+    return flagged
+
+
+def _barred_seven(picture: Picture, rng: np.random.Generator) -> Picture:
+    """Draw a bar through the stem of a 7, about half-way down."""
+    _, y, _, height = cv2.boundingRect((picture > _STROKE).astype(np.uint8))
+    row = min(len(picture) - 1, int(y + height * rng.uniform(0.4, 0.62)))
+    columns = np.flatnonzero(picture[row] > _STROKE)
+    if not len(columns):
+        return picture
+    left, right = height * rng.uniform(0.15, 0.35, 2)
+    rise = height * rng.uniform(-0.05, 0.12)
+    middle = float(columns.mean())
+    return _line(picture, (middle - left, row + rise), (middle + right, row - rise), rng)
+
+
+def _struck_zero(picture: Picture, rng: np.random.Generator) -> Picture:
+    """Draw a rising stroke, or a dot, in a 0."""
+    x, y, width, height = cv2.boundingRect((picture > _STROKE).astype(np.uint8))
+    middle = (x + width / 2, y + height / 2)
+    if rng.random() < 0.3:
+        return _line(picture, middle, middle, rng)
+    run, rise = rng.uniform(0.2, 0.5) * width, rng.uniform(0.2, 0.45) * height
+    return _line(
+        picture, (middle[0] - run, middle[1] + rise), (middle[0] + run, middle[1] - rise), rng
+    )
+
+
+_FORMS: dict[int, Callable[[Picture, np.random.Generator], Picture]] = {
+    0: _struck_zero,
+    1: _flagged_one,
+    7: _barred_seven,
+}
+
+
+def _line(picture: Picture, start: Point, end: Point, rng: np.random.Generator) -> Picture:
+    """Draw a straight stroke by the pen that wrote the digit."""
+    pen = max(1, round(stroke_width(picture) * rng.uniform(0.7, 1.05)))
+    start, end = (
+        np.rint(np.array(point) * 2**_SHIFT).astype(int).tolist() for point in (start, end)
+    )
+    drawn = np.zeros_like(picture)
+    cv2.line(drawn, start, end, int(picture.max()), pen, cv2.LINE_AA, _SHIFT)
+    return np.maximum(picture, drawn)

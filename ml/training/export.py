@@ -1,0 +1,183 @@
+"""A fitted network as a model directory: what serves, what can be trained on, and the manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import shutil
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.data.dataset import Digits, Split, as_input
+from ml.digits import DIGITS
+from ml.errors import TrainingError
+from ml.model.classifier import calibrate, load_classifier
+from ml.model.comparison import ANSWERS_FILE, answers_to, write_answers
+from ml.model.confusion_plot import draw_confusion_matrix
+from ml.model.metrics import evaluate, fit_temperature
+from ml.synthesis.negatives import draw_negatives
+from ml.training.fit import Fit, predict_logits
+from ml.training.recipes import Arguments
+
+if TYPE_CHECKING:
+    import keras
+
+_FORMAT = 1
+_CHECKED = 100
+_TOLERANCE = 1e-4
+_NEGATIVES_SEED = 0  # the same negatives for every network
+
+
+def export(
+    fit: Fit,
+    directory: Path,
+    *,
+    arguments: Arguments,
+    split: Split,
+    test: Digits | None = None,
+) -> dict[str, Any]:
+    """Write a model directory: all of it appears at once, or nothing.
+
+    Parameters
+    ----------
+    fit
+        The fitted network.
+    directory
+        Must not exist yet, or be empty. Gets ``network.tflite`` (float32 (N, 28, 28, 1) in
+        [0, 1] to logits (N, 10 or 11)), ``network.keras`` (without the optimizer's state),
+        ``confusion_matrix.png``, its answers to the validation digits (`ml.model.comparison`) and
+        ``manifest.json``.
+    arguments
+        What it was fitted with.
+    split
+        The digits it was fitted on, and those for validation: they also give the temperature.
+    test
+        Digits to measure once, for the manifest only.
+
+    Returns
+    -------
+    dict
+        The manifest.
+
+    Raises
+    ------
+    TrainingError
+        When the exported network answers otherwise than the fitted one, or ``directory`` holds
+        something.
+    """
+    digits = split.validation
+    logits = predict_logits(fit.model, digits.images)
+    temperature = fit_temperature(digits.labels, logits[:, :DIGITS])
+    probabilities, is_digit = calibrate(logits, temperature)
+    validation = evaluate(digits.labels, probabilities)
+    validation["taken_for_digits"] = {
+        "digits": _share_above_half(is_digit),
+        "negatives": _share_above_half(_tell_negatives(fit.model, digits, temperature)),
+    }
+    answers = answers_to(digits, probabilities)
+    partial = directory.with_name(f".{directory.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        _write_network(fit.model, arguments.architecture, partial)
+        write_answers(partial / ANSWERS_FILE, answers)
+        draw_confusion_matrix(validation["confusion_matrix"]).save(partial / "confusion_matrix.png")
+        manifest = {
+            "format": _FORMAT,
+            "architecture": arguments.architecture,
+            "weights": fit.model.count_params(),
+            "arguments": arguments.describe(),
+            "started_from": fit.started_from,
+            "data": _describe_data(split, test),
+            "metrics": {
+                "validation": validation,
+                "test": None if test is None else _evaluate(fit.model, test, temperature),
+            },
+            "evaluation_set": {"part": "validation", "fingerprint": answers.fingerprint},
+            "temperature": temperature,
+            "files": {path.name: _describe_file(path) for path in sorted(partial.iterdir())},
+            "software": _describe_software(),
+            "created_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "duration_s": round(fit.duration_s, 1),
+        }
+        (partial / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+        _check(partial, digits.images[:_CHECKED], logits[:_CHECKED], temperature)
+        _put(partial, directory)
+    except BaseException:
+        shutil.rmtree(partial)
+        raise
+    return manifest
+
+
+def _write_network(model: keras.Model, architecture: str, directory: Path) -> None:
+    from ml.training.architectures import build
+
+    # A network that was never compiled has no optimizer, and so none of its state.
+    network = build(architecture)
+    network.set_weights(model.get_weights())
+    network.save(directory / "network.keras")
+    network.export(directory / "network.tflite", format="litert", verbose=False)
+
+
+def _describe_data(split: Split, test: Digits | None) -> dict[str, Any]:
+    data = split.describe()
+    if test is not None:
+        data["files"] |= {name: dict(print_) for name, print_ in test.fingerprints.items()}
+    return data
+
+
+def _describe_file(path: Path) -> dict[str, str | int]:
+    content = path.read_bytes()
+    return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+
+
+def _describe_software() -> dict[str, str]:
+    versions = {name: version(name) for name in ("tensorflow", "keras", "numpy")}
+    return {"python": platform.python_version(), **versions}
+
+
+def _evaluate(model: keras.Model, digits: Digits, temperature: float) -> dict[str, Any]:
+    logits = predict_logits(model, digits.images)
+    return evaluate(digits.labels, calibrate(logits, temperature).probabilities)
+
+
+def _tell_negatives(model: keras.Model, digits: Digits, temperature: float) -> NDArray[np.float32]:
+    """Say of as many negatives as there are digits how probable it is that each is a digit."""
+    rng = np.random.default_rng(_NEGATIVES_SEED)
+    negatives = draw_negatives(len(digits), digits.images, digits.labels, rng)
+    return calibrate(predict_logits(model, negatives), temperature).is_digit
+
+
+def _share_above_half(is_digit: NDArray[np.float32]) -> float:
+    return float(np.mean(is_digit > 0.5))
+
+
+def _put(partial: Path, directory: Path) -> None:
+    try:
+        partial.rename(directory)
+    except OSError as e:
+        raise TrainingError(
+            f"{directory} is there already: choose another place for the model ({e.strerror})."
+        ) from e
+
+
+def _check(
+    directory: Path, images: NDArray[np.uint8], logits: NDArray[np.float32], temperature: float
+) -> None:
+    """Load the directory as serving does, and compare its answers with the fitted network's."""
+    served = load_classifier(directory).classify(as_input(images))
+    fitted = calibrate(logits, temperature)
+    difference = max(
+        float(np.abs(one - other).max()) for one, other in zip(served, fitted, strict=True)
+    )
+    if not difference <= _TOLERANCE:
+        raise TrainingError(
+            f"The exported network's probabilities are up to {difference:.2g} away from those of "
+            "the fitted one: the conversion went wrong, nothing was written."
+        )

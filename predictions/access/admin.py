@@ -1,0 +1,106 @@
+"""The admin of the audit log, which is only read, and of tokens, which are made and revoked."""
+
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from knox.models import AuthToken
+
+from predictions.access.audit import Action
+from predictions.access.models import AuditEntry
+from predictions.access.tokens import create_token, name_of, revoke_token
+
+
+class ActionFilter(admin.SimpleListFilter):
+    title = gettext_lazy("action")
+    parameter_name = "action"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(action), str(action).replace("_", " ")) for action in Action]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[AuditEntry]
+    ) -> QuerySet[AuditEntry]:
+        return queryset.filter(action=self.value()) if self.value() else queryset
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    """Read what was done; nothing is added, changed or deleted here."""
+
+    list_display = ("at", "actor", "action", "target", "request_id")
+    list_filter = (ActionFilter,)
+    search_fields = ("actor__exact", "target__exact", "request_id__exact")
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class TokenForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
+    days = forms.IntegerField(
+        label=gettext_lazy("Valid for, in days"),
+        min_value=1,
+        max_value=3650,
+        initial=settings.TOKEN_LIFETIME.days,
+    )
+
+    class Meta:
+        model = AuthToken
+        fields = ("user",)
+
+
+admin.site.unregister(AuthToken)
+
+
+@admin.register(AuthToken)
+class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # as above
+    """Make a token for an account, which is shown once, and revoke tokens."""
+
+    form = TokenForm
+    fields = ("user", "days")
+    list_display = ("name", "user", "created", "expiry")
+    search_fields = ("user__username",)
+    list_select_related = ("user",)
+
+    @admin.display(description=gettext_lazy("token"))
+    def name(self, token: AuthToken) -> str:
+        return name_of(token)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
+        """Make it the way that all are made; the form's own row is never saved."""
+        assert isinstance(request.user, User)  # noqa: S101 - the permission was checked
+        lifetime = timedelta(days=form.cleaned_data["days"])
+        token, text = create_token(form.cleaned_data["user"], by=request.user, lifetime=lifetime)
+        words = _("This is the new token. Copy it now: it is shown this once. %s")
+        messages.success(request, words % text)
+        form.instance = token
+        form.save_m2m = lambda: None
+        return token
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """It was saved with its hash already."""
+
+    def delete_model(self, request: HttpRequest, obj: AuthToken) -> None:
+        assert isinstance(request.user, User)  # noqa: S101 - the permission was checked
+        revoke_token(obj, by=request.user)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[AuthToken]) -> None:
+        for token in queryset:
+            self.delete_model(request, token)

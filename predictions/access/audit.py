@@ -1,0 +1,54 @@
+"""The audit log: who signed in, corrected, deleted, changed a token or the model versions.
+
+It stands in SQL whichever store keeps predictions, and is only ever added to.
+"""
+
+from enum import StrEnum
+from typing import Any
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
+from structlog.contextvars import get_contextvars
+
+from predictions.access.models import AuditEntry
+
+
+class Action(StrEnum):
+    """What can be noted; a new one needs no migration."""
+
+    SIGNED_IN = "signed_in"
+    SIGNED_OUT = "signed_out"
+    SIGN_IN_REFUSED = "sign_in_refused"
+    SIGN_IN_LOCKED = "sign_in_locked"
+    TOKEN_MADE = "token_made"  # noqa: S105 - an action, no secret
+    TOKEN_REVOKED = "token_revoked"  # noqa: S105
+    CORRECTED = "corrected"
+    DELETED = "deleted"
+    PURGED = "purged"
+    ADDED = "added"
+    ACTIVATED = "activated"
+
+
+def audit(
+    action: Action,
+    *,
+    by: AbstractBaseUser | AnonymousUser | str | None,
+    target: object = "",
+    **details: Any,
+) -> None:
+    """Note what was done, to what, and by whom (an account, or its name; None for the system).
+
+    Call it inside the transaction of the deed, so that both happen or neither.
+    """
+    AuditEntry.objects.create(
+        actor=_name_of(by),
+        action=action,
+        target=str(target)[:200],
+        details=details,
+        request_id=get_contextvars().get("request_id", ""),
+    )
+
+
+def _name_of(by: AbstractBaseUser | AnonymousUser | str | None) -> str:
+    name = by or "" if by is None or isinstance(by, str) else by.get_username()
+    return name[:150]

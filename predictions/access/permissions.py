@@ -1,0 +1,50 @@
+"""Who may do what. One rule each, for pages, API and admin alike."""
+
+from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser, PermissionsMixin
+
+GROUPS = {
+    "viewer": ["view_prediction"],
+    "reviewer": ["view_prediction", "review_prediction"],
+    "operator": [
+        "view_prediction",
+        "review_prediction",
+        "delete_prediction",
+        "activate_modelversion",
+        "view_modelversion",
+        "view_auditentry",
+    ],
+}
+
+
+def is_signed_in(user: AbstractBaseUser | AnonymousUser) -> bool:
+    return user.is_authenticated
+
+
+def may_read(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Send pictures and see what was read of them: everybody, or who is signed in."""
+    return settings.ANONYMOUS_READING or is_signed_in(user)
+
+
+def may_view_all(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """See what others sent; who may not sees their own (`predictions/access/visibility.py`)."""
+    return settings.ANONYMOUS_READING or _has(user, "predictions.view_prediction")
+
+
+def may_delete(user: AbstractBaseUser | AnonymousUser) -> bool:
+    return _has(user, "predictions.delete_prediction")
+
+
+def may_review(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Say what a picture shows: correct it, and answer the review queue."""
+    return _has(user, "predictions.review_prediction")
+
+
+def may_activate(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Let another model version serve."""
+    return _has(user, "predictions.activate_modelversion")
+
+
+def _has(user: AbstractBaseUser | AnonymousUser, permission: str) -> bool:
+    return isinstance(user, PermissionsMixin) and user.has_perm(permission)

@@ -1,0 +1,64 @@
+"""Signing in: what the audit log hears of it, and what is answered to too many wrong passwords."""
+
+from typing import Any
+
+from axes.signals import user_locked_out
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+
+from predictions.access.audit import Action, audit
+from predictions.access.client_address import client_address
+from predictions.core.errors import PredictionsError
+from predictions.web.error_responses import answer_error
+
+
+class LockedOut(PredictionsError):
+    """Too many wrong passwords for an account from one address."""
+
+    def __init__(self) -> None:
+        self.retry_after_s = round(settings.AXES_COOLOFF_TIME.total_seconds())
+        words = _("Too many wrong passwords. Wait %d minutes, then try again.")
+        super().__init__("locked_out", words % (self.retry_after_s // 60), status=429)
+
+
+def answer_locked_out(
+    request: HttpRequest, response: HttpResponse, credentials: dict[str, Any] | None
+) -> HttpResponse:
+    return answer_error(request, LockedOut())
+
+
+@receiver(user_logged_in)
+def note_sign_in(sender: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
+    audit(Action.SIGNED_IN, by=user, address=client_address(request))
+
+
+@receiver(user_logged_out)
+def note_sign_out(sender: Any, request: HttpRequest, user: User | None, **kwargs: Any) -> None:
+    if user is not None:
+        audit(Action.SIGNED_OUT, by=user, address=client_address(request))
+
+
+@receiver(user_login_failed)
+def note_refusal(
+    sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any
+) -> None:
+    """Note a wrong password, but not what is tried while locked out: that fills no table."""
+    if request is not None and not _was_locked(request):
+        name = str(credentials.get("username", ""))
+        audit(Action.SIGN_IN_REFUSED, by=None, target=name, address=client_address(request))
+
+
+@receiver(user_locked_out)
+def note_lock(sender: Any, request: HttpRequest, username: str, **kwargs: Any) -> None:
+    if not _was_locked(request):
+        audit(Action.SIGN_IN_LOCKED, by=None, target=username, address=client_address(request))
+
+
+def _was_locked(request: HttpRequest) -> bool:
+    """Tell whether the account was locked before this attempt: then nothing was counted."""
+    locked = getattr(request, "axes_locked_out", False)
+    return bool(locked and not getattr(request, "axes_failures_since_start", None))

@@ -1,0 +1,73 @@
+"""What somebody may see: all predictions, or where that is not allowed their own.
+
+No store has a filter by maker, since an index for it would cost every `add`. So one prediction is
+looked at by its id, and a list of one's own looks through a bounded part of all, newest first: it
+may come back short, or even empty, with a cursor to go on from.
+"""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
+
+from predictions.access.permissions import may_view_all
+from predictions.core.records import Page, PictureRecord, PredictionRecord
+from predictions.stores import get_store
+from predictions.web.list_params import ListQuery
+
+PAGE = 200
+LOOKED_THROUGH = 5 * PAGE  # predictions a call looks at, at most
+
+Viewer = AbstractBaseUser | AnonymousUser
+
+
+def get(viewer: Viewer, prediction_id: UUID) -> PredictionRecord | None:
+    """Return a prediction that the viewer may see, or None."""
+    record = get_store().get(prediction_id)
+    return record if record is not None and _may_see(viewer, record) else None
+
+
+def get_upload(viewer: Viewer, upload_id: UUID) -> list[PredictionRecord]:
+    """Return those pages of an upload that the viewer may see, in their order."""
+    return [record for record in get_store().get_upload(upload_id) if _may_see(viewer, record)]
+
+
+def get_many(viewer: Viewer, prediction_ids: Iterable[UUID]) -> list[PredictionRecord]:
+    """Return those of the predictions that exist and that the viewer may see, newest first."""
+    records = get_store().get_many(prediction_ids).values()
+    seen = [record for record in records if _may_see(viewer, record)]
+    return sorted(seen, key=lambda record: record.id, reverse=True)
+
+
+def picture(viewer: Viewer, prediction_id: UUID) -> PictureRecord | None:
+    """Return the picture of a prediction that the viewer may see, or None."""
+    if not may_view_all(viewer) and get(viewer, prediction_id) is None:
+        return None
+    return get_store().picture(prediction_id)
+
+
+def latest(viewer: Viewer, query: ListQuery) -> Page:
+    """Return what the viewer may see of a list."""
+    store = get_store()
+    if may_view_all(viewer):
+        return store.latest(query.filters, cursor=query.cursor, limit=query.limit)
+    own: list[PredictionRecord] = []
+    cursor = query.cursor
+    for _ in range(LOOKED_THROUGH // PAGE):
+        page = store.latest(query.filters, cursor=cursor, limit=PAGE)
+        for record in page:
+            if _may_see(viewer, record):
+                own.append(record)
+            if len(own) == query.limit:
+                return Page(own, record.id)
+        if page.next is None:
+            return Page(own, None)
+        cursor = page.next
+    return Page(own, cursor)
+
+
+def _may_see(viewer: Viewer, record: PredictionRecord) -> bool:
+    if may_view_all(viewer):
+        return True
+    return viewer.is_authenticated and record.created_by == viewer.get_username()

@@ -1,0 +1,88 @@
+"""What can go wrong in `predictions`, each with a code for programs and words for people."""
+
+import copyreg
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError, OperationalError
+from django.utils.translation import gettext as _
+
+from predictions.core.metrics import STORE_ERRORS
+
+
+class PredictionsError(Exception):
+    """Base of every error that `predictions` raises on purpose."""
+
+    status = 400
+    retry_after_s: int | None = None
+
+    def __init__(self, code: str, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        if status is not None:
+            self.status = status
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # From one process to another: as it is, whatever the arguments of a class are.
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
+
+
+class UploadRefused(PredictionsError):
+    """What was sent is not a picture that can be read; nothing of it was kept."""
+
+
+class CorrectionRefused(PredictionsError):
+    """A correction that says nothing, or cannot be taken back."""
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(code, message, status=status)
+
+
+class VersionRefused(PredictionsError):
+    """A model version that cannot be added, or must not be activated; the active one stays."""
+
+    status = 409
+
+
+class BadQuery(PredictionsError):
+    """A filter, cursor or limit that means nothing."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("bad_query", message)
+
+
+class NoPreview(PredictionsError):
+    """A prediction of which no picture was kept."""
+
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__(
+            "not_found",
+            _("No preview was kept of this picture, so how it was read cannot be shown."),
+        )
+
+
+def is_outage(error: BaseException) -> bool:
+    """Tell whether a database does not answer, rather than that it was asked wrongly.
+
+    Of a damaged file SQLite says so by the base class alone.
+    """
+    return isinstance(error, OperationalError | InterfaceError) or type(error) is DatabaseError
+
+
+class StoreUnavailable(PredictionsError):
+    """The prediction store does not answer in time; nothing is claimed to be kept."""
+
+    status = 503
+    retry_after_s = 5
+
+    def __init__(self) -> None:
+        STORE_ERRORS.inc()
+        super().__init__(
+            "store_unavailable",
+            _(
+                "The place where predictions are kept does not answer at the moment, so "
+                "nothing was stored. Try again in a few seconds."
+            ),
+        )

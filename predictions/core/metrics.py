@@ -1,0 +1,32 @@
+"""What is counted of predictions, for Prometheus. Names and labels: docs/operations.md."""
+
+from functools import cache
+
+from prometheus_client import Counter, Histogram
+
+from predictions.core.records import PredictionRecord
+
+PREDICTIONS = Counter(
+    "mnistsite_predictions",
+    "Pictures read.",
+    ["status", "source", "model_version"],
+)
+DIGITS = Counter("mnistsite_digits", "Digits read.", ["digit"])
+CONFIDENCE = Histogram(
+    "mnistsite_confidence",
+    "The least confidence of a picture's digits.",
+    buckets=(0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999, 1),
+)
+# Looked up once: of their labels there are few.
+predictions_of = cache(PREDICTIONS.labels)
+digits_of = cache(DIGITS.labels)
+MODEL_SWAPS = Counter("mnistsite_model_swaps", "Changes of a worker to another model version.")
+STORE_ERRORS = Counter("mnistsite_store_errors", "Times the prediction store did not answer.")
+
+
+def count_prediction(record: PredictionRecord) -> None:
+    predictions_of(record.status, record.source, record.model_version).inc()
+    for digit in record.digits:
+        digits_of(digit.digit).inc()
+    if record.confidence is not None:
+        CONFIDENCE.observe(record.confidence)

@@ -1,0 +1,135 @@
+"""The reader of this process: made once, after gunicorn's fork, and shared by its threads.
+
+It is changed as a whole when another model version is activated: a request takes the reader once,
+so that one network answers all of it. SQL is asked in the background, never for a prediction.
+"""
+
+import time
+from threading import Lock, Thread
+
+import structlog
+from django import db
+from django.conf import settings
+
+from ml.errors import ModelError
+from ml.model.classifier import Classifier, load_classifier
+from ml.reading.reader import Reader
+from predictions.core.metrics import MODEL_SWAPS
+from predictions.registry.models import ModelVersion
+from predictions.registry.versions import SHIPPED, classifier_of
+
+CHECK_EVERY_S = 1.0
+SEEN = ("number", "sha256")  # by which one active version is told from another
+
+log = structlog.get_logger(__name__)
+
+
+class ActiveReader:
+    """Holds the reader of the active version, and knows which version that is."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._reader: Reader | None = None
+        self._seen: tuple[int, str] | None = None  # None: the network that ships
+
+    def get(self) -> Reader:
+        """Return the reader, loaded at the first call.
+
+        Raises
+        ------
+        ml.errors.ModelError
+            If not even the network that ships can be loaded.
+        """
+        reader = self._reader
+        if reader is None:
+            with self._lock:
+                reader = self._reader or self._load()
+        return reader
+
+    def check(self) -> None:
+        """Change the reader if another version was activated; keep it if that one cannot run."""
+        with self._lock:
+            active = ModelVersion.objects.filter(active=True)
+            if self._reader is None or active.values_list(*SEEN).first() != self._seen:
+                self._change(active.first())
+
+    def _load(self) -> Reader:
+        """Load the active version, or the one that ships where the active one cannot be had."""
+        try:
+            self._change(ModelVersion.objects.filter(active=True).first())
+        except db.Error as error:
+            log.warning("active model version unknown", error=str(error))
+        if self._reader is None:
+            self._reader = _reader_with(_load_shipped())
+        return self._reader
+
+    def _change(self, active: ModelVersion | None) -> None:
+        # Noted also where the version cannot run: once is enough to find that out.
+        self._seen = None if active is None else (active.number, active.sha256)
+        try:
+            classifier = _load_shipped() if active is None else classifier_of(active)
+        except ModelError as error:
+            log.error("model version refused", error=str(error))
+            return
+        if self._reader is not None:
+            MODEL_SWAPS.inc()
+        self._reader = _reader_with(classifier)
+        log.info("model version in use", model_version=classifier.version)
+
+
+_active_reader = ActiveReader()
+
+
+def get_reader() -> Reader:
+    """Return the reader with the active network.
+
+    Raises
+    ------
+    ml.errors.ModelError
+        If no network can be loaded.
+    """
+    return _active_reader.get()
+
+
+def check_active_version() -> None:
+    """Change to the version that is active now."""
+    _active_reader.check()
+
+
+def warm_up() -> None:
+    """Load the network and let it read once, so that the first visitor does not wait."""
+    get_reader().classifier.warm_up()
+
+
+def watch_active_version() -> None:
+    """Start the thread that changes to another version within a second of its activation."""
+    Thread(target=_watch, name="watch-active-version", daemon=True).start()
+
+
+def _watch() -> None:
+    known = True
+    while True:
+        time.sleep(CHECK_EVERY_S)
+        try:
+            db.close_old_connections()
+            check_active_version()
+            known = True
+        except db.Error as error:
+            if known:  # once an outage, not once a second
+                log.warning("active model version unknown", error=str(error))
+            known = False
+
+
+def _load_shipped() -> Classifier:
+    classifier = load_classifier(settings.MODEL_DIR, version=SHIPPED)
+    classifier.warm_up()
+    return classifier
+
+
+def _reader_with(classifier: Classifier) -> Reader:
+    return Reader(
+        classifier,
+        max_pixels=settings.MAX_PIXELS,
+        max_pages=settings.MAX_PAGES,
+        least_confidence=settings.UNREADABLE_BELOW_CONFIDENCE,
+    )

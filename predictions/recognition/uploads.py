@@ -1,0 +1,180 @@
+"""What people send: a file, base64 of one, 28×28 numbers, or many files at once."""
+
+import base64
+import binascii
+import hashlib
+import json
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.http.request import HttpRequest
+from django.urls import reverse
+from django.utils.datastructures import MultiValueDict
+from django.utils.translation import gettext as _
+
+from predictions.core.errors import UploadRefused
+
+MAX_FILE_NAME_LENGTH = 255
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What was sent at once: the bytes of a file of one or more pages, or 28×28 numbers.
+
+    `file_name` is safe to keep, and empty where there was none.
+    """
+
+    content: bytes = b""
+    file_name: str = ""
+    pixels: Sequence[Sequence[float]] | None = None
+
+    def fingerprint(self, source: str) -> bytes:
+        """Return the SHA-256 of all that was sent: the same request has the same."""
+        head = json.dumps([source, self.file_name, self.pixels]).encode()
+        return hashlib.sha256(head + b"\0" + self.content).digest()
+
+
+def safe_file_name(name: str) -> str:
+    """Keep the last part of a path, without control and direction characters, 255 at most.
+
+    What remains is still text of a stranger: it is only ever shown, escaped.
+    """
+    last = name.replace("\\", "/").rsplit("/", 1)[-1]
+    if not last.isprintable():
+        last = "".join(char for char in last if unicodedata.category(char)[0] != "C")
+    visible = last.strip()
+    if visible in {"", ".", ".."}:
+        return ""
+    stem, dot, ending = visible.rpartition(".")
+    if len(visible) > MAX_FILE_NAME_LENGTH and dot and len(ending) <= 10:
+        return stem[: MAX_FILE_NAME_LENGTH - len(ending) - 1] + dot + ending
+    return visible[:MAX_FILE_NAME_LENGTH]
+
+
+def upload_from_form(files: "MultiValueDict[str, UploadedFile[Any]]", field: str) -> Upload:
+    """Take the one file of a form.
+
+    Raises
+    ------
+    UploadRefused
+        If there is none, another field than `field`, or more than one.
+    """
+    sent = _files(files, field)
+    if len(sent) > 1:
+        raise UploadRefused(
+            "too_many_files",
+            _("%(count)s files were sent at once. Send one picture at a time.")
+            % {"count": len(sent)},
+        )
+    return Upload(sent[0].read(), safe_file_name(sent[0].name or ""))
+
+
+def uploads_from_form(
+    files: "MultiValueDict[str, UploadedFile[Any]]", field: str
+) -> Iterator[Upload]:
+    """Take the files of a form, one after another: of many, one is in memory.
+
+    Raises
+    ------
+    UploadRefused
+        If there is none, another field than `field`, or more than a batch may have.
+    """
+    sent = _files(files, field)
+    if len(sent) > settings.MAX_BATCH_FILES:
+        raise too_many_files()
+    return (Upload(file.read(), safe_file_name(file.name or "")) for file in sent)
+
+
+def upload_from_base64(text: str) -> Upload:
+    """Decode a picture from base64, with or without a `data:` URL's head.
+
+    Raises
+    ------
+    UploadRefused
+        If it is not base64.
+    """
+    encoded = text.rpartition("base64,")[2] if text.startswith("data:") else text
+    try:
+        return Upload(base64.b64decode("".join(encoded.split()), validate=True))
+    except (binascii.Error, ValueError) as error:
+        raise UploadRefused(
+            "wrong_base64",
+            _("The field “image” is not base64. Encode the picture's bytes as base64."),
+        ) from error
+
+
+def _files(
+    files: "MultiValueDict[str, UploadedFile[Any]]", field: str
+) -> "list[UploadedFile[Any]]":
+    wrong_fields = sorted(set(files) - {field})
+    if wrong_fields:
+        raise UploadRefused(
+            "wrong_field",
+            _("The picture was sent in the field “%(wrong)s”. Send it in the field “%(field)s”.")
+            % {"wrong": safe_file_name(wrong_fields[0]), "field": field},
+        )
+    sent = files.getlist(field)
+    if not sent:
+        raise UploadRefused(
+            "no_file",
+            _("No file was sent. Choose a picture and send it in the field “%(field)s”.")
+            % {"field": field},
+        )
+    return sent
+
+
+def refuse_oversized(request: HttpRequest) -> None:
+    """Refuse a body by what its head says of its length, before any of it is read.
+
+    A batch may be longer than a picture.
+
+    Raises
+    ------
+    UploadRefused
+        If the body is too long, or its length is not said.
+    """
+    if "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower():
+        raise UploadRefused(
+            "length_required",
+            _("The request does not say how long it is. Send it with a Content-Length."),
+            status=411,
+        )
+    is_batch = request.path == _batch_path()
+    length = int(request.META.get("CONTENT_LENGTH") or 0)
+    if is_batch and length > settings.MAX_BATCH_BYTES:
+        raise UploadRefused(
+            "too_large",
+            _("This batch is too large: at most %(size)s MB are read at once. Send it in parts.")
+            % {"size": f"{settings.MAX_BATCH_BYTES / 1e6:g}"},
+            status=413,
+        )
+    if not is_batch and length > settings.MAX_BODY_BYTES:
+        raise too_large()
+
+
+@cache
+def _batch_path() -> str:
+    return reverse("api:batch")
+
+
+def too_large() -> UploadRefused:
+    return UploadRefused(
+        "too_large",
+        _("This is too large: a file may have at most %(size)s MB. Send a smaller one.")
+        % {"size": f"{settings.MAX_UPLOAD_BYTES / 1e6:g}"},
+        status=413,
+    )
+
+
+def too_many_files() -> UploadRefused:
+    return UploadRefused(
+        "too_many_files",
+        _("Too many files were sent at once: at most %(most)s are read. Send them in parts.")
+        % {"most": settings.MAX_BATCH_FILES},
+        status=413,
+    )

@@ -1,0 +1,1 @@
+"""The registry of model versions: adding, comparing, activating and carrying them between sites."""

@@ -1,0 +1,140 @@
+"""The admin of model versions: what is known of each, and which one serves."""
+
+import json
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from predictions.access.permissions import may_activate
+from predictions.core.errors import VersionRefused
+from predictions.registry import versions
+from predictions.registry.activation import activate, previous
+from predictions.registry.archives import download, from_archive
+from predictions.registry.models import ModelVersion
+
+
+class ActivationForm(ActionForm):
+    """What the gate may be told beside the action."""
+
+    reason = forms.CharField(label=gettext_lazy("Why:"), required=False, max_length=1000)
+    force = forms.BooleanField(label=gettext_lazy("also where it reads worse"), required=False)
+
+
+class ArchiveForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
+    """A version comes as the file that it was exported into."""
+
+    archive = forms.FileField(label=gettext_lazy("file"))
+
+    class Meta:
+        model = ModelVersion
+        fields = ()
+
+    def clean_archive(self) -> None:
+        file = self.cleaned_data["archive"]
+        try:
+            self.instance = from_archive(file, file.name)
+        except VersionRefused as error:
+            raise forms.ValidationError(error.message) from error
+
+
+@admin.register(ModelVersion)
+class ModelVersionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    """Read versions, let one serve, carry one from site to site.
+
+    Version 0 has no row: rolling back reaches it, and the site's page of models.
+    """
+
+    list_display = ("number", "active", "architecture", "accuracy", "created_at", "created_by")
+    ordering = ("-number",)
+    fields = (
+        *list_display,
+        "sha256",
+        "evaluation_set",
+        "known",
+    )
+    readonly_fields = fields
+    actions = ("let_serve", "roll_back", "download")
+    action_form = ActivationForm
+    form = ArchiveForm
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
+        return super().get_queryset(request).defer("network", "weights", "answers")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return super().get_fields(request, obj) if obj else ("archive",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return super().get_readonly_fields(request, obj) if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        versions.register(obj, by=request.user.get_username())
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return may_activate(request.user)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_activate_permission(self, request: HttpRequest) -> bool:
+        return may_activate(request.user)
+
+    @admin.display(description=gettext_lazy("read right in validation"))
+    def accuracy(self, version: ModelVersion) -> str:
+        return f"{version.manifest['metrics']['validation']['accuracy']:.4f}"
+
+    @admin.display(description=gettext_lazy("manifest"))
+    def known(self, version: ModelVersion) -> str:
+        return json.dumps(version.manifest, indent=1)
+
+    @admin.action(description=gettext_lazy("Let it serve"), permissions=["activate"])
+    def let_serve(self, request: HttpRequest, selected: QuerySet[ModelVersion]) -> None:
+        if len(selected) != 1:
+            messages.warning(request, _("Select the one version that is to serve."))
+            return
+        self._activate(request, selected[0].number)
+
+    @admin.action(
+        description=gettext_lazy("Go back to the one before the active one"),
+        permissions=["activate"],
+    )
+    def roll_back(self, request: HttpRequest, selected: QuerySet[ModelVersion]) -> None:
+        number = previous()
+        if number is None:
+            messages.warning(request, _("No version was ever replaced."))
+        else:
+            self._activate(request, number)
+
+    @admin.action(description=gettext_lazy("Download it"), permissions=["activate"])
+    def download(
+        self, request: HttpRequest, selected: QuerySet[ModelVersion]
+    ) -> HttpResponse | None:
+        if len(selected) != 1:
+            messages.warning(request, _("Select the one version that is to be downloaded."))
+            return None
+        try:
+            return download(versions.get(selected[0].number))
+        except VersionRefused as error:
+            messages.error(request, error.message)
+            return None
+
+    def _activate(self, request: HttpRequest, number: int) -> None:
+        try:
+            activate(
+                number,
+                by=request.user.get_username(),
+                force="force" in request.POST,
+                reason=request.POST.get("reason", "")[:1000],
+            )
+        except VersionRefused as error:
+            messages.error(request, error.message)
+        else:
+            messages.success(request, _("Model version %d serves.") % number)

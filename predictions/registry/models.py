@@ -1,0 +1,64 @@
+"""The tables of model versions and of their activations."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class ModelVersion(models.Model):
+    """A trained network with all that is known of it (`predictions/registry/versions.py`).
+
+    Version 0, the network that ships, has no row; it is active where none of these is.
+    """
+
+    number = models.PositiveIntegerField(_("number"), primary_key=True)
+    architecture = models.CharField(_("architecture"), max_length=64)
+    network = models.BinaryField()  # .tflite: what serves
+    sha256 = models.CharField(max_length=64)  # of the network
+    weights = models.BinaryField(null=True)  # .keras: what can be trained on
+    answers = models.BinaryField(
+        null=True
+    )  # two bytes a digit: truth, read (`ml.model.comparison`)
+    evaluation_set = models.CharField(_("evaluation set"), max_length=64, blank=True)  # fingerprint
+    manifest = models.JSONField(_("manifest"))
+    created_at = models.DateTimeField(_("added at"), auto_now_add=True)
+    created_by = models.CharField(_("added by"), max_length=150, blank=True)
+    active = models.BooleanField(_("active"), default=False)
+
+    class Meta:
+        verbose_name = _("model version")
+        verbose_name_plural = _("model versions")
+        default_permissions = ("view",)
+        permissions: ClassVar = [("activate_modelversion", "Can activate model versions")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["active"], condition=models.Q(active=True), name="one_active_model_version"
+            ),
+            models.CheckConstraint(condition=models.Q(number__gt=0), name="version_0_ships"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+
+class Activation(models.Model):
+    """Which model version went to work when, in place of which, and why. Only ever added to."""
+
+    number = models.PositiveIntegerField(_("model version"))
+    replaced = models.PositiveIntegerField(_("in place of"))
+    at = models.DateTimeField(_("at"), auto_now_add=True)
+    by = models.CharField(_("by"), max_length=150, blank=True)
+    forced = models.BooleanField(_("forced"))
+    reason = models.TextField(_("reason"), blank=True)
+    comparison = models.JSONField(
+        _("comparison"), null=True
+    )  # of `ml.model.comparison`, where there was
+
+    class Meta:
+        verbose_name = _("activation")
+        verbose_name_plural = _("activations")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.replaced} → {self.number}"

@@ -1,0 +1,145 @@
+"""What people say of predictions: append-only, in SQL, beside a prediction that never changes.
+
+Of each prediction the newest correction that nobody took back counts.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from predictions.core.errors import CorrectionRefused
+from predictions.core.records import PredictionRecord
+from predictions.review.models import Correction
+
+MAX_TEXT_LENGTH = 10_000
+
+
+class Verdict(StrEnum):
+    """What somebody can say of a prediction."""
+
+    TEXT = "text"
+    NOT_A_DIGIT = "not_a_digit"
+    ILLEGIBLE = "illegible"
+
+
+def current(prediction_ids: Iterable[UUID]) -> dict[UUID, Correction]:
+    """Return the correction that counts of each prediction that has one, by one query."""
+    return _current(prediction_id__in=list(prediction_ids))
+
+
+def current_between(least: UUID, before: UUID) -> dict[UUID, Correction]:
+    """Return the corrections that count of the predictions with these ids, by one query."""
+    return _current(prediction_id__gte=least, prediction_id__lt=before)
+
+
+def count(least: UUID, before: UUID) -> int:
+    """Count the predictions with a correction that counts, from one id to below another."""
+    standing = Correction.objects.filter(
+        prediction_id__gte=least,
+        prediction_id__lt=before,
+        undoes__isnull=True,
+        undone_by__isnull=True,
+    )
+    return standing.values("prediction_id").distinct().count()
+
+
+def history(prediction_id: UUID) -> list[Correction]:
+    """Return every entry of a prediction, newest first."""
+    return list(Correction.objects.filter(prediction_id=prediction_id).order_by("-pk"))
+
+
+def add(record: PredictionRecord, *, verdict: Verdict, text: str, by: str) -> Correction:
+    """Add a correction; with as many digits as boxes it labels each.
+
+    Raises
+    ------
+    CorrectionRefused
+        If the text does not go with the verdict, or is no number.
+    """
+    text = _checked(verdict, text)
+    return Correction.objects.create(
+        prediction_id=record.id,
+        verdict=verdict,
+        text=text,
+        labels=labels_of(record, text) if verdict == Verdict.TEXT else None,
+        by=by,
+    )
+
+
+def undo(prediction_id: UUID, *, by: str) -> Correction | None:
+    """Take back the correction that counts; return the one that counts now.
+
+    Raises
+    ------
+    CorrectionRefused
+        If there is none to take back.
+    """
+    last = current([prediction_id]).get(prediction_id)
+    if last is None:
+        raise CorrectionRefused("nothing_to_undo", _("There is no correction to take back."), 409)
+    try:
+        with transaction.atomic():
+            Correction.objects.create(prediction_id=prediction_id, undoes=last, by=by)
+    except IntegrityError as error:
+        raise CorrectionRefused(
+            "nothing_to_undo", _("Somebody else took this correction back meanwhile."), 409
+        ) from error
+    return current([prediction_id]).get(prediction_id)
+
+
+def delete(prediction_id: UUID) -> None:
+    """Delete every entry of a prediction that is deleted itself."""
+    Correction.objects.filter(prediction_id=prediction_id).delete()
+
+
+def delete_before(first_kept: UUID) -> None:
+    """Delete every entry of predictions with lesser ids, which are too old to be kept."""
+    Correction.objects.filter(prediction_id__lt=first_kept).delete()
+
+
+def labels_of(record: PredictionRecord, text: str) -> list[int] | None:
+    """Return the true digit of each box, where the text has as many digits as there are boxes."""
+    digits = [int(character) for character in text if not character.isspace()]
+    return digits if len(digits) == len(record.digits) else None
+
+
+def same_text(one: str, other: str) -> bool:
+    """Compare texts, spaces and line breaks aside."""
+    return "".join(one.split()) == "".join(other.split())
+
+
+def _current(**which: Any) -> dict[UUID, Correction]:
+    standing = Correction.objects.filter(**which, undoes__isnull=True, undone_by__isnull=True)
+    return {correction.prediction_id: correction for correction in standing.order_by("pk")}
+
+
+def _checked(verdict: Verdict, text: str) -> str:
+    """Return the text as it is kept: a line a line, without spaces at its ends."""
+    lines = [" ".join(line.split()) for line in text.strip().splitlines()]
+    if verdict != Verdict.TEXT:
+        if any(lines):
+            raise CorrectionRefused("unwanted_text", _("A text goes with the verdict “text” only."))
+        return ""
+    digits = "".join(lines).replace(" ", "")
+    if not digits:
+        raise CorrectionRefused(
+            "no_text",
+            _(
+                "Write the digits that are in the picture, or say that there are none, or that "
+                "they cannot be read."
+            ),
+        )
+    if not (digits.isascii() and digits.isdigit()):
+        raise CorrectionRefused(
+            "wrong_text", _("The text may hold the digits 0 to 9, spaces and line breaks only.")
+        )
+    if len(text) > MAX_TEXT_LENGTH:
+        raise CorrectionRefused(
+            "long_text",
+            _("The text has more than %(most)s signs.") % {"most": f"{MAX_TEXT_LENGTH:,}"},
+        )
+    return "\n".join(lines)

@@ -1,0 +1,54 @@
+"""The tables of corrections and of the review queue."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Correction(models.Model):
+    """What somebody says of a prediction (`predictions/review/corrections.py`). Only ever added to.
+
+    To take one back is an entry of its own, which `undoes` it and has no verdict.
+    """
+
+    # No key: the prediction may stand in another store.
+    prediction_id = models.UUIDField()
+    verdict = models.CharField(_("verdict"), max_length=16, blank=True)
+    text = models.TextField(_("text"), blank=True)
+    labels = models.JSONField(_("labels"), null=True)  # the true digit of each box
+    undoes = models.OneToOneField("self", models.CASCADE, null=True, related_name="undone_by")
+    by = models.CharField(_("by"), max_length=150)
+    at = models.DateTimeField(_("at"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("correction")
+        verbose_name_plural = _("corrections")
+        default_permissions = ()
+        indexes: ClassVar = [models.Index(fields=["prediction_id", "id"], name="corrections_of")]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(verdict="", undoes__isnull=False)
+                | models.Q(~models.Q(verdict=""), undoes__isnull=True),
+                name="correction_or_undo",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.text or self.verdict
+
+
+class ReviewItem(models.Model):
+    """A prediction that waits for somebody to look at it (`predictions/review/queue.py`)."""
+
+    prediction_id = models.UUIDField(primary_key=True)
+    margin = models.FloatField()  # the least goes first
+    claimed_by = models.CharField(max_length=150, blank=True)
+    claimed_until = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()
+        indexes: ClassVar = [models.Index(fields=["margin", "prediction_id"], name="review_order")]
+
+    def __str__(self) -> str:
+        return str(self.prediction_id)

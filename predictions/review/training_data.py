@@ -1,0 +1,101 @@
+"""What there is to learn beside MNIST: labelled pictures, and what people corrected."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from uuid import UUID
+
+import numpy as np
+from django.conf import settings
+
+from ml.data.dataset import Digits, Source
+from ml.digits import SIDE
+from ml.errors import DatasetError
+from ml.model.classifier import load_classifier
+from ml.reading.reader import Reader
+from ml.training.fine_tuning import weight_of_new
+from ml.training.labelled_pictures import load_pictures
+from predictions.core.records import GLYPH_BYTES
+from predictions.review import corrections
+from predictions.review.models import Correction
+from predictions.stores import get_store
+
+BATCH_SIZE = 500
+# Of each digit in a network that starts afresh; MNIST's are 1.
+WEIGHTS = {"pictures": 1.0, "corrections": 10.0}
+
+
+def load_new(
+    pictures: Sequence[Path],
+    *,
+    with_corrections: bool,
+    weights: Mapping[str, float | None],
+    known: int | None,
+) -> tuple[Source, ...]:
+    """Read what is new. The network that ships finds the digits in the pictures.
+
+    Parameters
+    ----------
+    pictures
+        Folders of labelled pictures, as `ml.training.labelled_pictures` reads them.
+    with_corrections
+        Whether the digits that corrections label are wanted too.
+    weights
+        For each kind of `WEIGHTS` how much a digit counts; None leaves it to what follows.
+    known
+        How many digits a network knows that is trained on: then all the new ones together are a
+        fifth of what is shown. None where it starts afresh: then they count as `WEIGHTS` says.
+
+    Raises
+    ------
+    DatasetError
+        If a folder cannot be used, or no correction labels a digit.
+    """
+    found: list[tuple[str, str, Digits]] = []
+    if pictures:
+        reader = Reader(load_classifier(settings.MODEL_DIR), max_pixels=settings.MAX_PIXELS)
+        found += [("pictures", str(path), load_pictures(path, reader)) for path in pictures]
+    if with_corrections:
+        found.append(("corrections", "corrections", corrected_digits()))
+    usual = WEIGHTS
+    if known is not None and found:
+        count = sum(len(digits) for *_, digits in found)
+        usual = dict.fromkeys(WEIGHTS, weight_of_new(count, known=known))
+    return tuple(Source(name, digits, weights[kind] or usual[kind]) for kind, name, digits in found)
+
+
+def corrected_digits() -> Digits:
+    """Return each digit that a correction labels: what the network saw, and what it is.
+
+    Raises
+    ------
+    DatasetError
+        If there is none.
+    """
+    glyphs, labels = bytearray(), bytearray()
+    for pictures, true_digits in _labelled():
+        glyphs += pictures
+        labels += bytes(true_digits)
+    if not labels:
+        raise DatasetError("No correction labels a digit: there is nothing to learn from yet.")
+    images = np.frombuffer(bytes(glyphs), np.uint8).reshape(-1, SIDE, SIDE)
+    sha256 = hashlib.sha256(bytes(glyphs) + bytes(labels)).hexdigest()
+    fingerprints: dict[str, dict[str, str | int]] = {
+        "corrections": {"sha256": sha256, "count": len(labels)}
+    }
+    return Digits(images, np.frombuffer(bytes(labels), np.uint8), fingerprints=fingerprints)
+
+
+def _labelled() -> Iterator[tuple[bytes, list[int]]]:
+    """Walk through the corrections that count, in the order of their predictions."""
+    asked = Correction.objects.filter(labels__isnull=False).order_by("prediction_id")
+    ids: Iterator[UUID] = iter(list(asked.values_list("prediction_id", flat=True).distinct()))
+    while some := list(islice(ids, BATCH_SIZE)):
+        standing = corrections.current(some)
+        glyphs = get_store().glyphs(standing)
+        for prediction_id, correction in sorted(standing.items()):
+            pictures = glyphs.get(prediction_id, b"")
+            # Pictures may not have been kept (KEEP_PICTURES=none), or be past their time.
+            if correction.labels and len(pictures) == len(correction.labels) * GLYPH_BYTES:
+                yield pictures, correction.labels

@@ -1,0 +1,27 @@
+"""The use cases: read and keep an upload, delete, correct, review, purge.
+
+Views, commands and the admin call these; a rule that holds for all of them stands here. Whatever
+only reads goes to the package that has it.
+"""
+
+from predictions.services.deletion import delete
+from predictions.services.prediction import (
+    explain,
+    predict,
+    predict_batch,
+    predict_explained,
+    predict_once,
+)
+from predictions.services.review import answer_review, correct, undo_correction
+
+__all__ = [
+    "answer_review",
+    "correct",
+    "delete",
+    "explain",
+    "predict",
+    "predict_batch",
+    "predict_explained",
+    "predict_once",
+    "undo_correction",
+]

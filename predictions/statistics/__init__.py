@@ -1,0 +1,1 @@
+"""What was predicted, by day: counts of all predictions and the quality of each model version."""

@@ -1,0 +1,24 @@
+"""The table of daily counts."""
+
+from django.db import models
+
+
+class DayStatistics(models.Model):
+    """What the predictions of a day (in UTC) are in sum (`predictions/statistics/daily_counts.py`).
+
+    `counts` has in it all that were made before `counted_until`. While a look had to stop early,
+    those from `counted_since` to below `cursor` are missing yet.
+    """
+
+    day = models.DateField(primary_key=True)
+    counts = models.JSONField(default=dict)
+    counted_since = models.DateTimeField(null=True)
+    counted_until = models.DateTimeField()
+    cursor = models.UUIDField(null=True)
+    changed_at = models.DateTimeField(null=True)  # when it was marked to be counted again
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.day)

@@ -1,0 +1,77 @@
+"""The days that have predictions in Cassandra, and the partitions over which each is spread."""
+
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+from predictions.core.ids import day_of, first_id_of_day
+from predictions.stores.cassandra.session import CassandraSession
+from predictions.stores.cassandra.statements import Statements
+from predictions.stores.cassandra.tables import ALL_DAYS
+
+DAYS_A_READ = 8
+
+
+class Days:
+    """Tells a prediction's partition: its UTC day, and of that day's shards the one of its id.
+
+    Parameters
+    ----------
+    session
+        The way to the cluster.
+    statements
+        The keyspace's statements.
+    new_shards
+        Over how many shards a day is spread that has no prediction yet.
+    """
+
+    def __init__(
+        self, session: CassandraSession, statements: Statements, *, new_shards: int
+    ) -> None:
+        self._session = session
+        self._statements = statements
+        self._new_shards = new_shards
+        # Settled with a day's first prediction, so never out of date.
+        self._shards: dict[date, int] = {}
+
+    def key(self, prediction_id: UUID) -> dict[str, Any] | None:
+        """Return a prediction's whole key; None where its day has no predictions."""
+        day = day_of(prediction_id)
+        if day is None:
+            return None
+        shards = self._shards.get(day)
+        if shards is None:
+            rows = self._session.run(self._statements.day, {"bucket": ALL_DAYS, "day": day})
+            if not rows:
+                return None
+            shards = self._shards[day] = int(rows[0]["shards"])
+        return {"day": day, "shard": prediction_id.int % shards, "id": prediction_id}
+
+    def new_key(self, prediction_id: UUID) -> dict[str, Any]:
+        """Return a new prediction's key; the first of a day settles how many shards it has."""
+        key = self.key(prediction_id)
+        if key is not None:
+            return key
+        day = day_of(prediction_id)
+        values = {"bucket": ALL_DAYS, "day": day, "shards": self._new_shards}
+        # Whether this one was first or another, the day has its row now.
+        self._session.run(self._statements.add_day, values)
+        key = self.key(prediction_id)
+        assert key is not None  # noqa: S101
+        return key
+
+    def newest(self, least: UUID, before: UUID) -> list[tuple[date, int]]:
+        """Return the next days, newest first, that may hold ids from `least` to below `before`.
+
+        Each with its number of shards; none when there are no more.
+        """
+        newest, oldest = day_of(before), day_of(least)
+        if least >= before or newest is None or oldest is None:
+            return []
+        if before == first_id_of_day(newest):
+            newest -= timedelta(days=1)
+        rows = self._session.run(
+            self._statements.days_before,
+            {"bucket": ALL_DAYS, "newest": newest, "oldest": oldest, "n": DAYS_A_READ},
+        )
+        return [(row["day"].date(), row["shards"]) for row in rows]

@@ -1,0 +1,204 @@
+"""The keyspace, its tables and indexes: what is there, what is missing, what contradicts."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from cassandra.cluster import Session
+from cassandra.cqlengine import management
+from cassandra.cqlengine.models import Model
+from cassandra.metadata import KeyspaceMetadata, ReplicationStrategy
+from django.utils.translation import gettext as _
+from django_cassandra_engine.models import DjangoCassandraModel
+
+from predictions.core.errors import PredictionsError
+from predictions.stores.cassandra.session import ALIAS
+from predictions.stores.cassandra.tables import (
+    TABLES,
+    CassandraIdempotencyKey,
+    CassandraPicture,
+    CassandraPrediction,
+)
+
+# Storage-attached indexes; cqlengine's own `index=True` would make the older kind.
+INDEXES = {"predictions_digits": "VALUES(digits)", "predictions_status": "status"}
+# Those whose rows go with RETENTION_DAYS; the days outlast them.
+PREDICTION_TABLES = {CassandraPrediction.__table_name__, CassandraPicture.__table_name__}
+
+
+class SchemaContradiction(PredictionsError):
+    """What is asked for contradicts what is there; nothing was changed."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("schema_contradiction", message)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The keyspace as the settings want it."""
+
+    keyspace: str
+    replication: Mapping[str, int]  # copies by datacenter
+    retention_days: int  # 0: for ever
+
+    @property
+    def replication_cql(self) -> str:
+        copies = "".join(f", '{name}': {count}" for name, count in self.replication.items())
+        return f"{{'class': 'NetworkTopologyStrategy'{copies}}}"
+
+    def compaction(self, table: str) -> dict[str, str]:
+        """Choose how a table's files are merged.
+
+        What is deleted by its age alone is kept in windows of time, which are dropped whole when
+        all in them is too old; some thirty windows are what Cassandra's documentation advises.
+        """
+        if table == CassandraIdempotencyKey.__table_name__:
+            window_hours = 1
+        elif self.retention_days and table in PREDICTION_TABLES:
+            window_hours = max(24, self.retention_days * 24 // 30)
+        else:
+            return {"class": "UnifiedCompactionStrategy"}
+        return {
+            "class": "TimeWindowCompactionStrategy",
+            "compaction_window_unit": "HOURS",
+            "compaction_window_size": str(window_hours),
+        }
+
+
+def bring_up_to_date(session: Session, wanted: Wanted, *, check: bool) -> Iterator[str]:
+    """Make what is missing, or only name it; tell each in words. Nothing when all is there.
+
+    Raises
+    ------
+    SchemaContradiction
+        If what is there contradicts what is wanted; says what to do.
+    """
+    refuse_impossible_replication(session, wanted)
+    keyspace = _keyspace(session, wanted)
+    if keyspace is None:
+        yield f"keyspace {wanted.keyspace} ({wanted.replication_cql})"
+        if not check:
+            session.execute(
+                f"CREATE KEYSPACE IF NOT EXISTS {wanted.keyspace}"
+                f" WITH replication = {wanted.replication_cql} AND durable_writes = true"
+            )
+    else:
+        refuse_contradictions(keyspace, wanted)
+    yield from _tables(wanted, keyspace, check=check)
+    yield from _indexes(session, wanted, keyspace, check=check)
+
+
+def refuse_impossible_replication(session: Session, wanted: Wanted) -> None:
+    """Refuse copies in a datacenter that is not there, or more than it has nodes."""
+    nodes: dict[str, int] = {}
+    for host in session.cluster.metadata.all_hosts():
+        nodes[host.datacenter] = nodes.get(host.datacenter, 0) + 1
+    for name, copies in wanted.replication.items():
+        if name not in nodes:
+            raise SchemaContradiction(
+                _(
+                    "The cluster has no datacenter “%(name)s”; it has %(others)s. "
+                    "Set CASSANDRA_DATACENTER (or --datacenter) to one of these."
+                )
+                % {"name": name, "others": ", ".join(sorted(nodes))}
+            )
+        if copies > nodes[name]:
+            raise SchemaContradiction(
+                _(
+                    "%(copies)s copies cannot be kept on %(nodes)s node(s) in “%(name)s”. Lower "
+                    "CASSANDRA_REPLICATION_FACTOR (or --replication-factor), or add nodes first."
+                )
+                % {"copies": copies, "nodes": nodes[name], "name": name}
+            )
+
+
+def refuse_contradictions(keyspace: KeyspaceMetadata, wanted: Wanted) -> None:
+    """Refuse another replication, column type or compaction than what is wanted."""
+    there = keyspace.replication_strategy
+    if there != ReplicationStrategy.create("NetworkTopologyStrategy", wanted.replication):
+        raise SchemaContradiction(
+            _(
+                "The keyspace %(keyspace)s is there with the replication %(there)s, the settings "
+                "want %(wanted)s. Either set CASSANDRA_DATACENTER and CASSANDRA_REPLICATION_FACTOR "
+                "to what is there, or change the keyspace: "
+                "ALTER KEYSPACE %(keyspace)s WITH replication = %(wanted)s; "
+                "and then run `nodetool repair --full` on every node."
+            )
+            % {
+                "keyspace": wanted.keyspace,
+                "there": there.export_for_schema(),
+                "wanted": wanted.replication_cql,
+            }
+        )
+    for model in TABLES:
+        table = keyspace.tables.get(model.__table_name__)
+        if table is None:
+            continue
+        for name, column in model._columns.items():
+            if name in table.columns and table.columns[name].cql_type != column.db_type:
+                raise SchemaContradiction(
+                    _(
+                        "The column %(column)s of %(table)s is of the type %(there)s, not "
+                        "%(wanted)s: this is not a table of this site. Set CASSANDRA_KEYSPACE to "
+                        "another name."
+                    )
+                    % {
+                        "column": name,
+                        "table": f"{keyspace.name}.{table.name}",
+                        "there": table.columns[name].cql_type,
+                        "wanted": column.db_type,
+                    }
+                )
+        compaction = table.options["compaction"]
+        wanted_compaction = wanted.compaction(table.name)
+        if any(not str(compaction.get(k)).endswith(v) for k, v in wanted_compaction.items()):
+            raise SchemaContradiction(
+                _(
+                    "%(table)s is compacted by %(there)s, but RETENTION_DAYS=%(days)s wants "
+                    "%(wanted)s. Either set RETENTION_DAYS back, or change the table: ALTER TABLE "
+                    "%(table)s WITH compaction = %(wanted)s;"
+                )
+                % {
+                    "table": f"{keyspace.name}.{table.name}",
+                    "there": dict(compaction),
+                    "days": wanted.retention_days,
+                    "wanted": wanted_compaction,
+                }
+            )
+
+
+def _keyspace(session: Session, wanted: Wanted) -> KeyspaceMetadata | None:
+    session.cluster.refresh_schema_metadata()
+    return session.cluster.metadata.keyspaces.get(wanted.keyspace)
+
+
+def _tables(wanted: Wanted, keyspace: KeyspaceMetadata | None, *, check: bool) -> Iterator[str]:
+    there = {} if keyspace is None else keyspace.tables
+    # As the engine's own sync_cassandra has it: without, cqlengine refuses the engine's models.
+    management.Model = (Model, DjangoCassandraModel)
+    for model in TABLES:
+        name = model.__table_name__
+        missing = set(model._columns) - set(there[name].columns if name in there else ())
+        if not missing:
+            continue
+        columns = f"columns of {name}: {', '.join(sorted(missing))}"
+        yield columns if name in there else f"table {name}"
+        if check:
+            continue
+        # In the statement that makes it: one that is interrupted leaves no half-made table.
+        model.__options__ = {"compaction": wanted.compaction(name)}
+        management.sync_table(model, keyspaces=[wanted.keyspace], connections=[ALIAS])
+
+
+def _indexes(
+    session: Session, wanted: Wanted, keyspace: KeyspaceMetadata | None, *, check: bool
+) -> Iterator[str]:
+    there = set() if keyspace is None else set(keyspace.indexes)
+    for name, target in INDEXES.items():
+        if name in there:
+            continue
+        yield f"index {name}"
+        if not check:
+            session.execute(
+                f"CREATE INDEX IF NOT EXISTS {name} ON {wanted.keyspace}.predictions ({target})"
+                " USING 'sai'"
+            )

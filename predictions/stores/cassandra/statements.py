@@ -1,0 +1,148 @@
+"""The statements that the Cassandra store prepares. None of them filters, counts or lists blobs."""
+
+from functools import cached_property
+
+from predictions.stores.cassandra.session import Once
+from predictions.stores.cassandra.tables import (
+    CassandraDay,
+    CassandraIdempotencyKey,
+    CassandraPicture,
+    CassandraPrediction,
+)
+from predictions.stores.interface import KEYS_KEPT_S
+
+
+class Statements:
+    """CQL over the tables of one keyspace.
+
+    Parameters
+    ----------
+    keyspace
+        The keyspace's name.
+    ttl_s
+        How many seconds a prediction is kept; 0 for ever.
+    """
+
+    def __init__(self, keyspace: str, *, ttl_s: int) -> None:
+        self.predictions = f"{keyspace}.{CassandraPrediction.__table_name__}"
+        self.pictures = f"{keyspace}.{CassandraPicture.__table_name__}"
+        self.days = f"{keyspace}.{CassandraDay.__table_name__}"
+        self.keys = f"{keyspace}.{CassandraIdempotencyKey.__table_name__}"
+        self.ttl = f" USING TTL {ttl_s}" if ttl_s else ""
+
+    @cached_property
+    def add_prediction(self) -> str:
+        names = list(CassandraPrediction._columns)
+        return f"INSERT INTO {self.predictions} ({_list(names)}) VALUES ({_marks(names)}){self.ttl}"
+
+    @cached_property
+    def add_picture(self) -> str:
+        names = list(CassandraPicture._columns)
+        return f"INSERT INTO {self.pictures} ({_list(names)}) VALUES ({_marks(names)}){self.ttl}"
+
+    @cached_property
+    def get(self) -> str:
+        names = list(CassandraPrediction._columns)
+        return (
+            f"SELECT {_list(names)} FROM {self.predictions}"
+            " WHERE day = :day AND shard = :shard AND id = :id"
+        )
+
+    @cached_property
+    def picture(self) -> str:
+        return f"SELECT preview, glyphs FROM {self.pictures} WHERE id = :id"
+
+    @cached_property
+    def glyphs(self) -> str:
+        return f"SELECT id, glyphs FROM {self.pictures} WHERE id = :id"
+
+    def newest(self, *, digit: bool, status: bool) -> str:
+        """Read one partition's newest, by the index on digits or on status where asked.
+
+        They come in the table's own order, newest first: Cassandra refuses to be asked for it in
+        words where an index is used.
+        """
+        names = list(CassandraPrediction._columns)
+        return (
+            f"SELECT {_list(names)} FROM {self.predictions}"
+            " WHERE day = :day AND shard = :shard AND id >= :least AND id < :before"
+            + (" AND digits CONTAINS :digit" if digit else "")
+            + (" AND status = :status" if status else "")
+            + " LIMIT :n"
+        )
+
+    @cached_property
+    def written_at(self) -> str:
+        return (
+            f"SELECT writetime(status) AS written FROM {self.predictions}"
+            " WHERE day = :day AND shard = :shard AND id = :id"
+        )
+
+    @cached_property
+    def picture_written_at(self) -> str:
+        return f"SELECT writetime(glyphs) AS written FROM {self.pictures} WHERE id = :id"
+
+    @cached_property
+    def delete_prediction(self) -> str:
+        return (
+            f"DELETE FROM {self.predictions} USING TIMESTAMP :later"
+            " WHERE day = :day AND shard = :shard AND id = :id"
+        )
+
+    @cached_property
+    def delete_picture(self) -> str:
+        return f"DELETE FROM {self.pictures} USING TIMESTAMP :later WHERE id = :id"
+
+    @cached_property
+    def day(self) -> str:
+        return f"SELECT shards FROM {self.days} WHERE bucket = :bucket AND day = :day"
+
+    @cached_property
+    def days_before(self) -> str:
+        return (
+            f"SELECT day, shards FROM {self.days}"
+            " WHERE bucket = :bucket AND day <= :newest AND day >= :oldest"
+            " ORDER BY day DESC LIMIT :n"
+        )
+
+    @cached_property
+    def add_day(self) -> str:
+        return (
+            f"INSERT INTO {self.days} (bucket, day, shards) VALUES (:bucket, :day, :shards)"
+            " IF NOT EXISTS"
+        )
+
+    @cached_property
+    def add_key(self) -> str:
+        return (
+            f"INSERT INTO {self.keys} (owner, key, body_hash, id, lease_until, done)"
+            " VALUES (:owner, :key, :body_hash, :id, :lease_until, false)"
+            f" IF NOT EXISTS USING TTL {KEYS_KEPT_S}"
+        )
+
+    @cached_property
+    def take_over_key(self) -> Once:
+        return Once(
+            f"UPDATE {self.keys} USING TTL {KEYS_KEPT_S} SET lease_until = :lease_until"
+            " WHERE owner = :owner AND key = :key IF lease_until = :lapsed AND done = false"
+        )
+
+    @cached_property
+    def settle_key(self) -> str:
+        return (
+            f"UPDATE {self.keys} USING TTL {KEYS_KEPT_S} SET done = true"
+            " WHERE owner = :owner AND key = :key IF done = false"
+        )
+
+    @cached_property
+    def release_key(self) -> Once:
+        # The second time it would release the claim of whoever came in between.
+        return Once(f"DELETE FROM {self.keys} WHERE owner = :owner AND key = :key IF done = false")
+
+
+def _list(names: list[str]) -> str:
+    return ", ".join(names)
+
+
+def _marks(names: list[str]) -> str:
+    return ", ".join(f":{name}" for name in names)

@@ -1,0 +1,252 @@
+"""Predictions in Apache Cassandra 5: partitions of a day and a shard, newest first.
+
+A prediction's partition follows from its id, so one prediction is one read of one partition. Lists
+merge the shards of a day and walk back from day to day; a call looks at a bounded number of
+partitions. Everything that is written is idempotent, so the driver may send it again.
+"""
+
+import heapq
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from predictions.core.errors import StoreUnavailable
+from predictions.core.ids import first_id_at, first_id_of_day
+from predictions.core.records import (
+    Claim,
+    Filters,
+    Page,
+    PictureRecord,
+    PredictionRecord,
+    RequestKey,
+)
+from predictions.stores.cassandra.days import Days
+from predictions.stores.cassandra.session import CassandraSession
+from predictions.stores.cassandra.statements import Statements
+from predictions.stores.interface import EVERYTHING, Pair, PredictionStore
+from predictions.stores.serialization import columns_of, digits_to_json, record_of
+
+MIN_ID = first_id_at(datetime.min.replace(tzinfo=UTC))
+MAX_ID = first_id_at(datetime.max.replace(tzinfo=UTC))
+# A list that finds little stops after so many partitions, with a short page and a cursor.
+MAX_PARTITIONS_A_PAGE = 128
+READS_IN_FLIGHT = 32
+WRITES_IN_FLIGHT = 128
+
+Rows = list[dict[str, Any]]
+
+
+class CassandraStore(PredictionStore):
+    """Keeps predictions in a keyspace that `manage.py createkeyspace` has made.
+
+    Parameters
+    ----------
+    session
+        The way to the cluster; by default the site's own.
+    shards
+        Over how many partitions a day is spread that has no prediction yet.
+    retention_days
+        How long a prediction is kept; 0 for ever.
+    """
+
+    def __init__(
+        self,
+        session: CassandraSession | None = None,
+        *,
+        shards: int | None = None,
+        retention_days: int | None = None,
+    ) -> None:
+        self.session = session or CassandraSession(settings.CASSANDRA_KEYSPACE)
+        kept_days = settings.RETENTION_DAYS if retention_days is None else retention_days
+        self.statements = Statements(self.session.keyspace, ttl_s=kept_days * 86_400)
+        self.days = Days(
+            self.session, self.statements, new_shards=shards or settings.CASSANDRA_SHARDS
+        )
+
+    def add_many(self, pairs: Iterable[Pair]) -> None:
+        """Keep predictions and their pictures; many are sent before the first is answered."""
+        waiting: deque[Callable[[], Rows]] = deque()
+        for record, picture in pairs:
+            for cql, values in self.statements_to_add(record, picture):
+                waiting.append(self.session.start(cql, values))
+            while len(waiting) > WRITES_IN_FLIGHT:
+                waiting.popleft()()
+        for wait in waiting:
+            wait()
+
+    def statements_to_add(
+        self, record: PredictionRecord, picture: PictureRecord
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Say by which statements a prediction and then its picture are written."""
+        prediction_values = columns_of(record) | {
+            **self.days.new_key(record.id),
+            "digits": record.digit_set,
+            "readings": json.dumps(digits_to_json(record.digits), separators=(",", ":")),
+        }
+        picture_values = {"id": picture.id, "preview": picture.preview, "glyphs": picture.glyphs}
+        yield self.statements.add_prediction, _present(prediction_values)
+        yield self.statements.add_picture, _present(picture_values)
+
+    def get(self, prediction_id: UUID) -> PredictionRecord | None:
+        """Return one prediction, or None where there is none."""
+        return self.get_many([prediction_id]).get(prediction_id)
+
+    def get_many(self, prediction_ids: Iterable[UUID]) -> dict[UUID, PredictionRecord]:
+        """Return those of the predictions asked for that exist, by id."""
+        remaining = iter(dict.fromkeys(prediction_ids))
+        found: dict[UUID, PredictionRecord] = {}
+        while some := list(islice(remaining, READS_IN_FLIGHT)):
+            keys = [key for prediction_id in some if (key := self.days.key(prediction_id))]
+            rows = self._run_together(*((self.statements.get, key) for key in keys))
+            found |= {row["id"]: _to_record(row) for row in rows}
+        return found
+
+    def picture(self, prediction_id: UUID) -> PictureRecord | None:
+        """Return a prediction's picture, or None where there is none."""
+        rows = self.session.run(self.statements.picture, {"id": prediction_id})
+        if not rows:
+            return None
+        return PictureRecord(
+            id=prediction_id, preview=rows[0]["preview"], glyphs=rows[0]["glyphs"] or b""
+        )
+
+    def glyphs(self, prediction_ids: Iterable[UUID]) -> dict[UUID, bytes]:
+        """Return what the network saw of those that exist, by id: 784 bytes a digit."""
+        remaining = iter(dict.fromkeys(prediction_ids))
+        found: dict[UUID, bytes] = {}
+        while some := list(islice(remaining, READS_IN_FLIGHT)):
+            rows = self._run_together(*((self.statements.glyphs, {"id": key}) for key in some))
+            found |= {row["id"]: row["glyphs"] or b"" for row in rows}
+        return found
+
+    def latest(
+        self, filters: Filters = EVERYTHING, *, cursor: UUID | None = None, limit: int = 50
+    ) -> Page:
+        """Return predictions, newest first, from behind `cursor` on."""
+        least = MIN_ID if filters.since is None else first_id_at(filters.since)
+        before = MAX_ID if filters.until is None else first_id_at(filters.until)
+        if cursor is not None:
+            before = min(before, cursor)
+        rows: Rows = []
+        partitions = 0
+        while days := self.days.newest(least, before):
+            for day, shards in days:
+                # One more than a page holds tells whether another follows.
+                wanted = limit + 1 - len(rows)
+                rows += self._newest_of_day(day, shards, filters, (least, before), wanted)
+                if len(rows) > limit:
+                    records = [_to_record(row) for row in rows[:limit]]
+                    return Page(records, records[-1].id)
+                before = min(before, first_id_of_day(day))
+                partitions += shards
+                if partitions >= MAX_PARTITIONS_A_PAGE:
+                    return Page([_to_record(row) for row in rows], before)
+        return Page([_to_record(row) for row in rows], None)
+
+    def delete(self, prediction_id: UUID) -> bool:
+        """Delete a prediction and its picture; tell whether it was there.
+
+        The deletion's time is later than the row's own: otherwise a clock that ran ahead when the
+        row was written would undo it.
+        """
+        key = self.days.key(prediction_id)
+        if key is None:
+            return False
+        written = self.session.run(self.statements.written_at, key)
+        if not written:
+            return False
+        pictured = self.session.run(self.statements.picture_written_at, {"id": prediction_id})
+        times = [row["written"] for row in written + pictured if row["written"] is not None]
+        later = {"later": max(time.time_ns() // 1000, *(written_us + 1 for written_us in times))}
+        self._run_together(
+            (self.statements.delete_prediction, key | later),
+            (self.statements.delete_picture, {"id": prediction_id} | later),
+        )
+        return True
+
+    def claim(self, request_key: RequestKey, prediction_id: UUID, *, lease_s: float) -> Claim:
+        """Claim a client's key by compare-and-set.
+
+        Where an attempt is not answered, nobody knows whether it took effect; the next one finds
+        out, since it is told what is there, and that may well be our own. So the driver may send
+        it again, and where that was in vain it is asked once more: otherwise a claim that nobody
+        works on would keep the client waiting for its whole lease.
+        """
+        now_ms = time.time_ns() // 1_000_000
+        lease_until = now_ms + round(lease_s * 1000)
+        key = {"owner": request_key.owner, "key": request_key.key}
+        values = key | {
+            "body_hash": request_key.body_hash,
+            "id": prediction_id,
+            "lease_until": lease_until,
+        }
+        try:
+            (row,) = self.session.run(self.statements.add_key, values)
+        except StoreUnavailable:
+            (row,) = self.session.run(self.statements.add_key, values)
+        our_own = (prediction_id, lease_until)
+        if row["[applied]"] or (row["id"], row["lease_until"]) == our_own:
+            return Claim(
+                id=prediction_id, body_hash=request_key.body_hash, new=True, ours=True, done=False
+            )
+        ours = False
+        same = row["body_hash"] == request_key.body_hash
+        if same and not row["done"] and row["lease_until"] <= now_ms:
+            taken = {"lease_until": lease_until, "lapsed": row["lease_until"]}
+            (answer,) = self.session.run(self.statements.take_over_key, key | taken)
+            ours = answer["[applied]"]
+        return Claim(
+            id=row["id"], body_hash=row["body_hash"], new=False, ours=ours, done=row["done"]
+        )
+
+    def settle(self, request_key: RequestKey) -> None:
+        """Note that the prediction under a key was made."""
+        key = {"owner": request_key.owner, "key": request_key.key}
+        self.session.run(self.statements.settle_key, key)
+
+    def release(self, request_key: RequestKey) -> None:
+        """Give up a claim."""
+        key = {"owner": request_key.owner, "key": request_key.key}
+        self.session.run(self.statements.release_key, key)
+
+    def ping(self) -> None:
+        """Ask the cluster for the newest day."""
+        self.days.newest(MIN_ID, MAX_ID)
+
+    def _newest_of_day(
+        self, day: date, shards: int, filters: Filters, ids: tuple[UUID, UUID], limit: int
+    ) -> Rows:
+        """Read each shard's newest at once, and merge them."""
+        values = {"day": day, "least": ids[0], "before": ids[1], "n": limit}
+        if filters.digit is not None:
+            values["digit"] = filters.digit
+        if filters.status is not None:
+            values["status"] = str(filters.status)
+        cql = self.statements.newest(digit="digit" in values, status="status" in values)
+        waiting: list[Callable[[], Rows]] = [
+            self.session.start(cql, values | {"shard": shard}) for shard in range(shards)
+        ]
+        shards_rows = [wait() for wait in waiting]
+        merged = heapq.merge(*shards_rows, key=lambda row: row["id"], reverse=True)
+        return list(islice(merged, limit))
+
+    def _run_together(self, *statements: tuple[str, Mapping[str, Any]]) -> Rows:
+        """Send statements at once, wait for all, and return all their rows."""
+        waiting = [self.session.start(cql, values) for cql, values in statements]
+        return [row for wait in waiting for row in wait()]
+
+
+def _present(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what is absent: unset costs nothing, where a null would be a tombstone."""
+    return {name: value for name, value in values.items() if value is not None and value != set()}
+
+
+def _to_record(row: Mapping[str, Any]) -> PredictionRecord:
+    return record_of(row, json.loads(row["readings"]))

@@ -1,0 +1,90 @@
+"""The tables in Cassandra, as django-cassandra-engine models.
+
+Imported by `predictions.models` when that store is chosen. They are the schema's one source:
+`manage.py createkeyspace` makes the tables from them. The store itself uses prepared statements
+(`statements.py`): cqlengine's query sets neither prepare nor mark a statement idempotent, and add
+ALLOW FILTERING to every SELECT.
+"""
+
+from cassandra.cqlengine import columns
+from django_cassandra_engine.models import DjangoCassandraModel
+
+ALL_DAYS = 0  # the one bucket of `days`: a row a day is small for ever
+
+
+class CassandraPrediction(DjangoCassandraModel):  # type: ignore[misc]  # the engine has no types
+    """One picture's reading. Its partition follows from its id: the UTC day, and a shard of it."""
+
+    __table_name__ = "predictions"
+
+    day = columns.Date(partition_key=True)
+    shard = columns.SmallInt(partition_key=True)
+    id = columns.UUID(primary_key=True, clustering_order="DESC")
+    text = columns.Text()
+    digits = columns.Set(columns.TinyInt)  # which there are: indexed
+    readings = columns.Text()  # every digit with confidence, probabilities, box and line, as JSON
+    confidence = columns.Double()
+    margin = columns.Double()
+    status = columns.Text()  # indexed
+    model_version = columns.Integer()
+    source = columns.Text()
+    file_name = columns.Text()
+    file_size = columns.BigInt()
+    width = columns.Integer()
+    height = columns.Integer()
+    duration_ms = columns.Double()
+    has_preview = columns.Boolean()
+    upload = columns.UUID()
+    page = columns.Integer()
+    created_by = columns.Text()
+
+    class Meta:
+        get_pk_field = "id"
+        managed = False
+
+
+class CassandraPicture(DjangoCassandraModel):  # type: ignore[misc]
+    """What can be seen of a prediction, under the same id and in a table of its own."""
+
+    __table_name__ = "pictures"
+
+    id = columns.UUID(primary_key=True)
+    preview = columns.Blob()
+    glyphs = columns.Blob()
+
+    class Meta:
+        managed = False
+
+
+class CassandraDay(DjangoCassandraModel):  # type: ignore[misc]
+    """A day that has predictions, and over how many shards they are spread."""
+
+    __table_name__ = "days"
+
+    bucket = columns.Integer(partition_key=True)
+    day = columns.Date(primary_key=True, clustering_order="DESC")
+    shards = columns.SmallInt()
+
+    class Meta:
+        get_pk_field = "day"
+        managed = False
+
+
+class CassandraIdempotencyKey(DjangoCassandraModel):  # type: ignore[misc]
+    """Which prediction a client's key stands for."""
+
+    __table_name__ = "idempotency_keys"
+
+    owner = columns.Text(partition_key=True)
+    key = columns.Text(partition_key=True)
+    body_hash = columns.Blob()
+    id = columns.UUID()
+    lease_until = columns.BigInt()  # milliseconds since 1970
+    done = columns.Boolean()
+
+    class Meta:
+        get_pk_field = "key"
+        managed = False
+
+
+TABLES = (CassandraPrediction, CassandraPicture, CassandraDay, CassandraIdempotencyKey)

@@ -1,0 +1,99 @@
+"""The tables of predictions, their pictures and idempotency keys in SQL."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Prediction(models.Model):
+    """One picture's reading (`records.PredictionRecord`). Rows are added and deleted, not changed.
+
+    The id is a UUIDv7: it is the time as well, and the order of every list.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    text = models.TextField(_("text"), blank=True)
+    digits = models.JSONField(_("digits"))
+    confidence = models.FloatField(_("confidence"), null=True)
+    margin = models.FloatField(_("margin"), null=True)
+    status = models.CharField(_("status"), max_length=16)
+    model_version = models.PositiveIntegerField(_("model version"))
+    source = models.CharField(_("source"), max_length=16)
+    file_name = models.CharField(_("file name"), max_length=255, blank=True)
+    file_size = models.PositiveBigIntegerField(_("file size"))
+    width = models.PositiveIntegerField(_("width"))
+    height = models.PositiveIntegerField(_("height"))
+    duration_ms = models.FloatField(_("duration in ms"))
+    has_preview = models.BooleanField(_("has a preview"))
+    upload = models.UUIDField(_("upload"), null=True)
+    page = models.PositiveIntegerField(_("page"), default=0)
+    # A name, not a key: a prediction is a fact and outlives the account that asked for it.
+    created_by = models.CharField(_("created by"), max_length=150, null=True)  # noqa: DJ001
+
+    class Meta:
+        verbose_name = _("prediction")
+        verbose_name_plural = _("predictions")
+        indexes: ClassVar = [models.Index(fields=["status", "-id"], name="prediction_status")]
+        default_permissions = ("view", "delete")
+        permissions: ClassVar = [("review_prediction", "Can review predictions")]
+
+    def __str__(self) -> str:
+        return f"{self.text or self.status} ({self.pk})"
+
+
+class PredictionDigit(models.Model):
+    """Which digits a prediction holds: the index behind the filter by digit."""
+
+    pk = models.CompositePrimaryKey("digit", "prediction_id")
+    prediction = models.ForeignKey(
+        Prediction, on_delete=models.CASCADE, related_name="+", db_index=True
+    )
+    digit = models.PositiveSmallIntegerField()
+    status = models.CharField(max_length=16)
+
+    class Meta:
+        default_permissions = ()
+        indexes: ClassVar = [
+            models.Index(fields=["digit", "status", "-prediction"], name="digit_status")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.digit} in {self.prediction_id}"
+
+
+class Picture(models.Model):
+    """What can be seen of a prediction, in a table of its own so that lists never touch it."""
+
+    prediction = models.OneToOneField(
+        Prediction, primary_key=True, on_delete=models.CASCADE, related_name="picture"
+    )
+    preview = models.BinaryField(null=True)  # WebP
+    glyphs = models.BinaryField()  # 784 bytes a digit: 28×28, ink bright
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.prediction_id)
+
+
+class IdempotencyKey(models.Model):
+    """Which prediction a client's key stands for (`predictions/services/idempotency.py`)."""
+
+    owner = models.CharField(max_length=200)
+    key = models.CharField(max_length=255)
+    body_hash = models.BinaryField()
+    prediction_id = models.UUIDField()
+    lease_until = models.FloatField()  # seconds since 1970
+    done = models.BooleanField(default=False)
+    created_at = models.FloatField(db_index=True)  # seconds since 1970
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["owner", "key"], name="idempotency_key_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key} of {self.owner}"

@@ -1,0 +1,232 @@
+"""Predictions in the site's SQL database: SQLite out of the box, PostgreSQL by DATABASE_URL."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    Error,
+    connection,
+    connections,
+    transaction,
+)
+from django.db.models import (
+    BooleanField,
+    CharField,
+    FloatField,
+    IntegerField,
+    Model,
+    QuerySet,
+    TextField,
+)
+
+from predictions.core.errors import StoreUnavailable, is_outage
+from predictions.core.ids import first_id_at
+from predictions.core.records import (
+    Claim,
+    Filters,
+    Page,
+    PictureRecord,
+    PredictionRecord,
+    RequestKey,
+)
+from predictions.stores.interface import EVERYTHING, KEYS_KEPT_S, Pair, PredictionStore
+from predictions.stores.serialization import columns_of, digits_to_json, record_of
+from predictions.stores.sql.models import IdempotencyKey, Picture, Prediction, PredictionDigit
+
+# What a record's own values are in the database already.
+AS_IT_IS = (BooleanField, CharField, FloatField, IntegerField, TextField)
+
+
+class SQLStore(PredictionStore):
+    """Keeps predictions through the Django ORM."""
+
+    def add_many(self, pairs: Iterable[Pair]) -> None:
+        """Keep predictions and their pictures in one transaction: all, or none."""
+        pairs = list(pairs)
+        predictions = [columns_of(r) | {"digits": digits_to_json(r.digits)} for r, _ in pairs]
+        digits = [
+            {"prediction": record.id, "digit": digit, "status": str(record.status)}
+            for record, _ in pairs
+            for digit in sorted(record.digit_set)
+        ]
+        pictures = [
+            {"prediction": p.id, "preview": p.preview, "glyphs": p.glyphs} for _, p in pairs
+        ]
+        # All that takes time comes first: other writers wait from the transaction's beginning.
+        insertions = [
+            _insertion(Prediction, predictions),
+            _insertion(PredictionDigit, digits),
+            _insertion(Picture, pictures),
+        ]
+        with _database(), transaction.atomic(), connection.cursor() as cursor:
+            for statement, rows in insertions:
+                if rows:
+                    cursor.executemany(statement, rows)
+
+    def add_upload(self, pairs: Sequence[Pair]) -> None:
+        """Keep the predictions of an upload in one transaction."""
+        self.add_many(pairs)
+
+    def get(self, prediction_id: UUID) -> PredictionRecord | None:
+        """Return one prediction, or None where there is none."""
+        return self.get_many([prediction_id]).get(prediction_id)
+
+    def get_many(self, prediction_ids: Iterable[UUID]) -> dict[UUID, PredictionRecord]:
+        """Return those of the predictions asked for that exist, by id."""
+        with _database():
+            rows = Prediction.objects.filter(pk__in=list(prediction_ids))
+            return {row.pk: _to_record(row) for row in rows}
+
+    def picture(self, prediction_id: UUID) -> PictureRecord | None:
+        """Return a prediction's picture, or None where there is none."""
+        with _database():
+            row = Picture.objects.filter(pk=prediction_id).first()
+        if row is None:
+            return None
+        preview = None if row.preview is None else bytes(row.preview)
+        return PictureRecord(id=prediction_id, preview=preview, glyphs=bytes(row.glyphs))
+
+    def glyphs(self, prediction_ids: Iterable[UUID]) -> dict[UUID, bytes]:
+        """Return what the network saw of those that exist, by id: 784 bytes a digit."""
+        with _database():
+            rows = Picture.objects.filter(pk__in=list(prediction_ids)).values_list("pk", "glyphs")
+            return {pk: bytes(glyphs) for pk, glyphs in rows}
+
+    def latest(
+        self, filters: Filters = EVERYTHING, *, cursor: UUID | None = None, limit: int = 50
+    ) -> Page:
+        """Return predictions, newest first, from behind `cursor` on."""
+        with _database():
+            # One more than a page holds tells whether another follows.
+            rows = list(_newest_first(filters, cursor, limit + 1))
+        records = [_to_record(row) for row in rows[:limit]]
+        return Page(records, records[-1].id if len(rows) > limit else None)
+
+    def delete(self, prediction_id: UUID) -> bool:
+        """Delete a prediction and its picture; tell whether it was there."""
+        with _database():
+            deleted, _ = Prediction.objects.filter(pk=prediction_id).delete()
+        return deleted > 0
+
+    def claim(self, request_key: RequestKey, prediction_id: UUID, *, lease_s: float) -> Claim:
+        """Claim a client's key; the unique index lets one succeed."""
+        now = time.time()
+        lease_until = now + lease_s
+        keys = IdempotencyKey.objects.filter(owner=request_key.owner, key=request_key.key)
+        with _database():
+            IdempotencyKey.objects.filter(created_at__lt=now - KEYS_KEPT_S).delete()
+            row, new = IdempotencyKey.objects.get_or_create(
+                owner=request_key.owner,
+                key=request_key.key,
+                defaults={
+                    "body_hash": request_key.body_hash,
+                    "prediction_id": prediction_id,
+                    "lease_until": lease_until,
+                    "created_at": now,
+                },
+            )
+            ours = new
+            body_hash = bytes(row.body_hash)
+            if not (new or row.done or row.lease_until > now or body_hash != request_key.body_hash):
+                lapsed = keys.filter(lease_until=row.lease_until, done=False)
+                ours = lapsed.update(lease_until=lease_until) == 1
+        return Claim(id=row.prediction_id, body_hash=body_hash, new=new, ours=ours, done=row.done)
+
+    def settle(self, request_key: RequestKey) -> None:
+        """Note that the prediction under a key was made."""
+        with _database():
+            IdempotencyKey.objects.filter(owner=request_key.owner, key=request_key.key).update(
+                done=True
+            )
+
+    def release(self, request_key: RequestKey) -> None:
+        """Give up a claim."""
+        with _database():
+            IdempotencyKey.objects.filter(
+                owner=request_key.owner, key=request_key.key, done=False
+            ).delete()
+
+    def ping(self) -> None:
+        """Ask the database for a sign of life."""
+        with _database():
+            Prediction.objects.order_by("pk").values("pk").first()
+
+
+@contextmanager
+def _database() -> Iterator[None]:
+    """Turn the database's refusal to answer into the store's own error."""
+    try:
+        yield
+    except Error as error:
+        if not is_outage(error):
+            raise
+        if not connection.in_atomic_block:
+            connection.close()  # the next request gets a fresh one
+        raise StoreUnavailable from error
+
+
+def _insertion(
+    model: type[Model], rows: Sequence[Mapping[str, Any]]
+) -> tuple[str, list[list[Any]]]:
+    """Give the statement that inserts rows, which name every field of a model, and its values.
+
+    As bulk_create does, which builds models, query and text anew each time and takes twice as
+    long for one prediction.
+    """
+    if not rows:
+        return "", []
+    statement, preparations = _statement(model, tuple(rows[0]))
+    here = connections[DEFAULT_DB_ALIAS]
+    return statement, [
+        [
+            value if prepare is None else prepare(value, here)
+            for value, prepare in zip(row.values(), preparations, strict=True)
+        ]
+        for row in rows
+    ]
+
+
+@cache
+def _statement(
+    model: type[Model], names: tuple[str, ...]
+) -> tuple[str, list[Callable[[Any, Any], Any] | None]]:
+    """Give an insertion's text, and what prepares each of its values: None for as it is."""
+    fields: list[Any] = [model._meta.get_field(name) for name in names]
+    quote = connection.ops.quote_name
+    columns = ", ".join(quote(field.column) for field in fields)
+    marks = ", ".join(["%s"] * len(fields))
+    table = quote(model._meta.db_table)
+    text = f"INSERT INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608 - names of the models
+    return text, [None if isinstance(f, AS_IT_IS) else f.get_db_prep_save for f in fields]
+
+
+def _newest_first(filters: Filters, cursor: UUID | None, limit: int) -> QuerySet[Prediction]:
+    """Select a page by one index: by id, (status, id), (digit, id) or (digit, status, id)."""
+    bounds: dict[str, UUID] = {}
+    if filters.since is not None:
+        bounds["gte"] = first_id_at(filters.since)
+    if filters.until is not None:
+        bounds["lt"] = first_id_at(filters.until)
+    if cursor is not None:
+        bounds["lt"] = min(cursor, bounds.get("lt", cursor))
+    status = {} if filters.status is None else {"status": filters.status}
+    if filters.digit is None:
+        within = {f"pk__{bound}": value for bound, value in bounds.items()}
+        return Prediction.objects.filter(**within, **status).order_by("-pk")[:limit]
+    within = {f"prediction_id__{bound}": value for bound, value in bounds.items()}
+    # The ids first, as a list: so every planner keeps to the index, whatever the mix of digits.
+    ids = (
+        PredictionDigit.objects.filter(digit=filters.digit, **within, **status)
+        .order_by("-prediction_id")
+        .values_list("prediction_id", flat=True)[:limit]
+    )
+    return Prediction.objects.filter(pk__in=list(ids)).order_by("-pk")
+
+
+def _to_record(row: Prediction) -> PredictionRecord:
+    return record_of(row.__dict__, row.digits)

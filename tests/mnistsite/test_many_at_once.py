@@ -1,0 +1,105 @@
+"""What holds on either store while many ask at once, and when a worker dies."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from threading import Event
+from uuid import uuid4
+
+import psutil
+import pytest
+
+from tests.conftest import Server
+from tests.support.program import PATH, Answer, ask, post_picture
+
+pytestmark = pytest.mark.server
+Png = Callable[..., bytes]
+ATTEMPTS = 6
+PATIENCE_S = 120
+
+
+def test_pages_hold_every_earlier_prediction_once_while_others_arrive(
+    each_server: Server, png: Png
+) -> None:
+    picture = png("7", size=60)
+    earlier = [post_picture(each_server.url, picture, uuid4().hex).body["id"] for _ in range(25)]
+    enough = Event()
+
+    def send_on(_: int) -> int:
+        sent = 0
+        while not enough.is_set():
+            sent += post_picture(each_server.url, picture, uuid4().hex).status == 201
+        return sent
+
+    with ThreadPoolExecutor(3) as pool:
+        clients = pool.map(send_on, range(3))
+        try:
+            seen: list[str] = []
+            url = f"{each_server.url}{PATH}?limit=4"
+            while url and not set(earlier) <= set(seen):
+                page = ask(url).body
+                seen += [result["id"] for result in page["results"]]
+                url = page["next"]
+        finally:
+            enough.set()
+        assert sum(clients) > 0
+    assert len(seen) == len(set(seen))
+    assert [identity for identity in seen if identity in set(earlier)] == earlier[::-1]
+
+
+def test_of_many_that_race_under_one_key_one_is_done(each_server: Server, png: Png) -> None:
+    picture = png("7", size=60)
+    keys = [uuid4().hex for _ in range(5)]
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda key: post_picture(each_server.url, picture, key), keys * 10))
+    made = [answer.body for answer in answers if answer.status == 201]
+    assert len({body["id"] for body in made}) == len(made) == 5
+    assert {body["file_name"] for body in made} == {f"{key}.png" for key in keys}
+    assert all(answer.body in made for answer in answers if answer.status == 200)
+    assert {answer.status for answer in answers} <= {200, 201, 409}
+
+
+def test_what_a_killed_worker_had_promised_is_made_once_by_those_who_ask_again(
+    each_server: Server, png: Png
+) -> None:
+    picture = png("7", size=4000)  # takes a while to read
+    answered = post_picture(each_server.url, picture, uuid4().hex)
+    half_s = (answered.answered_at - answered.asked_at) / 2
+    for _ in range(ATTEMPTS):
+        key = uuid4().hex
+        killed_at = kill_workers_in(each_server, picture, key, after_s=half_s)
+        with ThreadPoolExecutor(3) as pool:
+            answers = list(
+                pool.map(lambda _: send_until_answered(each_server, picture, key), range(3))  # noqa: B023
+            )
+        assert {str(answer.body) for answer in answers} == {str(answers[0].body)}
+        statuses = sorted(answer.status or 0 for answer in answers)
+        assert statuses in ([200, 200, 200], [200, 200, 201])
+        listed = ask(f"{each_server.url}{PATH}?limit=20").body["results"]
+        assert [each for each in listed if each["file_name"] == f"{key}.png"] == [answers[0].body]
+        promised_at = datetime.fromisoformat(answers[0].body["created_at"])
+        if 201 in statuses and promised_at < killed_at:
+            return  # it died between its claim and what it had claimed
+    pytest.fail("no worker died half-way")
+
+
+def kill_workers_in(server: Server, picture: bytes, key: str, *, after_s: float) -> datetime:
+    """Kill all workers (SIGKILL) while one of them reads the picture; tell when."""
+    with ThreadPoolExecutor(1) as pool:
+        request = pool.submit(post_picture, server.url, picture, key)
+        time.sleep(after_s)
+        killed_at = datetime.now(UTC)
+        for worker in psutil.Process(server.process.pid).children():
+            worker.kill()
+        request.result()
+    return killed_at
+
+
+def send_until_answered(server: Server, picture: bytes, key: str) -> Answer:
+    deadline = time.monotonic() + PATIENCE_S
+    while (answer := post_picture(server.url, picture, key)).status not in {200, 201}:
+        assert answer.status in {None, 409}, answer
+        assert time.monotonic() < deadline, answer
+        time.sleep(0.2)
+    return answer

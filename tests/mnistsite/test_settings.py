@@ -1,0 +1,97 @@
+"""The settings come from the environment; a bad one stops the start and is named."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.support.manage import manage
+
+KEY = "a-long-random-text-for-tests-5Xw8mGkq2VtZr7Yp3NcLb9Hd4Fs6Ja1Qe0Ru"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DEBUG", "perhaps"),
+        ("MAX_UPLOAD_BYTES", "20 MB"),
+        ("MAX_UPLOAD_BYTES", "0"),
+        ("MAX_PIXELS", "-1"),
+        ("PREDICTION_STORE", "paper"),
+        ("KEEP_PICTURES", "sometimes"),
+        ("REVIEW_BELOW_CONFIDENCE", "1.5"),
+        ("UNREADABLE_BELOW_CONFIDENCE", "-0.1"),
+        ("SQLITE_SYNCHRONOUS", "OFF"),
+        ("RETENTION_DAYS", "-1"),
+        ("CASSANDRA_SHARDS", "1025"),
+        ("CASSANDRA_KEYSPACE", "My Keyspace"),
+        ("CASSANDRA_CONTACT_POINTS", "10.0.0.1,,10.0.0.2"),
+        ("LOG_FORMAT", "xml"),
+        ("LOG_LEVEL", "loud"),
+        ("ANONYMOUS_READING", "who knows"),
+        ("RATE_LIMIT_ANONYMOUS", "-1"),
+        ("RATE_LIMIT_USER", "many"),
+        ("CACHE_URL", "paper://"),
+        ("MAX_IN_FLIGHT", "0"),
+        ("HEAD_TIMEOUT", "0"),
+        ("PROXY_COUNT", "-1"),
+        ("METRICS_ALLOWED_NETWORKS", "here"),
+        ("SIGN_IN_ATTEMPTS", "0"),
+        ("TOKEN_LIFETIME_DAYS", "0"),
+    ],
+)
+def test_a_bad_value_stops_the_start_and_is_named(var_dir: Path, name: str, value: str) -> None:
+    finished = manage(var_dir, "check", **{name: value})
+    assert finished.returncode != 0
+    assert name in finished.stderr.splitlines()[-1]
+    assert "Traceback" not in finished.stderr
+
+
+def test_the_local_default_makes_a_secret_key_once_for_its_owner_only(var_dir: Path) -> None:
+    assert manage(var_dir, "check").returncode == 0
+    file = var_dir / "secret_key"
+    key = file.read_text()
+    assert len(key) > 60
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert manage(var_dir, "check").returncode == 0
+    assert file.read_text() == key
+    assert [path.name for path in var_dir.iterdir()] == ["secret_key"]
+
+
+def test_production_refuses_to_start_without_a_secret_key(var_dir: Path) -> None:
+    finished = manage(var_dir, "check", ALLOWED_HOSTS="digits.example.org")
+    assert finished.returncode != 0
+    assert "SECRET_KEY is not set" in finished.stderr.splitlines()[-1]
+    assert not (var_dir / "secret_key").exists()
+
+
+def test_the_deployment_check_is_clean_in_production(var_dir: Path) -> None:
+    finished = manage(
+        var_dir,
+        *("check", "--deploy", "--fail-level", "WARNING"),
+        ALLOWED_HOSTS="digits.example.org",
+        SECRET_KEY=KEY,
+    )
+    assert finished.returncode == 0, finished.stderr
+
+
+def test_production_without_tls_has_to_be_said(var_dir: Path) -> None:
+    code = (
+        "from django.conf import settings as s;"
+        "print(s.PRODUCTION, s.SECURE_SSL_REDIRECT, s.SESSION_COOKIE_SECURE)"
+    )
+    hosts = {"ALLOWED_HOSTS": "digits.lan,localhost", "SECRET_KEY": KEY}
+    with_tls = manage(var_dir, "shell", "--no-imports", "-c", code, **hosts)
+    assert with_tls.stdout.split() == ["True", "True", "True"]
+    without = manage(var_dir, "shell", "--no-imports", "-c", code, HTTPS="off", **hosts)
+    assert without.stdout.split() == ["True", "False", "False"]
+
+
+def test_sqlite_waits_for_other_writers_and_writes_ahead(var_dir: Path) -> None:
+    code = (
+        "from django.db import connection as c; cur = c.cursor();"
+        "[print(cur.execute(f'PRAGMA {p}').fetchone()[0]) for p in"
+        " ('journal_mode', 'synchronous', 'busy_timeout')]"
+    )
+    shown = manage(var_dir, "shell", "--no-imports", "-c", code, SQLITE_SYNCHRONOUS="FULL")
+    assert shown.stdout.split() == ["wal", "2", "5000"]

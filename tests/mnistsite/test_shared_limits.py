@@ -1,0 +1,126 @@
+"""Limits that all workers count together in a cache server, and a site that outlives it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from redis import Redis
+from redis.exceptions import ConnectionError as NotThere
+
+from tests.conftest import Server, StartServer, free_port
+from tests.support.program import PATH, ask, post_picture
+
+pytestmark = pytest.mark.server
+LIMIT = 10
+SECONDS_NEEDED = 15
+Png = Callable[..., bytes]
+
+
+class Cache:
+    """A real Redis that writes nothing down."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self.client = Redis(port=self.port)
+        self.command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1"]
+        self.command += ["--save", "", "--dir", str(folder)]
+        self.start()
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 30
+        while not self._answers():
+            assert time.monotonic() < deadline, "redis-server does not start"
+            time.sleep(0.05)
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.client.ping())
+        except NotThere:
+            return False
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def running_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cache]:
+    if shutil.which("redis-server") is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("CI needs redis-server, and there is none")
+        pytest.skip("needs redis-server (Debian has it)")
+    running = Cache(tmp_path_factory.mktemp("cache"))
+    yield running
+    running.client.close()
+    running.end()
+
+
+@pytest.fixture(scope="module")
+def server(
+    start_server: StartServer, running_cache: Cache, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    started = start_server(
+        tmp_path_factory.mktemp("limited"),
+        WEB_CONCURRENCY="2",
+        CACHE_URL=f"redis://127.0.0.1:{running_cache.port}/0",
+        RATE_LIMIT_ANONYMOUS=str(LIMIT),
+    )
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def cache(running_cache: Cache) -> Cache:
+    """The cache, in which nothing is counted yet, and time until the next minute is."""
+    left = 60 - time.time() % 60
+    if left < SECONDS_NEEDED:
+        time.sleep(left + 0.1)
+    running_cache.client.flushall()
+    return running_cache
+
+
+def statuses(server: Server, count: int) -> list[int | None]:
+    return [ask(f"{server.url}{PATH}").status for _ in range(count)]
+
+
+def test_two_workers_share_one_limit(server: Server, cache: Cache) -> None:
+    answered = []
+    for resting in psutil.Process(server.process.pid).children():
+        resting.send_signal(signal.SIGSTOP)  # so that all requests go to the other
+        try:
+            answered.append(statuses(server, LIMIT - 2))
+        finally:
+            resting.send_signal(signal.SIGCONT)
+    assert answered == [[200] * (LIMIT - 2), [200] * 2 + [429] * (LIMIT - 4)]
+
+
+def test_the_site_goes_on_without_its_cache_and_counts_again_with_it(
+    server: Server, cache: Cache, png: Png
+) -> None:
+    assert statuses(server, LIMIT + 1) == [200] * LIMIT + [429]
+    cache.end()
+    kept = post_picture(server.url, png("7", size=60), "without-a-cache")
+    assert kept.status == 201
+    assert statuses(server, LIMIT + 1) == [200] * (LIMIT + 1)
+    assert "rate_limit_not_counted" in server.log.read_text()
+    cache.start()
+    assert ask(kept.body["url"]).body == kept.body
+    assert statuses(server, LIMIT + 1)[-1] == 429
+
+
+def test_a_cache_that_hangs_holds_nobody_up(server: Server, cache: Cache) -> None:
+    assert statuses(server, 1) == [200]
+    cache.process.send_signal(signal.SIGSTOP)
+    try:
+        answer = ask(f"{server.url}{PATH}")
+    finally:
+        cache.process.send_signal(signal.SIGCONT)
+    assert answer.status == 200
+    assert answer.answered_at - answer.asked_at < 5

@@ -1,0 +1,119 @@
+"""Limits: requests a minute of a client, wrong passwords of an account."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.conf import LazySettings
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from predictions.access.models import AuditEntry
+from predictions.access.tokens import create_token
+from predictions.stores.sql.models import Prediction
+
+pytestmark = pytest.mark.django_db
+LOGIN = "/accounts/login/"
+API = "/api/v1/predictions"
+
+
+@pytest.fixture(autouse=True)
+def few(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let three requests through, at ten seconds past a full minute."""
+    settings.RATE_LIMIT_ANONYMOUS = 3
+    settings.RATE_LIMIT_USER = 3
+    monkeypatch.setattr(
+        "predictions.access.rate_limits.time.time", lambda: 600_010.0 // 60 * 60 + 10
+    )
+    cache.clear()
+    yield
+    cache.clear()
+
+
+@pytest.mark.parametrize("path", [API, "/", "/predictions/", "/upload", LOGIN])
+def test_one_request_too_many_is_answered_429_with_the_time_to_wait(path: str) -> None:
+    client = Client()
+    assert [client.get(path).status_code for _ in range(4)] == [200, 200, 200, 429]
+    refused = client.get(path)
+    assert refused["Retry-After"] == "50"
+    assert refused.json()["error"]["code"] == "too_many_requests"
+
+
+def test_people_are_told_by_a_page(client: Client) -> None:
+    for _ in range(4):
+        page = client.get("/", headers={"Accept": "text/html"})
+    assert page.status_code == 429
+    assert page["Retry-After"] == "50"
+    assert b"Too many requests" in page.content
+
+
+def test_nothing_is_kept_of_what_is_refused(png: Callable[..., bytes]) -> None:
+    client = Client()
+    for status in (201, 201, 201, 429):
+        sent = {"photo": SimpleUploadedFile("seven.png", png("7"))}
+        assert client.post("/predict", sent).status_code == status
+    assert Prediction.objects.count() == 3
+
+
+def test_every_address_token_and_account_counts_for_itself(settings: LazySettings) -> None:
+    ada = User.objects.create_user("ada")
+    tokens = [create_token(ada, by=ada)[1] for _ in range(2)]
+    asking = [
+        Client(REMOTE_ADDR="192.0.2.1"),
+        Client(REMOTE_ADDR="192.0.2.2"),
+        *(Client(headers={"Authorization": f"Token {text}"}) for text in tokens),
+        Client(),
+    ]
+    asking[-1].force_login(ada)
+    for client in asking:
+        assert [client.get(API).status_code for _ in range(4)] == [200, 200, 200, 429]
+
+
+def test_behind_a_proxy_the_client_is_whom_the_proxy_saw(settings: LazySettings) -> None:
+    for number in range(6):  # without a proxy anybody can write such a header
+        status = Client().get(API, headers={"X-Forwarded-For": f"192.0.2.{number}"}).status_code
+        assert status == (200 if number < 3 else 429)
+    settings.PROXY_COUNT = 1
+    for number in range(6):
+        forwarded = f"203.0.113.9, 192.0.2.{number}"
+        assert Client().get(API, headers={"X-Forwarded-For": forwarded}).status_code == 200
+    for number in range(4):
+        forwarded = f"203.0.113.{number}, 192.0.2.1"
+        answer = Client().get(API, headers={"X-Forwarded-For": forwarded})
+    assert answer.status_code == 429
+
+
+def test_counting_asks_no_database() -> None:
+    with CaptureQueriesContext(connection) as queries:
+        assert Client().get("/api/v1/").status_code == 200
+    assert not queries
+
+
+def test_health_checks_are_not_limited() -> None:
+    assert {Client().get("/healthz").status_code for _ in range(9)} == {200}
+
+
+@pytest.mark.parametrize("path", [LOGIN, "/admin/login/"])
+def test_too_many_wrong_passwords_close_the_way_for_a_while(
+    path: str, settings: LazySettings
+) -> None:
+    settings.RATE_LIMIT_ANONYMOUS = 0
+    User.objects.create_superuser("ada", password="correct horse")
+    client = Client()
+    wrong = {"username": "ada", "password": "wrong"}
+    right = {"username": "ada", "password": "correct horse"}
+    assert [client.post(path, wrong).status_code for _ in range(5)] == [200] * 4 + [429]
+    for _ in range(3):
+        refused = client.post(path, right)
+    assert refused.status_code == 429
+    assert refused["Retry-After"] == "900"
+    assert refused.json()["error"]["code"] == "locked_out"
+    assert "_auth_user_id" not in client.session
+    elsewhere = Client(REMOTE_ADDR="192.0.2.7")
+    assert elsewhere.post(path, right).status_code == 302, "somebody else is not locked out"
+    noted = list(AuditEntry.objects.order_by("pk").values_list("action", flat=True))
+    assert sorted(noted[:6]) == ["sign_in_locked"] + ["sign_in_refused"] * 5
+    assert noted[6:] == ["signed_in"]

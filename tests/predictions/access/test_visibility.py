@@ -1,0 +1,96 @@
+"""Who may not see all predictions sees their own, on both stores."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from django.conf import LazySettings
+from django.contrib.auth.models import AnonymousUser, User
+from rest_framework.test import APIClient
+
+from predictions.access import visibility
+from predictions.core.records import Filters, PredictionRecord
+from predictions.stores.interface import PredictionStore
+from predictions.stores.sql.store import SQLStore
+from predictions.web.list_params import ListQuery
+from tests.support.records import NOON, make_picture, make_record, minutes
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(params=["sql", pytest.param("cassandra", marks=pytest.mark.cassandra)])
+def store(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, settings: LazySettings
+) -> PredictionStore:
+    settings.ANONYMOUS_READING = False
+    name = request.param
+    kept: Any = SQLStore() if name == "sql" else request.getfixturevalue("cassandra_store")
+    monkeypatch.setattr("predictions.access.visibility.get_store", lambda: kept)
+    return kept  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def ada() -> User:
+    return User.objects.create_user("ada")
+
+
+def keep(store: PredictionStore, makers: Sequence[str | None]) -> list[PredictionRecord]:
+    records = [
+        make_record("7", at=NOON + minutes(i), created_by=maker) for i, maker in enumerate(makers)
+    ]
+    for record in records:
+        store.add(record, make_picture(record))
+    return records
+
+
+def all_pages(viewer: Any, *, limit: int) -> tuple[list[PredictionRecord], list[int]]:
+    """Everything a viewer finds by paging to the end, and how much came on each page."""
+    found: list[PredictionRecord] = []
+    sizes = []
+    cursor = None
+    while True:
+        query = ListQuery(filters=Filters(), cursor=cursor, limit=limit)
+        page = visibility.latest(viewer, query)
+        found += page.records
+        sizes.append(len(page.records))
+        if page.next is None:
+            return found, sizes
+        cursor = page.next
+
+
+def test_one_sees_ones_own_and_nothing_else(store: PredictionStore, ada: User) -> None:
+    hers, his, nobodys = keep(store, ["ada", "bob", None])
+    assert visibility.get(ada, hers.id) == hers
+    assert visibility.picture(ada, hers.id) == make_picture(hers)
+    for record in (his, nobodys):
+        assert visibility.get(ada, record.id) is None
+        assert visibility.picture(ada, record.id) is None
+        assert visibility.get(AnonymousUser(), record.id) is None
+
+
+def test_a_list_of_ones_own_comes_whole_and_in_order(store: PredictionStore, ada: User) -> None:
+    records = keep(store, ["ada", "bob", None] * 5)
+    own = [record for record in records if record.created_by == "ada"][::-1]
+    assert all_pages(ada, limit=2) == (own, [2, 2, 1])
+
+
+def test_a_call_looks_through_a_bounded_part(
+    store: PredictionStore, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(visibility, "PAGE", 2)
+    monkeypatch.setattr(visibility, "LOOKED_THROUGH", 4)
+    (hers, *_others) = keep(store, ["ada"] + ["bob"] * 9)
+    found, sizes = all_pages(ada, limit=50)
+    assert found == [hers]
+    assert sizes == [0, 0, 1]
+
+
+def test_the_api_hides_what_is_somebody_elses(store: PredictionStore, ada: User) -> None:
+    hers, his = keep(store, ["ada", "bob"])
+    api = APIClient()
+    api.force_authenticate(ada)
+    listed = api.get("/api/v1/predictions").json()
+    assert [result["id"] for result in listed["results"]] == [str(hers.id)]
+    for rest in ("", "/preview.webp", "/digits/0.png"):
+        assert api.get(f"/api/v1/predictions/{hers.id}{rest}").status_code == 200
+        assert api.get(f"/api/v1/predictions/{his.id}{rest}").status_code == 404

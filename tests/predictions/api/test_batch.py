@@ -1,0 +1,149 @@
+"""POST predictions/batch: many files, each with an answer of its own, in order."""
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.conf import LazySettings
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from PIL import Image
+from rest_framework.test import APIClient
+
+from predictions.core.errors import StoreUnavailable
+from predictions.services import prediction
+from predictions.stores import get_store
+from predictions.stores.sql.store import SQLStore
+from tests.support.pdf import pdf_of
+
+pytestmark = pytest.mark.django_db
+URL = "/api/v1/predictions/batch"
+Png = Callable[..., bytes]
+
+
+def send(api: APIClient, *contents: bytes, **fields: str) -> Any:
+    files = [SimpleUploadedFile(f"{n}.png", content) for n, content in enumerate(contents)]
+    return api.post(URL, {"file": files, **fields}, format="multipart")
+
+
+def count() -> int:
+    return len(list(get_store().export()))
+
+
+@pytest.mark.usefixtures("each_store")
+def test_answers_each_file_in_order(api: APIClient, png: Png) -> None:
+    pages = [Image.open(io.BytesIO(png(digit))) for digit in "42"]
+    response = send(api, png("7"), b"no picture", png("3"), pdf_of(*pages), png("0")[:200])
+    assert response.status_code == 200
+    first, second, third, fourth, fifth = response.json()["results"]
+    assert (first["text"], first["file_name"], first["source"]) == ("7", "0.png", "api")
+    assert api.get(first["url"]).json() == first
+    assert second == {"error": {"code": "unsupported_format", **message_of(second)}}
+    assert third["text"] == "3"
+    assert [result["text"] for result in fourth["results"]] == ["4", "2"]
+    assert {result["upload"] for result in fourth["results"]} == {fourth["upload"]}
+    assert fifth["error"]["code"] == "broken_file"
+    assert count() == 4
+
+
+def message_of(answer: Any) -> dict[str, str]:
+    return {"message": answer["error"]["message"]}
+
+
+def test_says_who_sent_it_and_by_which_way(api: APIClient, png: Png, operator: User) -> None:
+    api.force_authenticate(operator)
+    (answer,) = send(api, png("7"), source="canvas").json()["results"]
+    assert (answer["created_by"], answer["source"]) == ("olga", "canvas")
+
+
+@pytest.mark.parametrize("more", [1, 2, 200])
+def test_refuses_too_many_files(
+    api: APIClient, png: Png, settings: LazySettings, more: int
+) -> None:
+    settings.MAX_BATCH_FILES = 3
+    settings.DATA_UPLOAD_MAX_NUMBER_FILES = 4
+    assert len(send(api, *[png("7")] * 3).json()["results"]) == 3
+    response = send(api, *[b"x"] * (3 + more))
+    assert response.status_code == 413
+    assert response.json()["error"]["code"] == "too_many_files"
+    assert count() == 3
+
+
+def test_refuses_a_batch_without_files_and_another_field(api: APIClient, png: Png) -> None:
+    response = api.post(URL, {}, format="multipart")
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "no_file")
+    response = api.post(URL, {"photo": SimpleUploadedFile("7.png", png("7"))}, format="multipart")
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "wrong_field")
+    assert api.post(URL, {"image": "abc"}).status_code == 415
+    assert count() == 0
+
+
+def test_a_batch_may_be_longer_than_a_picture_and_each_file_is_held_to_its_limit(
+    api: APIClient, png: Png, settings: LazySettings
+) -> None:
+    small = png("7")
+    settings.MAX_UPLOAD_BYTES = len(small)
+    settings.MAX_BODY_BYTES = len(small) + 1000
+    settings.MAX_BATCH_BYTES = 20_000
+    results = send(api, small, small, small + b"\0", small).json()["results"]
+    assert [result.get("text", "") for result in results] == ["7", "7", "", "7"]
+    assert results[2]["error"]["code"] == "too_large"
+    response = send(api, bytes(30_000))
+    assert response.status_code == 413
+    assert response.json()["error"]["code"] == "too_large"
+    assert count() == 3
+
+
+class Failing(SQLStore):
+    """A store that keeps so many uploads and then answers no more."""
+
+    def __init__(self, working_for: int) -> None:
+        self.working_for = working_for
+        self.asked = 0
+
+    def add_upload(self, pairs: Any) -> None:
+        self.asked += 1
+        if self.asked > self.working_for:
+            raise StoreUnavailable
+        super().add_upload(pairs)
+
+
+def test_what_a_failing_store_kept_is_said_and_the_rest_is_not_tried(
+    api: APIClient, png: Png, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Failing(1)
+    monkeypatch.setattr(prediction, "get_store", lambda: store)
+    response = send(api, png("7"), png("3"), png("0"))
+    assert response.status_code == 200
+    first, *others = response.json()["results"]
+    assert first["text"] == "7"
+    assert [other["error"]["code"] for other in others] == ["store_unavailable"] * 2
+    assert store.asked == 2
+    assert count() == 1
+
+
+def test_a_store_that_keeps_nothing_is_said_at_once(
+    api: APIClient, png: Png, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prediction, "get_store", lambda: Failing(0))
+    response = send(api, png("7"), png("3"))
+    assert response.status_code == 503
+    assert "Retry-After" in response
+
+
+def test_nobody_reads_where_anonymous_reading_is_off(
+    api: APIClient, png: Png, settings: LazySettings
+) -> None:
+    settings.ANONYMOUS_READING = False
+    assert send(api, png("7")).status_code in {401, 403}
+    assert count() == 0
+
+
+def test_the_schema_describes_it(api: APIClient) -> None:
+    schema = api.get("/api/v1/schema?format=json").json()
+    operation = schema["paths"][URL]["post"]
+    body = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
+    assert "Batch" in body["$ref"]
+    answer = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    assert answer["$ref"].endswith("/Batch")

@@ -1,0 +1,185 @@
+"""GET and DELETE: lists, one prediction, and who may delete."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.urls import reverse
+from rest_framework.test import APIClient
+
+from predictions.access.tokens import create_token
+from predictions.core.records import PredictionRecord, Status
+from predictions.stores import get_store
+from tests.support.records import NOON, make_id, make_picture, make_record, minutes
+
+pytestmark = pytest.mark.usefixtures("each_store")
+URL = "/api/v1/predictions"
+
+
+def keep(count: int = 5, **fields: Any) -> list[PredictionRecord]:
+    records = [make_record(str(i % 10), at=NOON + minutes(i), **fields) for i in range(count)]
+    for record in records:
+        get_store().add(record, make_picture(record))
+    return records
+
+
+def ids(response: Any) -> list[str]:
+    assert response.status_code == 200, response.content
+    return [result["id"] for result in response.json()["results"]]
+
+
+def test_lists_newest_first_and_pages_to_the_end(api: APIClient) -> None:
+    records = keep(5)
+    first = api.get(URL, {"limit": 2})
+    second = api.get(first.json()["next"])
+    third = api.get(second.json()["next"])
+    assert ids(first) + ids(second) + ids(third) == [str(r.id) for r in reversed(records)]
+    assert third.json()["next"] is None
+    assert "limit=2" in first.json()["next"]
+
+
+def test_an_empty_list(api: APIClient) -> None:
+    assert api.get(URL).json() == {"results": [], "next": None}
+
+
+def test_filters_by_digit_status_and_time(api: APIClient) -> None:
+    records = keep(5)
+    unreadable = make_record("", at=NOON + minutes(9))
+    get_store().add(unreadable, make_picture(unreadable))
+    assert ids(api.get(URL, {"digit": 3})) == [str(records[3].id)]
+    assert ids(api.get(URL, {"status": "unreadable"})) == [str(unreadable.id)]
+    until = (NOON + minutes(2)).isoformat()
+    assert ids(api.get(URL, {"until": until})) == [str(records[1].id), str(records[0].id)]
+    assert ids(api.get(f"{URL}?until={until}")) == [str(records[1].id), str(records[0].id)]
+    since = (NOON + minutes(9)).isoformat().replace("+00:00", "Z")
+    assert ids(api.get(URL, {"since": since})) == [str(unreadable.id)]
+    assert len(ids(api.get(URL, {"since": "2026-03-01", "until": "2026-03-02"}))) == 6
+    assert ids(api.get(URL, {"since": "2026-03-02"})) == []
+    assert len(ids(api.get(URL, {"digit": "", "status": "", "since": ""}))) == 6
+
+
+def test_filters_stay_in_the_next_page(api: APIClient) -> None:
+    for i in range(3):
+        record = make_record("7", at=NOON + timedelta(hours=i))
+        get_store().add(record, make_picture(record))
+    keep(3)
+    first = api.get(URL, {"digit": 7, "limit": 2})
+    second = api.get(first.json()["next"])
+    assert len(ids(first)) == 2
+    assert len(ids(second)) == 1
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "digit=10",
+        "digit=-1",
+        "digit=x",
+        "digit=%C2%B2",
+        "digit=" + "9" * 5000,
+        "status=odd",
+        "since=yesterday",
+        "since=2026-13-01",
+        "until=2026-02-30T00:00:00Z",
+        "limit=0",
+        "limit=201",
+        "limit=1.5",
+        "cursor=forged",
+        "cursor=0190:forged",
+    ],
+)
+def test_refuses_a_query_that_means_nothing(api: APIClient, query: str) -> None:
+    response = api.get(f"{URL}?{query}")
+    assert response.status_code == 400
+    assert response.json()["error"]["code"] == "bad_query"
+    assert query.split("=")[0] in response.json()["error"]["message"]
+
+
+def test_a_cursor_cannot_be_forged(api: APIClient) -> None:
+    keep(3)
+    following = api.get(URL, {"limit": 1}).json()["next"]
+    signed = following.split("cursor=")[1].split("&")[0]
+    forged = ("0" if signed[0] != "0" else "1") + signed[1:]
+    assert api.get(following.replace(signed, forged)).status_code == 400
+
+
+def test_reads_one(api: APIClient) -> None:
+    record = keep(1)[0]
+    body = api.get(f"{URL}/{record.id}").json()
+    assert body["id"] == str(record.id)
+    assert body["created_at"] == "2026-03-01T12:00:00Z"
+    assert body["digits"][0]["box"] == [3, 5, 20, 28]
+    assert body["preview_url"] == f"http://testserver{URL}/{record.id}/preview.webp"
+
+
+@pytest.mark.parametrize("rest", ["", "/preview.webp", "/digits/0.png"])
+def test_says_when_there_is_no_such_prediction(api: APIClient, rest: str) -> None:
+    response = api.get(f"{URL}/{make_id()}{rest}")
+    assert response.status_code == 404
+    assert response.json()["error"]["code"] == "not_found"
+
+
+def test_an_unknown_address_is_answered_in_json(api: APIClient) -> None:
+    response = api.get("/api/v1/nothing")
+    assert response.status_code == 404
+    assert response.json()["error"]["code"] == "not_found"
+
+
+def test_nobody_deletes_without_signing_in(api: APIClient) -> None:
+    record = keep(1)[0]
+    response = api.delete(f"{URL}/{record.id}")
+    assert response.status_code == 401
+    assert get_store().get(record.id) == record
+
+
+def test_who_has_not_the_permission_deletes_nothing(api: APIClient) -> None:
+    record = keep(1)[0]
+    api.force_authenticate(User.objects.create_user("vera"))
+    response = api.delete(f"{URL}/{record.id}")
+    assert response.status_code == 403
+    assert response.json()["error"]["code"] == "permission_denied"
+    assert get_store().get(record.id) == record
+
+
+def test_deletes_by_token(api: APIClient, operator: User) -> None:
+    record, stays = keep(2)
+    _token, text = create_token(operator, by=operator)
+    api.credentials(HTTP_AUTHORIZATION=f"Token {text}")
+    assert api.delete(f"{URL}/{record.id}").status_code == 204
+    assert get_store().get(record.id) is None
+    assert get_store().picture(record.id) is None
+    assert get_store().get(stays.id) == stays
+    assert api.delete(f"{URL}/{record.id}").status_code == 404
+
+
+def test_the_groups_hold_their_permissions() -> None:
+    held = {
+        group.name: {permission.codename for permission in group.permissions.all()}
+        for group in Group.objects.all()
+    }
+    assert held == {
+        "viewer": {"view_prediction"},
+        "reviewer": {"view_prediction", "review_prediction"},
+        "operator": {
+            "view_prediction",
+            "review_prediction",
+            "delete_prediction",
+            "activate_modelversion",
+            "view_modelversion",
+            "view_auditentry",
+        },
+    }
+
+
+def test_a_method_that_is_not_allowed(api: APIClient) -> None:
+    response = api.put(URL, {})
+    assert response.status_code == 405
+    assert response.json()["error"]["code"] == "method_not_allowed"
+
+
+def test_statuses_are_those_of_the_filters(api: APIClient) -> None:
+    schema = api.get(reverse("api:schema"), HTTP_ACCEPT="application/json").json()
+    parameters = schema["paths"][URL]["get"]["parameters"]
+    (status,) = [p for p in parameters if p["name"] == "status"]
+    assert set(status["schema"]["enum"]) == {str(status) for status in Status} | {""}

@@ -1,0 +1,92 @@
+"""A plain upload is answered without the framework's request and response, and all the same."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from rest_framework.test import APIClient
+
+from predictions.access.rate_limits import TooManyRequests
+
+pytestmark = pytest.mark.django_db
+Png = Callable[..., bytes]
+URL = "/api/v1/predictions"
+BY_THE_FRAMEWORK = "application/json, */*"  # there is something to negotiate
+OF_ITS_OWN = {"id", "created_at", "url", "preview_url", "duration_ms", "upload"}
+
+
+def send(api: APIClient, query: str, form: dict[str, Any], **head: Any) -> tuple[Any, Any, Any]:
+    sent = {
+        name: SimpleUploadedFile("seven.png", value) if isinstance(value, bytes) else value
+        for name, value in form.items()
+    }
+    response = api.post(URL + query, sent, format="multipart", **head)
+    body = {name: value for name, value in response.json().items() if name not in OF_ITS_OWN}
+    headers = {
+        name: "somewhere" if name == "Location" else value
+        for name, value in response.items()
+        if name not in {"Allow", "Vary", "X-Request-ID", "Content-Length"}
+    }
+    is_plain = not hasattr(response, "accepted_renderer")
+    return is_plain, (response.status_code, body), headers
+
+
+@pytest.mark.parametrize(
+    ("query", "form", "status"),
+    [
+        ("", {"file": True}, 201),
+        ("", {"file": True, "source": "canvas"}, 201),
+        ("?store=false", {"file": True}, 200),
+        ("?store=false&explain=true", {"file": True}, 200),
+        ("?explain=true", {"file": True}, 400),
+        ("?store=perhaps", {"file": True}, 400),
+        ("", {"file": True, "source": "elsewhere"}, 400),
+        ("", {"photo": True}, 400),
+        ("", {"file": b""}, 400),
+        ("", {"file": b"just some words"}, 415),
+        ("", {}, 400),
+    ],
+)
+def test_is_answered_as_by_the_framework(
+    api: APIClient, png: Png, query: str, form: dict[str, Any], status: int
+) -> None:
+    form = {name: png("7") if value is True else value for name, value in form.items()}
+    is_plain, answer, headers = send(api, query, form)
+    assert is_plain
+    assert answer[0] == status
+    is_plain, *by_the_framework = send(api, query, form, HTTP_ACCEPT=BY_THE_FRAMEWORK)
+    assert not is_plain
+    assert by_the_framework == [answer, headers]
+
+
+def test_counts_against_the_limit(
+    api: APIClient, png: Png, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise TooManyRequests(retry_after_s=7)
+
+    monkeypatch.setattr("predictions.api.views.limit", refuse)
+    is_plain, answer, headers = send(api, "", {"file": png("7")})
+    assert (is_plain, answer[0], headers["Retry-After"]) == (True, 429, "7")
+
+
+def test_who_has_a_session_is_known(api: APIClient, operator: User, png: Png) -> None:
+    api.force_login(operator)
+    is_plain, answer, _ = send(api, "", {"file": png("7")})
+    assert (is_plain, answer[1]["created_by"]) == (False, operator.username)
+
+
+def test_a_token_is_looked_at(api: APIClient, png: Png) -> None:
+    api.credentials(HTTP_AUTHORIZATION="Token nonsense")
+    is_plain, answer, _ = send(api, "", {"file": png("7")})
+    assert (is_plain, answer[0]) == (False, 401)
+
+
+def test_nobody_is_asked_who_they_are_where_that_matters(
+    api: APIClient, png: Png, settings: Any
+) -> None:
+    settings.ANONYMOUS_READING = False
+    is_plain, answer, _ = send(api, "", {"file": png("7")})
+    assert (is_plain, answer[0]) == (False, 401)

@@ -1,0 +1,125 @@
+"""Tokens: hashed, expiring, revoked at once, and never more than their user."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.conf import LazySettings
+from django.contrib.auth.models import Group, User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from knox.models import AuthToken
+from rest_framework.test import APIClient
+
+from predictions.access.models import AuditEntry
+from predictions.access.tokens import create_token, revoke_token
+from predictions.stores.sql.models import Prediction
+
+pytestmark = pytest.mark.django_db
+URL = "/api/v1/predictions"
+
+
+@pytest.fixture
+def vera(settings: LazySettings) -> User:
+    """A viewer, where nobody is let in without an account."""
+    settings.ANONYMOUS_READING = False
+    user = User.objects.create_user("vera")
+    user.groups.set(Group.objects.filter(name="viewer"))
+    return user
+
+
+def with_token(text: str) -> APIClient:
+    return APIClient(headers={"Authorization": f"Token {text}"})
+
+
+def test_a_token_acts_with_its_users_permissions(vera: User, png: Callable[..., bytes]) -> None:
+    _token, text = create_token(vera, by=vera)
+    sent = {"file": SimpleUploadedFile("seven.png", png("7"))}
+    made = with_token(text).post(URL, sent, format="multipart")
+    assert made.status_code == 201
+    assert made.json()["created_by"] == "vera"
+    assert with_token(text).delete(made.json()["url"]).status_code == 403
+    vera.groups.set(Group.objects.filter(name="operator"))
+    assert with_token(text).delete(made.json()["url"]).status_code == 204
+    assert not Prediction.objects.exists()
+
+
+def test_only_a_hash_is_kept(vera: User) -> None:
+    token, text = create_token(vera, by=vera)
+    assert len(text) == 64
+    kept = str(AuthToken.objects.values().get()) + str(list(AuditEntry.objects.values()))
+    assert text not in kept
+    assert token.digest not in {text, ""}
+
+
+@pytest.mark.parametrize("wrong", ["0" * 64, "", "two words", "é", "x" * 10_000])
+def test_an_unknown_token_is_refused_in_words(vera: User, wrong: str) -> None:
+    response = with_token(wrong).get(URL)
+    assert response.status_code == 401
+    assert response.json()["error"]["code"] == "authentication_failed"
+    assert response["WWW-Authenticate"] == "Token"
+
+
+def test_a_revoked_token_is_refused_at_once(vera: User) -> None:
+    token, text = create_token(vera, by=vera)
+    assert with_token(text).get(URL).status_code == 200
+    revoke_token(token, by=vera)
+    assert with_token(text).get(URL).status_code == 401
+
+
+def test_a_token_expires(vera: User) -> None:
+    token, text = create_token(vera, by=vera, lifetime=timedelta(days=1))
+    assert token.expiry - timezone.now() > timedelta(hours=23)
+    AuthToken.objects.update(expiry=timezone.now())
+    assert with_token(text).get(URL).status_code == 401
+    create_token(vera, by=vera)
+    assert AuthToken.objects.count() == 1, "what has expired is swept away"
+
+
+def test_a_token_ends_with_its_account(vera: User) -> None:
+    _token, text = create_token(vera, by=vera)
+    vera.is_active = False
+    vera.save()
+    assert with_token(text).get(URL).status_code == 401
+
+
+def test_a_request_with_a_token_asks_once_for_it_and_writes_nothing(vera: User) -> None:
+    vera.user_permissions.clear()
+    _token, text = create_token(vera, by=vera)
+    with CaptureQueriesContext(connection) as queries:
+        assert with_token(text).get("/api/v1/").status_code == 200
+    assert len(queries) == 1
+    assert queries[0]["sql"].startswith("SELECT")
+
+
+def test_the_command_makes_a_token_and_prints_it_alone(vera: User) -> None:
+    out, err = StringIO(), StringIO()
+    call_command("createtoken", "vera", "--days", "7", stdout=out, stderr=err)
+    assert with_token(out.getvalue().strip()).get(URL).status_code == 200
+    token = AuthToken.objects.get()
+    assert timedelta(days=6) < token.expiry - timezone.now() <= timedelta(days=7)
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.actor, entry.target) == ("token_made", "command line", "vera")
+    with pytest.raises(CommandError, match="no account “nobody”"):
+        call_command("createtoken", "nobody")
+
+
+def test_the_admin_makes_a_token_shows_it_once_and_revokes_it(vera: User, client: Client) -> None:
+    client.force_login(User.objects.create_superuser("root"))
+    sent = {"user": vera.pk, "days": 30}
+    page = client.post("/admin/knox/authtoken/add/", sent, follow=True)
+    (message,) = [str(message) for message in page.context["messages"] if "once" in str(message)]
+    text = message.split()[-1]
+    assert with_token(text).get(URL).status_code == 200
+    assert text not in client.get("/admin/knox/authtoken/").content.decode()
+    token = AuthToken.objects.get()
+    gone = client.post(f"/admin/knox/authtoken/{token.pk}/delete/", {"post": "yes"})
+    assert gone.status_code == 302
+    assert with_token(text).get(URL).status_code == 401
+    noted = AuditEntry.objects.filter(target="vera").values_list("action", "actor")
+    assert list(noted) == [("token_revoked", "root"), ("token_made", "root")]

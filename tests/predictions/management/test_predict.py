@@ -1,0 +1,231 @@
+"""manage.py predict: files, folders and lists in; lines out; nothing kept unless asked."""
+
+import io
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from django.core.management import CommandError, call_command
+from PIL import Image
+
+from predictions.stores.sql.models import Prediction
+from tests.conftest import ROOT
+from tests.support.pdf import pdf_of
+
+pytestmark = pytest.mark.django_db
+Png = Callable[..., bytes]
+
+
+def predict(*arguments: str) -> tuple[str, str, int]:
+    out, err = io.StringIO(), io.StringIO()
+    code = 0
+    try:
+        call_command("predict", *arguments, stdout=out, stderr=err)
+    except SystemExit as end:
+        code = int(str(end.code))
+    return out.getvalue(), err.getvalue(), code
+
+
+def objects(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, png: Png) -> Path:
+    folder = tmp_path / "pictures"
+    (folder / "more").mkdir(parents=True)
+    (folder / "3.png").write_bytes(png("3"))
+    (folder / "7.JPG").write_bytes(png("7", ".jpg"))
+    (folder / "more" / "0.bmp").write_bytes(png("0", ".bmp"))
+    (folder / "labels.tsv").write_text("no picture, and passed over")
+    return folder
+
+
+def test_reads_a_folder_in_order_and_keeps_nothing(folder: Path) -> None:
+    out, err, code = predict(str(folder))
+    rows = [line.split("\t") for line in out.splitlines()]
+    assert [row[:3] for row in rows] == [
+        [str(folder / "3.png"), "3", "read"],
+        [str(folder / "7.JPG"), "7", "read"],
+        [str(folder / "more" / "0.bmp"), "0", "read"],
+    ]
+    assert all(0.8 < float(row[3]) <= 1 for row in rows)
+    assert (err, code) == ("", 0)
+    assert not Prediction.objects.exists()
+
+
+def test_json_lines_hold_the_fields_that_exist_without_keeping(folder: Path) -> None:
+    out, _, _ = predict("--format", "json", str(folder / "7.JPG"))
+    (answer,) = objects(out)
+    assert answer["file"] == str(folder / "7.JPG")
+    assert (answer["text"], answer["source"], answer["file_name"]) == ("7", "command", "7.JPG")
+    assert len(answer["digits"][0]["probabilities"]) == 10
+    assert not {"id", "created_at", "url", "preview_url"} & set(answer)
+
+
+def test_keeps_them_when_asked(folder: Path) -> None:
+    out, _, _ = predict("--store", "--format=json", str(folder))
+    kept = {str(row.pk): row.text for row in Prediction.objects.all()}
+    assert {answer["id"]: answer["text"] for answer in objects(out)} == kept
+    assert sorted(kept.values()) == ["0", "3", "7"]
+
+
+def test_what_cannot_be_read_is_an_error_and_stops_nothing(folder: Path, png: Png) -> None:
+    bad = folder / "bad.png"
+    bad.write_bytes(png("7")[:100])
+    missing = folder / "missing.png"
+    out, err, code = predict(
+        "--store", "--format=json", str(bad), str(missing), str(folder / "3.png")
+    )
+    first, second, third = objects(out)
+    assert (first["file"], first["error"]["code"]) == (str(bad), "broken_file")
+    assert (second["file"], second["error"]["code"]) == (str(missing), "unreadable_file")
+    assert "No such file" in second["error"]["message"]
+    assert third["text"] == "3"
+    assert code == 1
+    assert "2 of 3" in err
+    assert Prediction.objects.count() == 1
+
+
+def test_a_file_over_the_limit_is_not_even_opened(folder: Path, settings: Any) -> None:
+    settings.MAX_UPLOAD_BYTES = 100
+    out, _, code = predict("--format=json", str(folder / "3.png"))
+    assert objects(out)[0]["error"]["code"] == "too_large"
+    assert code == 1
+
+
+def test_reads_a_list_on_standard_input(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = f"{folder / '7.JPG'}\n\n{folder / '3.png'}\n"
+    monkeypatch.setattr("sys.stdin", io.StringIO(listed))
+    out, _, code = predict("-")
+    assert [line.split("\t")[1] for line in out.splitlines()] == ["7", "3"]
+    assert code == 0
+
+
+def test_more_than_a_batch_stays_in_order(tmp_path: Path, png: Png) -> None:
+    for number in range(70):
+        (tmp_path / f"{number:03}.png").write_bytes(png(str(number % 2 * 7), size=60))
+    (tmp_path / "035.png").write_bytes(b"broken")
+    out, _, code = predict("--format=json", str(tmp_path))
+    answers = objects(out)
+    assert [Path(answer["file"]).stem for answer in answers] == [f"{n:03}" for n in range(70)]
+    assert [a["text"] for a in answers if "text" in a] == [
+        str(n % 2 * 7) for n in range(70) if n != 35
+    ]
+    assert answers[35]["error"]["code"] == "unsupported_format"
+    assert code == 1
+
+
+def test_a_file_of_several_pages_is_a_line_a_page(tmp_path: Path, png: Png) -> None:
+    pages = [Image.open(io.BytesIO(png(digit))) for digit in "703"]
+    (tmp_path / "three.PDF").write_bytes(pdf_of(*pages))
+    (tmp_path / "one.tif").write_bytes(png("4", ".tif"))
+    out, _, code = predict("--format=json", "--store", str(tmp_path))
+    answers = objects(out)
+    assert [(Path(a["file"]).name, a["page"], a["text"]) for a in answers] == [
+        ("one.tif", 0, "4"),
+        ("three.PDF", 0, "7"),
+        ("three.PDF", 1, "0"),
+        ("three.PDF", 2, "3"),
+    ]
+    assert len({a["upload"] for a in answers[1:]}) == 1
+    out, _, code = predict(str(tmp_path / "three.PDF"))
+    assert [line.split("\t")[:2] for line in out.splitlines()] == [
+        [f"{tmp_path / 'three.PDF'}#{page}", text] for page, text in enumerate("703")
+    ]
+    assert code == 0
+
+
+@pytest.fixture
+def many(tmp_path: Path, png: Png) -> Path:
+    for number in range(60):
+        (tmp_path / f"{number:03}.png").write_bytes(png(str(number % 2 * 7), size=60))
+    (tmp_path / "035.png").write_bytes(b"broken")
+    return tmp_path
+
+
+def test_several_processes_answer_as_one_does(many: Path, var_dir: Path) -> None:
+    one, two = (
+        run(var_dir, "--format=json", "--workers", workers, str(many)) for workers in ("1", "2")
+    )
+    assert (one.returncode, two.returncode) == (1, 1)
+    assert "1 of 60 could not be read" in two.stderr
+    without_time = [
+        [{**answer, "duration_ms": 0} for answer in objects(end.stdout)] for end in (one, two)
+    ]
+    assert without_time[0] == without_time[1]
+
+
+def test_several_processes_keep_what_they_read(many: Path, var_dir: Path) -> None:
+    subprocess.run(command("migrate", "-v0"), cwd=ROOT, env=environment(var_dir), check=True)
+    run(var_dir, "--store", "--workers=2", str(many))
+    with sqlite3.connect(var_dir / "db.sqlite3") as database:
+        (kept,) = database.execute("SELECT count(*) FROM predictions_prediction").fetchone()
+    assert kept == 59
+
+
+def test_ctrl_c_ends_it_in_words_and_leaves_no_process(many: Path, var_dir: Path) -> None:
+    listed = "\n".join([str(many / "000.png")] * 20_000)
+    with subprocess.Popen(
+        command("predict", "--workers=2", "-"),
+        cwd=ROOT,
+        env=environment(var_dir),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdin.write(listed)
+        process.stdin.close()
+        process.stdout.readline()
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert len(children) >= 2
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        process.stdout.read()
+        said = process.stderr.read()
+        assert process.wait(60) == 130
+    assert "Traceback" not in said
+    assert "Stopped after" in said
+    assert psutil.wait_procs(children, timeout=20)[1] == []
+
+
+@pytest.mark.parametrize("workers", ["0", "-1", "two"])
+def test_refuses_a_number_of_processes_that_is_none(folder: Path, workers: str) -> None:
+    with pytest.raises(CommandError, match="number of processes"):
+        predict("--workers", workers, str(folder))
+
+
+def environment(var_dir: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "mnistsite.settings",
+        "DATABASE_URL": "",
+        "VAR_DIR": str(var_dir),
+    }
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "manage.py", *arguments]
+
+
+def run(var_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command("predict", *arguments),
+        cwd=ROOT,
+        env=environment(var_dir),
+        capture_output=True,
+        text=True,
+        check=False,
+    )

@@ -1,0 +1,92 @@
+"""manage.py purgepredictions deletes what is too old, on both stores, and nothing else."""
+
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from predictions import services
+from predictions.access.models import AuditEntry
+from predictions.core.records import PredictionRecord, Status
+from predictions.review import queue
+from predictions.review.corrections import Verdict
+from predictions.review.models import Correction, ReviewItem
+from predictions.services import retention
+from predictions.statistics import daily_counts
+from predictions.stores.interface import PredictionStore
+from tests.support.records import make_picture, make_record
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def store(each_store: PredictionStore, monkeypatch: pytest.MonkeyPatch) -> PredictionStore:
+    monkeypatch.setattr(retention, "BATCH", 4)
+    return each_store
+
+
+def keep(store: PredictionStore, *ages_days: float) -> list[PredictionRecord]:
+    moments = [timezone.now() - timedelta(days=age) for age in ages_days]
+    records = [make_record("7", at=moment, status=Status.NEEDS_REVIEW) for moment in moments]
+    for record in records:
+        store.add(record, make_picture(record))
+    return records
+
+
+def run(*arguments: str) -> str:
+    out = StringIO()
+    call_command("purgepredictions", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_deletes_what_is_older_and_its_pictures(store: PredictionStore) -> None:
+    records = keep(store, *range(12))
+    out = run("--days", "3")
+    assert out.startswith("9 predictions from before ")
+    assert [record.id for record in store.latest()] == [record.id for record in records[:3]]
+    assert store.picture(records[5].id) is None
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.details) == ("purged", {"deleted": 9})
+    assert run("--days", "3").startswith("0 predictions")
+    assert AuditEntry.objects.count() == 1
+
+
+@pytest.mark.parametrize("by_itself", [False, True], ids=["purged", "ended by itself"])
+def test_what_was_said_of_it_goes_too(store: PredictionStore, by_itself: bool) -> None:
+    rita = User.objects.create_user("rita")
+    corrected, waiting, *stay = keep(store, 10, 9, 2, 1)
+    queue.enqueue([corrected, waiting, *stay])
+    for record in (corrected, stay[0]):
+        services.correct(record, verdict=Verdict.TEXT, text="1", by=rita)
+    if by_itself:  # as by a time to live
+        for record in (corrected, waiting):
+            store.delete(record.id)
+    run("--days", "3")
+    assert [record.id for record in store.latest()] == [stay[1].id, stay[0].id]
+    assert {entry.prediction_id for entry in Correction.objects.all()} == {stay[0].id}
+    assert {item.prediction_id for item in ReviewItem.objects.all()} == {stay[1].id}
+
+
+@pytest.mark.parametrize("by_itself", [False, True], ids=["purged", "ended by itself"])
+def test_its_days_are_summed_again(store: PredictionStore, by_itself: bool) -> None:
+    old, older, stays = keep(store, 10, 9, 1)
+    today = timezone.now().date()
+    since, until = today - timedelta(days=20), today + timedelta(days=1)
+    assert daily_counts.look(since, until).total.predictions == 3
+    if by_itself:
+        for record in (old, older):
+            store.delete(record.id)
+        assert daily_counts.look(since, until).total.predictions == 3
+    run("--days", "3")
+    assert daily_counts.look(since, until).total.predictions == 1
+    settled = timezone.now() + timedelta(minutes=5)
+    assert daily_counts.look(since, until, now=settled).total.predictions == 1
+    assert store.get(stays.id) == stays
+
+
+def test_nothing_is_deleted_where_all_is_kept_for_ever() -> None:
+    with pytest.raises(CommandError, match="RETENTION_DAYS"):
+        run()

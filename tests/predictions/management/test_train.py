@@ -1,0 +1,190 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import LazySettings
+from django.core.management import CommandError, call_command
+
+from ml.model.classifier import load_classifier
+from predictions.registry.models import ModelVersion
+from tests.conftest import ROOT
+from tests.support.digits import write_mnist
+
+# Keras' own way of saving, with NumPy 2.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+@pytest.fixture
+def mnist(tmp_path: Path) -> Path:
+    return write_mnist(tmp_path / "mnist")
+
+
+def train(*arguments: Any) -> str:
+    output = StringIO()
+    call_command("train", *map(str, arguments), stdout=output)
+    return output.getvalue()
+
+
+@pytest.mark.django_db
+def test_trains_and_says_how_good_the_network_is_and_where_it_lies(
+    mnist: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    directory = tmp_path / "model"
+
+    text = train("--data", mnist, "--steps", 3, "--batch-size", 16, "--output", directory, "--test")
+
+    manifest = json.loads((directory / "manifest.json").read_text())
+    assert manifest["arguments"]["steps"] == 3
+    assert manifest["metrics"]["test"]["count"] == 50
+    assert "180 digits to train on, 20 to validate, drawn from every class" in text
+    assert re.search(r"validation: accuracy [\d.]+% \(\d+ of 20 digits\)", text)
+    assert re.search(r"test: accuracy [\d.]+% \(\d+ of 50 digits\)", text)
+    assert "truth | read as" in text
+    assert f"The network lies in {directory}" in text
+    assert load_classifier(directory).manifest == manifest
+    assert not list(tmp_path.glob("*.checkpoint.npz"))
+    assert "It is model version 1, a candidate" in text
+    candidate = ModelVersion.objects.get()
+    assert (candidate.number, candidate.active, candidate.manifest) == (1, False, manifest)
+    assert bytes(candidate.weights or b"") == (directory / "network.keras").read_bytes()
+    lines = capfd.readouterr().err.splitlines()
+    assert any(re.match(r"3/3 steps, .*epoch 1/1, loss \d.*accuracy \d", line) for line in lines)
+
+
+@pytest.mark.django_db
+def test_without_arguments_it_takes_what_was_downloaded_and_makes_a_new_folder(
+    var_dir: Path, settings: LazySettings
+) -> None:
+    settings.VAR_DIR = var_dir
+    write_mnist(var_dir / "mnist")
+
+    train("--steps", 1, "--batch-size", 16, "--no-candidate")
+
+    (directory,) = (var_dir / "training").iterdir()
+    manifest = json.loads((directory / "manifest.json").read_text())
+    assert manifest["architecture"] == "compact"
+    assert manifest["metrics"]["test"] is None
+    assert not ModelVersion.objects.exists()
+    assert set(manifest["data"]["files"]) == {"train-images-idx3-ubyte", "train-labels-idx1-ubyte"}
+
+
+def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(
+    mnist: Path, tmp_path: Path, var_dir: Path
+) -> None:
+    directory = tmp_path / "model"
+    arguments = ["--data", str(mnist), "--epochs", "1000", "--output", str(directory)]
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "train", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "VAR_DIR": str(var_dir)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "/1000 steps" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        words = process.stderr.read()
+
+    assert process.returncode == 130
+    assert f"python manage.py train --data {mnist} --output {directory} --resume" in words
+    assert not directory.exists()
+    with pytest.raises(CommandError, match="interrupted run: go on with --resume"):
+        train("--data", mnist, "--output", directory)
+    with pytest.raises(CommandError, match="has epochs 1000, not 2"):
+        train("--data", mnist, "--output", directory, "--resume", "--epochs", 2)
+
+
+def test_pictures_of_ones_own_are_trained_on_and_named_in_the_manifest(
+    mnist: Path, tmp_path: Path, png: Callable[..., bytes]
+) -> None:
+    (tmp_path / "mine" / "7").mkdir(parents=True)
+    (tmp_path / "mine" / "7" / "seven.png").write_bytes(png("7"))
+    more = ["--pictures", tmp_path / "mine", "--pictures-weight", 20, "--quick", "--no-candidate"]
+
+    text = train(
+        *("--data", mnist, "--steps", 1, "--batch-size", 16, "--output", tmp_path / "model", *more)
+    )
+
+    assert "mine: 1 digits more, weight 20." in text
+    manifest = json.loads((tmp_path / "model" / "manifest.json").read_text())
+    (source,) = manifest["data"]["extra"].values()
+    assert (source["weight"], source["count"]) == (20, 1)
+    assert source["files"]["mine"]["sha256"]
+    assert manifest["arguments"]["augmentation"] == ["geometry", "strokes"]
+
+
+def test_a_weight_of_nothing_is_refused(mnist: Path) -> None:
+    with pytest.raises(CommandError, match="--pictures-weight must be more than 0"):
+        train("--data", mnist, "--pictures-weight", 0)
+
+
+def test_resume_without_output_asks_for_it(mnist: Path) -> None:
+    with pytest.raises(CommandError, match="Say with --output which run"):
+        train("--data", mnist, "--resume")
+
+
+def test_resume_where_nothing_was_interrupted_is_refused(mnist: Path, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="There is no checkpoint"):
+        train("--data", mnist, "--output", tmp_path / "model", "--resume")
+
+
+def test_an_output_that_is_there_already_is_refused_before_training(
+    mnist: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "manifest.json").write_text("mine")
+
+    with pytest.raises(CommandError, match="is there already"):
+        train("--data", mnist, "--output", tmp_path / "model")
+
+
+def test_epochs_and_steps_exclude_each_other(mnist: Path) -> None:
+    with pytest.raises(CommandError, match="not allowed with argument"):
+        train("--data", mnist, "--epochs", 1, "--steps", 1)
+
+
+def test_a_broken_file_is_named(mnist: Path, tmp_path: Path) -> None:
+    path = mnist / "train-images-idx3-ubyte"
+    path.write_bytes(path.read_bytes()[:-1])
+
+    with pytest.raises(CommandError, match=f"{path.name} is cut short"):
+        train("--data", mnist, "--output", tmp_path / "model")
+
+
+def test_a_network_that_cannot_be_added_is_kept_and_the_way_is_told(
+    mnist: Path, tmp_path: Path, var_dir: Path
+) -> None:
+    directory = tmp_path / "model"
+    arguments = ["--data", str(mnist), "--steps", "1", "--batch-size", "16"]
+    finished = subprocess.run(  # on a database without tables
+        [sys.executable, "manage.py", "train", *arguments, "--output", str(directory)],
+        cwd=ROOT,
+        env={**os.environ, "VAR_DIR": str(var_dir)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0
+    assert f"python manage.py importmodel {directory}" in finished.stderr
+    assert load_classifier(directory).manifest["arguments"]["steps"] == 1
+
+
+def test_without_tensorflow_it_says_what_to_install(
+    mnist: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+
+    with pytest.raises(CommandError, match=r"pip install --require-hashes -r requirements\.txt"):
+        train("--data", mnist)

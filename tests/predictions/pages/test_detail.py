@@ -1,0 +1,133 @@
+"""`/predictions/<id>/` and its deletion."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.conf import LazySettings
+from django.contrib.auth.models import User
+from django.test import Client
+
+from predictions.stores import get_store
+from tests.predictions.conftest import Keep
+from tests.support.html import alerts, find, text_of
+from tests.support.records import make_id
+
+pytestmark = pytest.mark.django_db
+
+
+def facts(response: Any) -> dict[str, str]:
+    names = [element.text for element in find(response, "dt")]
+    return dict(zip(names, [element.text for element in find(response, "dd")], strict=True))
+
+
+def test_shows_all_that_is_kept(
+    client: Client, keep: Keep, django_assert_num_queries: Callable[..., Any]
+) -> None:
+    record = keep("7", created_by="ada", duration_ms=4.24)
+    with django_assert_num_queries(2):  # it, and its correction
+        response = client.get(f"/predictions/{record.id}/")
+    assert response.status_code == 200
+    assert text_of(response, "h1") == "seven.png"
+    assert text_of(response, "output") == "7"
+    assert facts(response) == {
+        "When": "March 1, 2026, noon UTC",
+        "Sent by": "ada",
+        "By way of": "API",
+        "Picture": "280 × 140 pixels, 1.2 KB",
+        "Model version": "0",
+        "Time taken": "4.2 ms",
+        "Id": str(record.id),
+    }
+    assert len(find(response, "li")) == 10
+    assert find(response, "a", href=f"/api/v1/predictions/{record.id}?format=json")
+
+
+def test_draws_the_boxes_in_the_pixels_of_the_upright_picture(client: Client, keep: Keep) -> None:
+    response = client.get(f"/predictions/{keep('7').id}/")
+    assert find(response, "svg", viewbox="0 0 280 140")
+    assert find(response, "rect", x="3", y="5", width="20", height="28")
+    (preview,) = find(response, "img", width="640", height="320")
+    assert preview.attributes["alt"] == "The picture that was sent: seven.png"
+
+
+@pytest.mark.usefixtures("each_store")
+def test_shows_every_digit_of_several_lines(client: Client, keep: Keep) -> None:
+    record = keep("12\n3")
+    response = client.get(f"/predictions/{record.id}/")
+    assert b"12<br>3" in response.content
+    assert [element.text for element in find(response, "h3")] == [
+        f"Read as {digit}, 91.0%" for digit in (1, 2, 3)
+    ]
+    sources = [element.attributes["src"] for element in find(response, "img")]
+    assert f"/api/v1/predictions/{record.id}/digits/2.png" in sources
+
+
+@pytest.mark.usefixtures("each_store")
+def test_says_when_no_preview_was_kept(client: Client, keep: Keep) -> None:
+    record = keep("7", has_preview=False)
+    response = client.get(f"/predictions/{record.id}/")
+    assert "No preview was kept of this picture." in text_of(response, "main")
+    assert not [e for e in find(response, "img") if str(record.id) in e.attributes["src"]]
+    assert text_of(response, "output") == "7"
+
+
+def test_says_when_there_is_no_such_prediction(browser: Client, olga: User) -> None:
+    browser.force_login(olga)
+    for path in ("", "delete"):
+        response = browser.get(f"/predictions/{make_id()}/{path}")
+        assert response.status_code == 404
+        assert "There is no prediction with this id." in alerts(response)[0]
+
+
+@pytest.mark.usefixtures("each_store")
+def test_who_may_deletes_after_a_question(client: Client, keep: Keep, olga: User) -> None:
+    record, stays = keep("7"), keep("8")
+    path = f"/predictions/{record.id}/delete"
+    client.force_login(olga)
+    assert find(client.get(f"/predictions/{record.id}/"), "a", href=path)
+    question = client.get(path)
+    assert question.status_code == 200
+    assert "“7”" in text_of(question, "main")
+    assert get_store().get(record.id) == record
+    response = client.post(path, follow=True)
+    assert response.redirect_chain == [("/predictions/", 302)]
+    assert (
+        text_of(response, "p", class_="note success")
+        == "The prediction and its picture were deleted."
+    )
+    assert get_store().get(record.id) is None
+    assert get_store().picture(record.id) is None
+    assert [kept.id for kept in get_store().export()] == [stays.id]
+    assert client.post(path).status_code == 404
+
+
+def test_deleting_needs_a_csrf_token(keep: Keep, olga: User) -> None:
+    record = keep("7")
+    foreign = Client(enforce_csrf_checks=True)
+    foreign.force_login(olga)
+    assert foreign.post(f"/predictions/{record.id}/delete").status_code == 403
+    assert get_store().get(record.id) == record
+
+
+@pytest.mark.usefixtures("each_store")
+def test_who_may_not_deletes_nothing(browser: Client, keep: Keep, ada: User) -> None:
+    record = keep("7")
+    path = f"/predictions/{record.id}/delete"
+    for method in (browser.get, browser.post):
+        assert method(path)["Location"] == f"/accounts/login/?next={path}"
+    browser.force_login(ada)
+    assert not find(browser.get(f"/predictions/{record.id}/"), "a", href=path)
+    for method in (browser.get, browser.post):
+        assert method(path).status_code == 403
+    assert get_store().get(record.id) == record
+
+
+def test_is_not_shown_to_strangers_where_anonymous_reading_is_off(
+    client: Client, keep: Keep, settings: LazySettings, olga: User
+) -> None:
+    settings.ANONYMOUS_READING = False
+    path = f"/predictions/{keep('7').id}/"
+    assert client.get(path)["Location"] == f"/accounts/login/?next={path}"
+    client.force_login(olga)
+    assert client.get(path).status_code == 200

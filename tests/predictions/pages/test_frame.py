@@ -1,0 +1,157 @@
+"""What every page has in common, and the pages for what went wrong."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import Group, User
+from django.template.loader import render_to_string
+from django.test import Client
+
+from predictions.core.records import Status
+from predictions.review import queue
+from tests.predictions.conftest import Keep
+from tests.support.html import alerts, find, text_of
+
+pytestmark = pytest.mark.django_db
+OWN_TEMPLATES = sorted(Path(settings.BASE_DIR, "templates").rglob("*.html"))
+OWN_MODULES = sorted(Path(settings.BASE_DIR, "predictions", "static").rglob("*.js"))
+# Names of people's things, units and methods, the same in every language.
+OF_NO_LANGUAGE = {"JSON", "ms", "GET", "POST", "DELETE", "OPTIONS", "HTTP"}
+MOST_QUERIES = 12
+
+
+@pytest.fixture
+def paths(keep: Keep) -> list[str]:
+    """Every page there is."""
+    record = keep("7")
+    return [
+        "/",
+        f"/?prediction={record.id}",
+        "/predictions/",
+        "/statistics/",
+        f"/predictions/{record.id}/",
+        f"/predictions/{record.id}/delete",
+        "/models/",
+        "/models/0/",
+        "/accounts/tokens/",
+        "/api/v1/",
+        "/api/v1/predictions",
+        "/upload",
+        "/predict",
+        "/accounts/login/",
+        "/api/docs/",
+        "/nothing",
+    ]
+
+
+def test_every_page_has_its_landmarks(browser: Client, paths: list[str], olga: User) -> None:
+    browser.force_login(olga)
+    titles = set()
+    for path in paths:
+        page = browser.get(path)
+        assert find(page, "html", lang="en"), path
+        assert len(find(page, "main", id="content")) == 1, path
+        assert len(find(page, "h1")) == 1, path
+        assert find(page, "a", class_="skip", href="#content"), path
+        assert len(find(page, "header")) == len(find(page, "footer")) == 1, path
+        ids = [e.attributes["id"] for e in find(page, "input") if "id" in e.attributes]
+        assert len(ids) == len(set(ids)), path
+        titles.add(text_of(page, "title"))
+    assert len(titles) >= 6
+
+
+def test_no_page_inlines_style_or_script(browser: Client, paths: list[str], olga: User) -> None:
+    browser.force_login(olga)
+    for path in paths:
+        page = browser.get(path)
+        text = page.content.decode()
+        assert "<style" not in text, path
+        assert not re.search(r"\s(style|on\w+)=", text), path
+        for script in find(page, "script"):
+            inert = script.attributes.get("type") == "application/json"
+            assert inert or "src" in script.attributes, path
+        assert "unsafe" not in page["Content-Security-Policy"], path
+
+
+def test_no_page_makes_many_queries(
+    browser: Client,
+    paths: list[str],
+    olga: User,
+    keep: Keep,
+    django_assert_max_num_queries: Callable[..., Any],
+) -> None:
+    olga.is_staff = True
+    olga.save()
+    olga.groups.add(Group.objects.get(name="operator"))
+    browser.force_login(olga)
+    records = [keep("7", status=Status.NEEDS_REVIEW) for _ in range(5)]
+    queue.enqueue(records)
+    for path in [
+        *paths,
+        "/review/",
+        "/predictions/?digit=7&status=needs_review",
+        f"/api/v1/predictions/{records[0].id}",
+        "/admin/",
+        "/admin/predictions/prediction/",
+        f"/admin/predictions/prediction/{records[0].id}/change/",
+        "/admin/predictions/modelversion/",
+        "/admin/predictions/auditentry/",
+    ]:
+        with django_assert_max_num_queries(MOST_QUERIES, info=path):
+            assert browser.get(path).status_code == (404 if path == "/nothing" else 200)
+
+
+def test_browsers_find_the_icon_by_habit(client: Client) -> None:
+    assert client.get("/favicon.ico")["Location"] == "/static/predictions/favicon.svg"
+
+
+def test_an_unknown_address_is_said_in_words(browser: Client) -> None:
+    page = browser.get("/nothing")
+    assert page.status_code == 404
+    assert text_of(page, "h1") == "Not found"
+    assert alerts(page) == ["There is nothing at this address."]
+    assert find(page, "a", href="/")
+
+
+def test_a_fault_is_said_without_anything_that_may_be_its_cause(
+    django_assert_num_queries: Callable[..., Any],
+) -> None:
+    with django_assert_num_queries(0):
+        page = render_to_string("500.html")
+    assert "It was our fault" in page
+    assert "/static/predictions/site.css" in page
+
+
+def without_template_syntax(template: Path) -> str:
+    """What would be said untranslated: all but what tags and variables put there."""
+    text = template.read_text()
+    for block in ("blocktranslate", "block bodyclass"):
+        end = f"end{block.split()[0]}"
+        text = re.sub(rf"{{%\s*{block}.*?{{%\s*{end}.*?%}}", "", text, flags=re.DOTALL)
+    for syntax in ("{#.*?#}", "{%.*?%}", "{{.*?}}"):
+        text = re.sub(syntax, " ", text, flags=re.DOTALL)
+    return text
+
+
+def words(text: str) -> set[str]:
+    return set(re.findall(r"[^\W\d_]{2,}", text)) - OF_NO_LANGUAGE
+
+
+@pytest.mark.parametrize("template", OWN_TEMPLATES, ids=lambda path: path.name)
+def test_every_visible_word_is_marked_for_translation(template: Path) -> None:
+    text = without_template_syntax(template)
+    assert words(re.sub(r"<[^>]*>|&\w+;", " ", text)) == set()
+    read_out = re.findall(r'\s(?:aria-label|alt|title|placeholder)="([^"]*)"', text)
+    assert words(" ".join(read_out)) == set()
+
+
+@pytest.mark.parametrize("module", OWN_MODULES, ids=lambda path: path.name)
+def test_modules_say_only_what_templates_marked_for_translation(module: Path) -> None:
+    """Words come from `data-…` attributes: none is written into a property that is shown."""
+    shown = r"\b(?:textContent|innerText|innerHTML|title|alt|placeholder|ariaLabel)\s*[|?]*=\s*"
+    said = rf"(?:{shown}|setAttribute\(.aria-label.,\s*|alert\(|confirm\()"
+    assert not re.findall(rf"{said}[\"'`][^\"'`]*\w", module.read_text())

@@ -1,0 +1,68 @@
+"""How numbers are said."""
+
+import pytest
+from django.conf import LazySettings
+from django.utils import translation
+
+from predictions.core.records import Source
+from predictions.pages.presentation import LARGEST, SOURCE_WORDS, Answer, in_words, percent
+from tests.support.records import make_record
+
+
+@pytest.mark.parametrize(
+    ("probability", "said"),
+    [
+        (0, "<\u00a00.1%"),
+        (0.0009, "<\u00a00.1%"),
+        (0.001, "0.1%"),
+        (0.98765, "98.8%"),
+        (0.5, "50.0%"),
+        (0.9164, "91.6%"),
+        (0.999, "99.9%"),
+        (0.9996, ">\u00a099.9%"),
+        (1, ">\u00a099.9%"),
+    ],
+)
+def test_nothing_is_certain_or_impossible(probability: float, said: str) -> None:
+    assert percent(probability) == said
+
+
+def test_numbers_for_people_are_localised_and_those_for_svg_are_not() -> None:
+    with translation.override("de"):
+        bar = Answer(make_record("7")).digits[0].bars[7]
+    assert (bar.percent, bar.length) == ("91,0%", "91.00")
+
+
+@pytest.mark.parametrize(
+    ("confidence", "words"),
+    [(0.999, "almost certain"), (0.96, "very sure"), (0.8, "fairly sure"), (0.79, "unsure")],
+)
+def test_confidence_in_words_agrees_with_the_status(
+    confidence: float, words: str, settings: LazySettings
+) -> None:
+    settings.REVIEW_BELOW_CONFIDENCE = 0.8
+    assert in_words(confidence) == words
+
+
+def test_every_source_has_words() -> None:
+    assert set(SOURCE_WORDS) == set(Source)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "shown"),
+    [
+        (640, 480, (640, 480)),
+        (4000, 3000, (640, 480)),
+        (28, 28, (448, 448)),
+        (1, 1, (16, 16)),
+        (20_000, 1, (640, 1)),
+        (1, 20_000, (1, 480)),
+    ],
+)
+def test_pictures_of_every_shape_fit_the_page(
+    width: int, height: int, shown: tuple[int, int]
+) -> None:
+    answer = Answer(make_record("7", width=width, height=height))
+    assert (answer.shown_width, answer.shown_height) == shown
+    assert answer.shown_width <= LARGEST[0]
+    assert answer.shown_height <= LARGEST[1]

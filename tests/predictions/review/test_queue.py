@@ -1,0 +1,176 @@
+"""The review queue: least sure first, one reviewer an item, and never in a prediction's way."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.conf import LazySettings
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from predictions import services
+from predictions.core.errors import PredictionsError
+from predictions.core.records import PredictionRecord, Source, Status
+from predictions.recognition.uploads import Upload
+from predictions.review import queue
+from predictions.review.corrections import Verdict
+from predictions.review.models import Correction, ReviewItem
+from predictions.stores import get_store
+from tests.support.records import make_picture, make_record
+
+Png = Callable[..., bytes]
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def rita() -> User:
+    return User.objects.create_user("rita")
+
+
+def keep(margin: float = 0.2, *, queued: bool = True, **fields: Any) -> PredictionRecord:
+    record = make_record("7", margin=margin, **{"status": Status.NEEDS_REVIEW, **fields})
+    get_store().add(record, make_picture(record))
+    if queued:
+        queue.enqueue([record])
+    return record
+
+
+def lapse() -> None:
+    ReviewItem.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+
+
+@pytest.mark.usefixtures("each_store")
+def test_what_is_read_unsurely_waits_for_review(png: Png, settings: LazySettings) -> None:
+    upload = Upload(png("7"), "seven.png")
+    services.predict(upload, source=Source.API)
+    assert queue.waiting() == 0
+    settings.REVIEW_BELOW_CONFIDENCE = 1.0
+    (record,) = services.predict(upload, source=Source.API)
+    item = ReviewItem.objects.get()
+    assert (item.prediction_id, item.margin, item.claimed_by) == (record.id, record.margin, "")
+    services.predict(upload, source=Source.API, store=False)
+    assert queue.waiting() == 1
+
+
+def test_the_hot_path_pays_one_insert(png: Png, settings: LazySettings) -> None:
+    upload = Upload(png("7"), "seven.png")
+    services.predict(upload, source=Source.API)  # loads the network
+    counts = []
+    for limit in (0.0, 1.0):
+        settings.REVIEW_BELOW_CONFIDENCE = limit
+        with CaptureQueriesContext(connection) as queries:
+            services.predict(upload, source=Source.API)
+        counts.append([query["sql"] for query in queries if "INSERT" in query["sql"]])
+    assert len(counts[1]) == len(counts[0]) + 1
+
+
+def test_a_queue_that_does_not_answer_stops_no_prediction(
+    png: Png, settings: LazySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.REVIEW_BELOW_CONFIDENCE = 1.0
+    tries = []
+
+    def fail(*arguments: object, **options: object) -> None:
+        tries.append(arguments)
+        raise OperationalError("no connection")
+
+    monkeypatch.setattr(queue, "_not_before", 0.0)
+    monkeypatch.setattr(ReviewItem.objects, "bulk_create", fail)
+    upload = Upload(png("7"), "seven.png")
+    for _ in range(3):
+        (record,) = services.predict(upload, source=Source.API)
+        assert get_store().get(record.id) == record
+    assert len(tries) == 1  # the next ones do not wait for SQL again
+
+
+def test_gives_the_least_sure_first() -> None:
+    records = {margin: keep(margin) for margin in (0.3, 0.1, 0.2)}
+    assert queue.claim("rita") == records[0.1]
+    assert queue.claim("olga") == records[0.2]
+    assert queue.claim("vera") == records[0.3]
+    assert queue.claim("paul") is None
+
+
+def test_a_reviewer_keeps_the_same_item_until_it_is_done(rita: User) -> None:
+    first, second = keep(0.1), keep(0.2)
+    assert queue.claim("rita") == queue.claim("rita") == first
+    services.answer_review(first, verdict=Verdict.TEXT, text="1", by=rita)
+    assert queue.claim("rita") == second
+    assert queue.waiting() == 1
+    assert Correction.objects.get().prediction_id == first.id
+
+
+def test_a_claim_lapses_and_who_lost_it_is_told(rita: User) -> None:
+    record = keep()
+    assert queue.claim("rita") == record
+    assert queue.claim("olga") is None
+    lapse()
+    assert queue.claim("olga") == record
+    with pytest.raises(PredictionsError) as error:
+        services.answer_review(record, verdict=Verdict.TEXT, text="1", by=rita)
+    assert (error.value.code, error.value.status) == ("claim_lost", 409)
+    assert not Correction.objects.exists()
+    assert ReviewItem.objects.get().claimed_by == "olga"
+
+
+def test_a_lapsed_claim_that_nobody_took_still_counts(rita: User) -> None:
+    record = keep()
+    queue.claim("rita")
+    lapse()
+    services.answer_review(record, verdict=Verdict.ILLEGIBLE, by=rita)
+    assert queue.waiting() == 0
+
+
+def test_a_skipped_item_comes_again_later() -> None:
+    first, second = keep(0.1), keep(0.2)
+    queue.claim("rita")
+    queue.skip(first.id, "rita")
+    assert queue.claim("rita") == second
+    assert queue.claim("olga") is None
+    lapse()
+    assert queue.claim("olga") == first
+
+
+def test_undo_brings_the_item_back_to_who_undid(rita: User) -> None:
+    first, second = keep(0.1), keep(0.2)
+    queue.claim("rita")
+    services.answer_review(first, verdict=Verdict.TEXT, text="1", by=rita)
+    assert queue.claim("rita") == second
+    services.undo_correction(first, by=rita)
+    assert queue.claim("rita") == first
+    assert queue.claim("olga") is None
+
+
+def test_undo_puts_nothing_into_the_queue_that_was_never_unsure(rita: User) -> None:
+    record = keep(status=Status.READ, queued=False)
+    services.correct(record, verdict=Verdict.TEXT, text="1", by=rita)
+    services.undo_correction(record, by=rita)
+    assert queue.waiting() == 0
+
+
+@pytest.mark.usefixtures("each_store")
+def test_what_was_corrected_or_deleted_elsewhere_is_not_given(rita: User) -> None:
+    corrected, deleted, left = keep(0.1), keep(0.2), keep(0.3)
+    services.correct(corrected, verdict=Verdict.TEXT, text="1", by=rita)
+    queue.enqueue([corrected])  # as by a rebuilding that overtook the correction
+    get_store().delete(deleted.id)
+    assert queue.claim("rita") == left
+    assert [item.prediction_id for item in ReviewItem.objects.all()] == [left.id]
+
+
+@pytest.mark.usefixtures("each_store")
+def test_is_made_again_from_the_predictions(rita: User) -> None:
+    kept = [keep(0.1 * number, queued=False) for number in range(4)]
+    keep(status=Status.READ, queued=False)
+    services.correct(kept[3], verdict=Verdict.TEXT, text="1", by=rita)
+    queue.enqueue([kept[1]])
+    assert queue.claim("olga") == kept[1]
+    call_command("rebuildreviewqueue")
+    items = {item.prediction_id: item for item in ReviewItem.objects.all()}
+    assert items.keys() == {record.id for record in kept[:3]}
+    assert items[kept[1].id].claimed_by == "olga"
+    assert items[kept[2].id].margin == pytest.approx(0.2)

@@ -1,0 +1,275 @@
+"""What the Cassandra store does beyond the contract: days, shards, clocks, faults."""
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from cassandra import OperationTimedOut, Unavailable, WriteTimeout, WriteType
+from cassandra.cluster import NoHostAvailable, Session
+from cassandra.connection import ConnectionShutdown
+from cassandra.cqlengine import CQLEngineException
+from cassandra.protocol import ErrorMessage, ServerError
+
+from predictions.core.errors import StoreUnavailable
+from predictions.core.records import Filters, Page, PredictionRecord, RequestKey
+from predictions.stores.cassandra.days import DAYS_A_READ
+from predictions.stores.cassandra.session import CassandraSession, Rows, cluster_errors
+from predictions.stores.cassandra.store import MAX_PARTITIONS_A_PAGE, CassandraStore
+from predictions.stores.cassandra.tables import ALL_DAYS
+from tests.support.cassandra import SHARDS
+from tests.support.records import NOON, make_id, make_picture, make_record
+
+pytestmark = pytest.mark.cassandra
+CAS_WRITE_UNKNOWN = 0x1700
+
+
+class CountingSession(CassandraSession):
+    """Counts what it sends."""
+
+    sent = 0
+
+    def start(self, cql: str, values: Mapping[str, Any]) -> Callable[[], Rows]:
+        self.sent += 1
+        return super().start(cql, values)
+
+
+class LosingSession(CassandraSession):
+    """Loses the answer to the first claim of a key, after it took effect."""
+
+    lost = False
+
+    def run(self, cql: str, values: Mapping[str, Any]) -> Rows:
+        rows = super().run(cql, values)
+        if "idempotency_keys" in cql and not self.lost:
+            self.lost = True
+            raise StoreUnavailable
+        return rows
+
+
+def another_store(store: CassandraStore, *, shards: int = SHARDS) -> CassandraStore:
+    """The store of another worker, which knows nothing of the days yet."""
+    session = CountingSession(store.session.keyspace)
+    return CassandraStore(session, shards=shards, retention_days=0)
+
+
+def keep(store: CassandraStore, *records: PredictionRecord) -> None:
+    store.add_many((record, make_picture(record)) for record in records)
+
+
+def shards_of(store: CassandraStore, record: PredictionRecord) -> int:
+    """Read over how many shards the day of a record is spread."""
+    values = {"bucket": ALL_DAYS, "day": record.created_at.date()}
+    (row,) = store.session.run(store.statements.day, values)
+    return int(row["shards"])
+
+
+# --- Days and shards ----------------------------------------------------------------------------
+
+
+def test_a_day_keeps_its_shards_when_the_next_gets_more(cassandra_store: CassandraStore) -> None:
+    today = [make_record(at=NOON) for _ in range(20)]
+    tomorrow = [make_record(at=NOON + timedelta(days=1)) for _ in range(20)]
+    yesterdays_worker = another_store(cassandra_store, shards=2)
+    grown_worker = another_store(cassandra_store, shards=5)
+    keep(yesterdays_worker, *today[:10])
+    keep(grown_worker, *today[10:], *tomorrow[:10])
+    keep(yesterdays_worker, *tomorrow[10:])
+    newest_first = sorted([*today, *tomorrow], key=lambda record: record.id, reverse=True)
+    for store in (yesterdays_worker, grown_worker, cassandra_store):
+        assert (shards_of(store, today[0]), shards_of(store, tomorrow[0])) == (2, 5)
+        assert list(store.export()) == newest_first
+        assert store.get_many(record.id for record in newest_first) == {
+            record.id: record for record in newest_first
+        }
+
+
+def test_workers_that_disagree_settle_a_new_days_shards_between_them(
+    cassandra_store: CassandraStore,
+) -> None:
+    workers = [another_store(cassandra_store, shards=count) for count in (1, 2, 3, 5, 7, 11)]
+    records = [make_record() for _ in workers]
+    with ThreadPoolExecutor(len(workers)) as pool:
+        list(pool.map(keep, workers, records))
+    assert {shards_of(worker, records[0]) for worker in workers} < {1, 2, 3, 5, 7, 11}
+    for worker in workers:
+        assert {record.id for record in worker.latest()} == {record.id for record in records}
+
+
+def test_a_year_in_which_nothing_matches_is_walked_in_short_pages(
+    cassandra_store: CassandraStore,
+) -> None:
+    days = 366
+    wanted = make_record("9", at=NOON)
+    keep(
+        cassandra_store,
+        wanted,
+        *(make_record("1", at=NOON + timedelta(days=1 + day)) for day in range(days)),
+    )
+    session = CountingSession(cassandra_store.session.keyspace)
+    store = CassandraStore(session, shards=SHARDS, retention_days=0)
+    pages: list[Page] = []
+    cursor = None
+    while not pages or cursor is not None:
+        session.sent = 0
+        pages.append(store.latest(Filters(digit=9), cursor=cursor, limit=5))
+        # A read of days for every eight of them, and each day's partitions.
+        most = MAX_PARTITIONS_A_PAGE + SHARDS
+        assert session.sent <= most + most // SHARDS // DAYS_A_READ + 2
+        cursor = pages[-1].next
+    assert len(pages) > days * SHARDS / (MAX_PARTITIONS_A_PAGE + SHARDS)
+    assert [record for page in pages for record in page] == [wanted]
+
+
+def test_days_without_predictions_cost_nothing(cassandra_store: CassandraStore) -> None:
+    records = [make_record(at=NOON), make_record(at=NOON + timedelta(days=3650))]
+    keep(cassandra_store, *records)
+    session = CountingSession(cassandra_store.session.keyspace)
+    store = CassandraStore(session, shards=SHARDS, retention_days=0)
+    page = store.latest(limit=5)
+    assert (list(page), page.next) == (records[::-1], None)
+    assert session.sent <= 2 * SHARDS + 2
+
+
+def test_an_id_of_a_day_that_never_was_is_looked_for_in_no_partition(
+    cassandra_store: CassandraStore,
+) -> None:
+    session = CountingSession(cassandra_store.session.keyspace)
+    store = CassandraStore(session, shards=SHARDS, retention_days=0)
+    assert store.get(make_id(NOON + timedelta(days=9))) is None
+    assert session.sent == 1
+    keep(cassandra_store, late := make_record(at=NOON + timedelta(days=9)))  # it may come yet
+    assert store.get(late.id) == late
+
+
+# --- Clocks -------------------------------------------------------------------------------------
+
+
+def test_deletes_what_a_clock_that_runs_ahead_has_written(
+    cassandra_store: CassandraStore,
+    cassandra_keyspace: Session,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    record = make_record()
+    with monkeypatch.context() as patch:
+        an_hour_ahead = time.time_ns() // 1000 + 3_600_000_000
+        patch.setattr(cassandra_keyspace.cluster, "timestamp_generator", lambda: an_hour_ahead)
+        keep(cassandra_store, record)
+    assert cassandra_store.delete(record.id) is True
+    assert cassandra_store.get(record.id) is None
+    assert cassandra_store.picture(record.id) is None
+    assert list(cassandra_store.latest()) == []
+
+
+# --- What an unacknowledged write leaves ----------------------------------------------------------
+
+
+def write_half(store: CassandraStore, record: PredictionRecord, *, half: int) -> None:
+    """Write only the prediction (0) or only the picture (1)."""
+    statements = list(store.statements_to_add(record, make_picture(record)))
+    store.session.run(*statements[half])
+
+
+def test_a_prediction_whose_picture_was_not_written_is_shown_without(
+    cassandra_store: CassandraStore,
+) -> None:
+    record = make_record()
+    write_half(cassandra_store, record, half=0)
+    assert cassandra_store.get(record.id) == record
+    assert list(cassandra_store.latest()) == [record]
+    assert cassandra_store.picture(record.id) is None
+    assert cassandra_store.delete(record.id) is True
+    assert cassandra_store.get(record.id) is None
+
+
+def test_a_picture_whose_prediction_was_not_written_is_not_listed(
+    cassandra_store: CassandraStore,
+) -> None:
+    record = make_record()
+    write_half(cassandra_store, record, half=1)
+    assert cassandra_store.get(record.id) is None
+    assert list(cassandra_store.latest()) == []
+    assert cassandra_store.delete(record.id) is False
+
+
+def test_a_write_that_is_sent_again_changes_nothing(cassandra_store: CassandraStore) -> None:
+    record = make_record()
+    for _ in range(2):
+        keep(cassandra_store, record)
+    assert list(cassandra_store.latest()) == [record]
+
+
+def test_what_is_absent_is_left_unset(cassandra_store: CassandraStore) -> None:
+    record = make_record("", created_by=None)
+    (_, values), _ = cassandra_store.statements_to_add(record, make_picture(record))
+    assert not {"upload", "created_by", "confidence", "margin", "digits"} & set(values)
+
+
+def test_a_claim_whose_answer_was_lost_is_found_to_be_our_own(
+    cassandra_store: CassandraStore,
+) -> None:
+    store = CassandraStore(LosingSession(cassandra_store.session.keyspace), shards=SHARDS)
+    request_key = RequestKey(owner="user 1", key="abc", body_hash=b"body")
+    prediction_id = make_id()
+    claim = store.claim(request_key, prediction_id, lease_s=60)
+    assert (claim.id, claim.new, claim.ours, claim.done) == (prediction_id, True, True, False)
+    assert not cassandra_store.claim(request_key, make_id(), lease_s=60).ours
+
+
+# --- How it asks --------------------------------------------------------------------------------
+
+
+def test_reads_and_writes_want_a_quorum(
+    cassandra_store: CassandraStore, cassandra_keyspace: Session
+) -> None:
+    record = make_record()
+    keep(cassandra_store, record)
+    for cql, values in (
+        next(cassandra_store.statements_to_add(record, make_picture(record))),
+        (cassandra_store.statements.get, cassandra_store.days.key(record.id)),
+    ):
+        prepared = cassandra_keyspace.prepare(cql)
+        trace = cassandra_keyspace.execute(prepared, values, trace=True).get_query_trace()
+        assert trace.parameters["consistency_level"] == "LOCAL_QUORUM"
+
+
+def test_whatever_may_be_sent_twice_is_prepared_so(cassandra_store: CassandraStore) -> None:
+    record, request_key = make_record(), RequestKey(owner="ada", key="abc", body_hash=b"body")
+    cassandra_store.claim(request_key, record.id, lease_s=0)
+    cassandra_store.claim(request_key, record.id, lease_s=0)
+    keep(cassandra_store, record)
+    cassandra_store.settle(request_key)
+    cassandra_store.release(request_key)
+    cassandra_store.latest(Filters(digit=7))
+    cassandra_store.picture(record.id)
+    cassandra_store.delete(record.id)
+    twice = {cql: s.is_idempotent for cql, s in cassandra_store.session._prepared.items()}
+    statements = cassandra_store.statements
+    once = {statements.take_over_key, statements.release_key}
+    assert len(twice) > 10
+    assert {cql for cql, idempotent in twice.items() if not idempotent} == once
+
+
+# --- Faults -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NoHostAvailable("none", {}),
+        OperationTimedOut(),
+        Unavailable("two are dead"),
+        WriteTimeout("too slow", write_type=WriteType.CAS),
+        ConnectionShutdown("closed"),
+        CQLEngineException("not connected"),
+        # What the driver has no class of its own for comes as the message itself.
+        ServerError(code=0, message="out of memory", info=None),
+        ErrorMessage(code=CAS_WRITE_UNKNOWN, message="CAS operation result is unknown", info=None),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_whatever_the_driver_raises_is_said_in_the_stores_words(error: Exception) -> None:
+    with pytest.raises(StoreUnavailable, match="nothing was stored"), cluster_errors():
+        raise error

@@ -1,0 +1,96 @@
+"""What the SQL store does beyond the contract."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, OperationalError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from predictions.core.errors import StoreUnavailable
+from predictions.core.records import Filters, Status
+from predictions.stores.sql.models import Picture, Prediction, PredictionDigit
+from predictions.stores.sql.store import SQLStore
+from tests.support.records import make_picture, make_record
+
+pytestmark = pytest.mark.django_db
+
+
+def test_refuses_the_same_id_twice_and_keeps_the_first() -> None:
+    store, record = SQLStore(), make_record("1")
+    store.add(record, make_picture(record))
+    again = make_record("2", id=record.id)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        store.add(again, make_picture(again))
+    assert store.get(record.id) == record
+    assert Prediction.objects.count() == Picture.objects.count() == 1
+
+
+def test_keeps_nothing_of_a_prediction_whose_picture_cannot_be_kept() -> None:
+    def fail_on_picture(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        if sql.startswith('INSERT INTO "predictions_picture"'):
+            raise OperationalError("database or disk is full")
+        return execute(sql, *rest)
+
+    record = make_record("1")
+    with connection.execute_wrapper(fail_on_picture), pytest.raises(StoreUnavailable):
+        SQLStore().add(record, make_picture(record))
+    assert SQLStore().get(record.id) is None
+    assert not PredictionDigit.objects.exists()
+
+
+def test_says_when_the_database_does_not_answer() -> None:
+    def refuse(*_: Any) -> None:
+        raise OperationalError("server closed the connection unexpectedly")
+
+    store, record = SQLStore(), make_record("1")
+    calls: list[Callable[[], object]] = [
+        lambda: store.add(record, make_picture(record)),
+        lambda: store.get(record.id),
+        lambda: store.get_many([record.id]),
+        lambda: store.picture(record.id),
+        lambda: store.latest(),
+        lambda: store.latest(Filters(digit=1)),
+        lambda: list(store.export()),
+        lambda: store.delete(record.id),
+        lambda: store.ping(),
+    ]
+    with connection.execute_wrapper(refuse):
+        for call in calls:
+            with pytest.raises(StoreUnavailable, match="nothing was stored"):
+                call()
+
+
+def test_lists_never_touch_pictures() -> None:
+    store = SQLStore()
+    for text in ("1", "2"):
+        record = make_record(text)
+        store.add(record, make_picture(record))
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        store.latest()
+        store.latest(Filters(digit=1, status=Status.READ))
+    assert len(queries) == 3
+    assert not any("predictions_picture" in query["sql"] for query in queries)
+
+
+@pytest.mark.parametrize(
+    ("filters", "index"),
+    [
+        (Filters(), "sqlite_autoindex_predictions_prediction_1"),
+        (Filters(status=Status.READ), "prediction_status"),
+        (Filters(digit=3), "PRIMARY KEY|digit_status|sqlite_autoindex_predictions_predictiondigit"),
+        (Filters(digit=3, status=Status.READ), "digit_status"),
+    ],
+)
+def test_every_list_is_read_along_an_index(filters: Filters, index: str) -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("reads SQLite's query plans")
+    with CaptureQueriesContext(connection) as queries:
+        SQLStore().latest(filters, limit=50)
+    with connection.cursor() as cursor:
+        cursor.execute("EXPLAIN QUERY PLAN " + queries[0]["sql"])
+        plan = " / ".join(row[3] for row in cursor.fetchall())
+    assert any(name in plan for name in index.split("|")), plan
+    assert "TEMP B-TREE" not in plan, plan

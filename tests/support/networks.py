@@ -1,0 +1,54 @@
+"""Model directories for tests: the network that ships, or one that always says the same digit."""
+
+import hashlib
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+
+from ml.model.classifier import MANIFEST_FILE, NETWORK_FILE
+from ml.model.comparison import ANSWERS_FILE, Answers, write_answers
+
+
+def write_model(
+    directory: Path, *, wrong: int = 0, network: bytes | None = None, evaluation_set: str = "same"
+) -> Path:
+    """Write a model directory whose first `wrong` of 100 kept answers are wrong."""
+    directory.mkdir(parents=True)
+    truth = (np.arange(100) % 10).astype(np.uint8)
+    read = np.where(np.arange(100) < wrong, (truth + 1) % 10, truth).astype(np.uint8)
+    pairs = np.stack([truth, read], axis=1)
+    write_answers(directory / ANSWERS_FILE, Answers(evaluation_set, pairs))
+    network = network or (settings.MODEL_DIR / NETWORK_FILE).read_bytes()
+    (directory / NETWORK_FILE).write_bytes(network)
+    manifest = _shipped_manifest()
+    manifest["metrics"]["validation"]["accuracy"] = float((truth == read).mean())
+    manifest["evaluation_set"]["fingerprint"] = evaluation_set
+    manifest["files"] = {
+        name: {"sha256": hashlib.sha256((directory / name).read_bytes()).hexdigest()}
+        for name in (ANSWERS_FILE, NETWORK_FILE)
+    }
+    (directory / MANIFEST_FILE).write_text(json.dumps(manifest))
+    return directory
+
+
+def network_that_says(digit: int) -> bytes:
+    """Make a network that reads every picture as one digit."""
+    import keras
+
+    x = keras.Input((28, 28, 1))
+    logits = keras.layers.Dense(10, kernel_initializer="zeros")
+    model = keras.Model(x, logits(keras.layers.Flatten()(x)))
+    logits.set_weights([np.zeros((784, 10)), np.eye(10)[digit] * 9])
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / NETWORK_FILE
+        model.export(path, format="litert", verbose=False)
+        return path.read_bytes()
+
+
+def _shipped_manifest() -> dict[str, Any]:
+    manifest: dict[str, Any] = json.loads((settings.MODEL_DIR / MANIFEST_FILE).read_text())
+    return manifest

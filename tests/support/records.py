@@ -1,0 +1,67 @@
+"""Makes predictions as a store keeps them, without reading a picture."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from ml.digits import Box
+from ml.reading.result import DigitReading
+from predictions.core.ids import first_id_at
+from predictions.core.records import GLYPH_BYTES, PictureRecord, PredictionRecord, Source, Status
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def make_id(moment: datetime = NOON) -> UUID:
+    """A UUIDv7 of that millisecond with random rest."""
+    rest = uuid4().int & ((1 << 76) - 1)  # a UUIDv4's variant and randomness serve as well
+    return UUID(int=first_id_at(moment).int | rest)
+
+
+def make_digit(digit: int, *, line: int = 0, confidence: float = 0.91) -> DigitReading:
+    rest = round((1 - confidence) / 9, 6)
+    return DigitReading(
+        digit=digit,
+        confidence=confidence,
+        probabilities=tuple(confidence if d == digit else rest for d in range(10)),
+        box=Box(3, 5, 20, 28),
+        line=line,
+    )
+
+
+def make_record(text: str = "7", *, at: datetime = NOON, **fields: Any) -> PredictionRecord:
+    """A record that reads `text`; other fields by name."""
+    digits = tuple(
+        make_digit(int(character), line=number)
+        for number, line in enumerate(text.split("\n"))
+        for character in line
+        if character != " "
+    )
+    defaults: dict[str, Any] = {
+        "id": make_id(at),
+        "text": text,
+        "digits": digits,
+        "confidence": 0.91 if digits else None,
+        "margin": 0.9 if digits else None,
+        "status": Status.READ if digits else Status.UNREADABLE,
+        "model_version": 0,
+        "source": Source.API,
+        "file_name": "seven.png",
+        "file_size": 1234,
+        "width": 280,
+        "height": 140,
+        "duration_ms": 1.25,
+        "has_preview": True,
+    }
+    return PredictionRecord(**defaults | fields)
+
+
+def make_picture(record: PredictionRecord) -> PictureRecord:
+    """A picture for a record: each digit's glyph filled with a number of its own."""
+    count = len(record.digits)
+    glyphs = b"".join(bytes([position % 256]) * GLYPH_BYTES for position in range(count))
+    return PictureRecord(id=record.id, preview=b"RIFF-preview-" + record.id.bytes, glyphs=glyphs)
+
+
+def minutes(count: float) -> timedelta:
+    return timedelta(minutes=count)
