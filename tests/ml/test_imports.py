@@ -15,8 +15,8 @@ import io, sys
 import numpy as np
 from pathlib import Path
 from PIL import Image
-from ml.classifier import load_classifier
-from ml.reader import Reader
+from ml.model.classifier import load_classifier
+from ml.reading.reader import Reader
 page = np.full((60, 60), 255, np.uint8)
 page[10:50, 28:33] = 0
 buffer = io.BytesIO()
@@ -47,9 +47,13 @@ def test_reads_a_picture_without_django_and_tensorflow() -> None:
     assert not modules & {"django", "tensorflow", "keras"}
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "ml").glob("*.py")))
-def test_no_module_of_ml_imports_django(name: str) -> None:
-    text = (ROOT / "ml" / f"{name}.py").read_text()
+@pytest.mark.parametrize(
+    "path",
+    sorted((ROOT / "ml").rglob("*.py")),
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_no_module_of_ml_imports_django(path: Path) -> None:
+    text = path.read_text()
     assert "import django" not in text
     assert "from django" not in text
     assert "predictions" not in {
@@ -61,7 +65,16 @@ def test_no_module_of_ml_imports_django(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["classifier", "decoding", "evaluation", "ink", "normalisation", "reader", "segmentation"],
+    [
+        "files.decoding",
+        "model.classifier",
+        "model.metrics",
+        "model.normalisation",
+        "page.ink",
+        "page.search",
+        "page.segmentation",
+        "reading.reader",
+    ],
 )
 def test_no_serving_module_imports_tensorflow(name: str) -> None:
     modules = modules_after(f"import sys, ml.{name}")
