@@ -1,5 +1,8 @@
 """The registry, for programs."""
 
+import hashlib
+import io
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -87,6 +90,24 @@ def test_a_file_that_is_no_version_is_refused_and_nothing_added(operating: APICl
         assert refused.json()["error"]["message"].startswith("two.zip is ")
     without = operating.post("/api/v1/models", {}, format="multipart")
     assert (without.status_code, without.json()["error"]["code"]) == (400, "invalid")
+    assert ModelVersion.objects.count() == 2
+
+
+def test_an_archive_that_unpacks_to_too_much_is_refused(operating: APIClient) -> None:
+    archive = io.BytesIO(operating.get("/api/v1/models/2/archive").content)
+    with zipfile.ZipFile(archive) as original:
+        contents = {name: original.read(name) for name in original.namelist()}
+    sums = contents.pop("SHA256SUMS").decode()
+    too_much = bytes(50_000_001)
+    contents["network.keras"] = too_much  # whole by its sum, and of no use to the manifest
+    sums += f"{hashlib.sha256(too_much).hexdigest()}  network.keras\n"
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as changed:
+        for name, content in {**contents, "SHA256SUMS": sums.encode()}.items():
+            changed.writestr(name, content)
+    file = SimpleUploadedFile("two.zip", packed.getvalue())
+    refused = operating.post("/api/v1/models", {"file": file}, format="multipart")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "bad_archive")
     assert ModelVersion.objects.count() == 2
 
 

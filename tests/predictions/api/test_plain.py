@@ -61,6 +61,13 @@ def test_is_answered_as_by_the_framework(
     assert by_the_framework == [answer, headers]
 
 
+def test_a_format_that_the_query_names_is_negotiated(api: APIClient, png: Png) -> None:
+    is_plain, answer, _ = send(api, "?format=json", {"file": png("7")})
+    assert (is_plain, answer[0]) == (False, 201)
+    is_plain, answer, _ = send(api, "?format=xml", {"file": png("7")})
+    assert (is_plain, answer[0]) == (False, 404)
+
+
 def test_counts_against_the_limit(
     api: APIClient, png: Png, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,6 +65,15 @@ def test_csv_has_a_line_a_prediction_and_its_correction(kept: list[PredictionRec
     assert rows[0]["file_name"] == "'=0.png"  # no spreadsheet runs it
 
 
+@pytest.mark.parametrize("prefix", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_cell_of_csv_begins_as_a_formula(each_store: PredictionStore, prefix: str) -> None:
+    text = f"{prefix}1+1"
+    record = make_record("7", file_name=text, created_by=text)
+    each_store.add(record, make_picture(record))
+    (row,) = rows_of(fetch(format="csv"))
+    assert (row["file_name"], row["created_by"]) == (f"'{text}", f"'{text}")
+
+
 def test_json_lines_are_predictions_as_the_api_shows_them(kept: list[PredictionRecord]) -> None:
     lines = [json.loads(line) for line in fetch(format="jsonl").splitlines()]
     listed = APIClient().get("/api/v1/predictions").json()["results"]

@@ -87,6 +87,22 @@ def test_its_days_are_summed_again(store: PredictionStore, by_itself: bool) -> N
     assert store.get(stays.id) == stays
 
 
+def test_days_that_are_summed_between_two_batches_are_summed_again(store: PredictionStore) -> None:
+    keep(store, *range(10, 18))
+    now = timezone.now()
+    since, until = now.date() - timedelta(days=20), now.date()
+
+    def total(minutes: int) -> int:
+        later = now + timedelta(minutes=minutes)  # when a change before has settled
+        return daily_counts.look(since, until, now=later).total.predictions
+
+    batches = retention.purge(now)
+    assert next(batches) == 4
+    assert total(minutes=2) == 4
+    assert sum(batches) == 4
+    assert total(minutes=4) == 0
+
+
 def test_nothing_is_deleted_where_all_is_kept_for_ever() -> None:
     with pytest.raises(CommandError, match="RETENTION_DAYS"):
         run()

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from ml.data.dataset import split
 from ml.errors import ModelError
+from ml.model.classifier import Classifier
 from ml.model.comparison import ANSWERS_FILE
 from predictions.access.models import AuditEntry
 from predictions.core.errors import PredictionsError, VersionRefused
@@ -199,6 +200,28 @@ def test_whoever_comes_second_is_told(add: Add, monkeypatch: pytest.MonkeyPatch)
         activation.activate(3)
     assert error.value.code == "overtaken"
     assert versions.active().number == 2
+
+
+@pytest.mark.parametrize(("number", "meanwhile"), [(3, 0), (0, 2)])
+def test_whoever_comes_second_is_told_where_no_two_versions_would_be_active(
+    add: Add, monkeypatch: pytest.MonkeyPatch, number: int, meanwhile: int
+) -> None:
+    for _ in range(3):
+        add()
+    force(1)
+    classifier_of = versions.classifier_of
+
+    def load_slowly(version: ModelVersion) -> Classifier:
+        monkeypatch.setattr(versions, "classifier_of", classifier_of)
+        force(meanwhile)
+        return classifier_of(version)
+
+    monkeypatch.setattr(versions, "classifier_of", load_slowly)
+    with pytest.raises(VersionRefused) as error:
+        force(number)
+    assert error.value.code == "overtaken"
+    assert versions.active().number == meanwhile
+    assert [entry.number for entry in Activation.objects.order_by("pk")] == [1, meanwhile]
 
 
 # --- What a worker makes of it

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from django.conf import LazySettings
 from django.contrib.auth.models import User
@@ -13,13 +15,14 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from predictions import services
-from predictions.core.errors import PredictionsError
+from predictions.core.errors import CorrectionRefused, PredictionsError
 from predictions.core.records import PredictionRecord, Source, Status
 from predictions.recognition.uploads import Upload
 from predictions.review import queue
 from predictions.review.corrections import Verdict
 from predictions.review.models import Correction, ReviewItem
 from predictions.stores import get_store
+from tests.support.hand import write
 from tests.support.records import make_picture, make_record
 
 Png = Callable[..., bytes]
@@ -53,6 +56,22 @@ def test_what_is_read_unsurely_waits_for_review(png: Png, settings: LazySettings
     item = ReviewItem.objects.get()
     assert (item.prediction_id, item.margin, item.claimed_by) == (record.id, record.margin, "")
     services.predict(upload, source=Source.API, store=False)
+    assert queue.waiting() == 1
+
+
+def test_marks_that_were_not_read_want_review_however_sure_the_digits_are() -> None:
+    page = np.full((300, 700), 255, np.uint8)
+    for digit, x in ((7, 60), (2, 220)):
+        write(page, digit, x, 60, 160)
+    for angle in range(0, 180, 30):  # a star
+        x, y = (round(80 * f(np.radians(angle))) for f in (np.cos, np.sin))
+        cv2.line(page, (450 - x, 140 - y), (450 + x, 140 + y), 25, 14, cv2.LINE_AA)
+    upload = Upload(cv2.imencode(".png", page)[1].tobytes(), "star.png")
+    (record,) = services.predict(upload, source=Source.API)
+    assert record.text == "72"
+    assert record.confidence is not None
+    assert record.confidence > 0.99
+    assert record.status == Status.NEEDS_REVIEW
     assert queue.waiting() == 1
 
 
@@ -133,6 +152,25 @@ def test_a_skipped_item_comes_again_later() -> None:
     assert queue.claim("olga") is None
     lapse()
     assert queue.claim("olga") == first
+
+
+def test_only_the_claimant_can_skip_an_item() -> None:
+    record = keep()
+    queue.claim("rita")
+    queue.skip(record.id, "olga")
+    assert ReviewItem.objects.get().claimed_by == "rita"
+    assert queue.claim("rita") == record
+
+
+def test_an_answer_that_is_refused_leaves_the_item_claimed(rita: User) -> None:
+    record = keep()
+    queue.claim("rita")
+    with pytest.raises(CorrectionRefused):
+        services.answer_review(record, verdict=Verdict.TEXT, text="seven", by=rita)
+    assert ReviewItem.objects.get().claimed_by == "rita"
+    assert not Correction.objects.exists()
+    services.answer_review(record, verdict=Verdict.TEXT, text="7", by=rita)
+    assert queue.waiting() == 0
 
 
 def test_undo_brings_the_item_back_to_who_undid(rita: User) -> None:

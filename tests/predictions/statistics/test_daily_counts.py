@@ -12,12 +12,13 @@ import pytest
 
 from predictions import services, stores
 from predictions.core.records import PredictionRecord, Source, Status
+from predictions.recognition.uploads import Upload
 from predictions.services import deletion, prediction
 from predictions.statistics import daily_counts
 from predictions.statistics.daily_counts import Counts, look
 from predictions.statistics.models import DayStatistics
 from predictions.stores.interface import PredictionStore
-from tests.support.records import make_picture, make_record
+from tests.support.records import make_id, make_picture, make_record
 
 DAY = date(2026, 3, 1)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -173,6 +174,15 @@ def test_what_comes_late_is_counted(add: Add) -> None:
     late = make_record(at=NOON - timedelta(hours=1))
     daily_counts.invalidate_late_days([late.id])
     add(id=late.id)
+    assert predictions(DAY, DAY + days(1)) == [2]
+
+
+def test_an_upload_kept_under_an_old_id_is_counted(add: Add, png: Callable[..., bytes]) -> None:
+    add(at=NOON)
+    assert predictions(DAY, DAY + days(1)) == [1]
+    # As when a request is sent again and the one that claimed its key died.
+    old = make_id(NOON + timedelta(hours=1))
+    services.predict(Upload(png("7"), "seven.png"), source=Source.API, upload_id=old)
     assert predictions(DAY, DAY + days(1)) == [2]
 
 
