@@ -22,6 +22,7 @@ from predictions.core.records import Filters, PredictionRecord, Source, Status
 from predictions.legacy.table import LegacyRow
 from predictions.stores.interface import PredictionStore
 from tests.conftest import ROOT
+from tests.support.signals import default_sigint
 
 pytestmark = pytest.mark.cassandra
 TIME = "2018-09-12 14:03:21.123456"
@@ -190,14 +191,15 @@ def environment(cassandra_environment: dict[str, str], tmp_path: Path) -> dict[s
 
 
 def start(environment: dict[str, str], keyspace: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "manage.py", "importlegacy", "--keyspace", keyspace],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    with default_sigint():
+        return subprocess.Popen(
+            [sys.executable, "manage.py", "importlegacy", "--keyspace", keyspace],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
 
 def count(database: Path, table: str = "predictions_prediction") -> int:

@@ -19,6 +19,7 @@ from PIL import Image
 from predictions.stores.sql.models import Prediction
 from tests.conftest import ROOT
 from tests.support.pdf import pdf_of
+from tests.support.signals import default_sigint
 
 pytestmark = pytest.mark.django_db
 Png = Callable[..., bytes]
@@ -174,16 +175,18 @@ def test_several_processes_keep_what_they_read(many: Path, var_dir: Path) -> Non
 
 def test_ctrl_c_ends_it_in_words_and_leaves_no_process(many: Path, var_dir: Path) -> None:
     listed = "\n".join([str(many / "000.png")] * 20_000)
-    with subprocess.Popen(
-        command("predict", "--workers=2", "-"),
-        cwd=ROOT,
-        env=environment(var_dir),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
+    with default_sigint():
+        process = subprocess.Popen(
+            command("predict", "--workers=2", "-"),
+            cwd=ROOT,
+            env=environment(var_dir),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+    with process:
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None

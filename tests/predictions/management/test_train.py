@@ -17,6 +17,7 @@ from ml.model.classifier import load_classifier
 from predictions.registry.models import ModelVersion
 from tests.conftest import ROOT
 from tests.support.digits import write_mnist
+from tests.support.signals import default_sigint
 
 # Keras' own way of saving, with NumPy 2.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -81,14 +82,15 @@ def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(
 ) -> None:
     directory = tmp_path / "model"
     arguments = ["--data", str(mnist), "--epochs", "1000", "--output", str(directory)]
-    process = subprocess.Popen(
-        [sys.executable, "manage.py", "train", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "VAR_DIR": str(var_dir)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    with default_sigint():
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "train", *arguments],
+            cwd=ROOT,
+            env={**os.environ, "VAR_DIR": str(var_dir)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
     with process:
         assert process.stderr is not None
         for line in process.stderr:
