@@ -1,4 +1,4 @@
-"""Fixtures for all tests: the data beside the project, pictures, and a real server."""
+"""Fixtures for all tests: shared data, pictures, stores and real servers."""
 
 import os
 import re
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
-from uuid import uuid4
 
 import cv2
 import numpy as np
@@ -21,20 +20,20 @@ from django.conf import LazySettings
 
 from predictions.stores import get_store
 from predictions.stores.interface import PredictionStore
-from tests.support.statements import HEARD, objection
+from tests.support.cql_log import CQL_LOG, why_forbidden
 
 ROOT = Path(__file__).resolve().parent.parent
-START_TIMEOUT_S = 120  # a machine may be busy with other things
+START_TIMEOUT_S = 120  # the machine may be busy
 
 
 def pytest_configure() -> None:
-    # Who ends the tests by SIGTERM ends what they started too, as Ctrl-C does.
+    # SIGTERM runs the clean-up of fixtures, as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of data beside the project; tests that need it are skipped without it."""
+    """The data folder beside the project; skip without it."""
     path = ROOT.parent / "shared"
     if not (path / "data").is_dir():
         if os.environ.get("CI") == "true":
@@ -45,15 +44,15 @@ def shared() -> Path:
 
 @pytest.fixture(autouse=True)
 def no_forbidden_statement() -> Iterator[None]:
-    """Fail the test in which a Cassandra was asked what it must not be asked."""
+    """Fail a test during which Cassandra ran a forbidden statement."""
     yield
-    forbidden = {cql: why for cql in HEARD.new() if (why := objection(cql))}
+    forbidden = {cql: why for cql in CQL_LOG.read_new() if (why := why_forbidden(cql))}
     assert forbidden == {}
 
 
 @pytest.fixture
 def var_dir(tmp_path: Path) -> Path:
-    """An empty folder to write to."""
+    """An empty VAR_DIR."""
     path = tmp_path / "var"
     path.mkdir()
     return path
@@ -77,7 +76,7 @@ def png() -> Callable[..., bytes]:
 
 @dataclass
 class Server:
-    """A real gunicorn on a database of its own."""
+    """A real gunicorn with its own database."""
 
     url: str
     var_dir: Path
@@ -99,7 +98,7 @@ class Server:
         return finished.stdout
 
     def stop(self) -> int:
-        """Stop as Ctrl-C does and return the exit code."""
+        """Stop with SIGINT and return the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
         return self.process.wait(timeout=30)
@@ -129,7 +128,7 @@ def static_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def start_server(static_root: Path) -> Iterator[StartServer]:
     """Start real servers: `start_server(var_dir, WEB_CONCURRENCY="2")`; all stop at the end.
 
-    With `prepared`, its databases are made already, and need not answer.
+    `prepared`: the databases exist already, and may be down.
     """
     servers: list[Server] = []
 
@@ -144,10 +143,10 @@ def start_server(static_root: Path) -> Iterator[StartServer]:
             "LOG_FORMAT": "json",
             **environment,
         }
-        preparations = [["migrate", "-v0"]]
-        if full.get("PREDICTION_STORE") == "cassandra":
-            preparations.append(["createkeyspace"])
-        for command in [] if prepared else preparations:
+        commands = [] if prepared else [["migrate", "-v0"]]
+        if commands and full.get("PREDICTION_STORE") == "cassandra":
+            commands.append(["createkeyspace"])
+        for command in commands:
             subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=full, check=True)
         log = var_dir / f"gunicorn-{port}.log"
         with log.open("ab") as output:
@@ -170,13 +169,13 @@ def start_server(static_root: Path) -> Iterator[StartServer]:
 
 @pytest.fixture(scope="session")
 def server(start_server: StartServer, tmp_path_factory: pytest.TempPathFactory) -> Server:
-    """One real server for all tests that need no other."""
+    """A real server that tests share."""
     return start_server(tmp_path_factory.mktemp("server"))
 
 
 @pytest.fixture(scope="session")
 def cassandra_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A real Cassandra of one node; how a site finds it."""
+    """The environment of a site on a real Cassandra of one node."""
     from tests.support.cassandra import cluster_environment
 
     with cluster_environment(tmp_path_factory.mktemp("cassandra")) as environment:
@@ -184,30 +183,8 @@ def cassandra_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture(scope="session")
-def cassandra_server(
-    start_server: StartServer,
-    cassandra_environment: dict[str, str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Server:
-    """One real server that keeps its predictions in that Cassandra."""
-    return start_server(
-        tmp_path_factory.mktemp("cassandra_server"),
-        **cassandra_environment,
-        PREDICTION_STORE="cassandra",
-        CASSANDRA_KEYSPACE=f"test_{uuid4().hex[:12]}",
-    )
-
-
-@pytest.fixture(params=["server", pytest.param("cassandra_server", marks=pytest.mark.cassandra)])
-def each_server(request: pytest.FixtureRequest) -> Server:
-    """A real server on each store in turn."""
-    server: Server = request.getfixturevalue(request.param)
-    return server
-
-
-@pytest.fixture(scope="session")
 def cassandra_keyspace(cassandra_environment: dict[str, str]) -> Iterator[Any]:
-    """A session with that Cassandra, in a keyspace for the tests of this process."""
+    """A session with that Cassandra, in a keyspace for this run."""
     from tests.support.cassandra import keyspace
 
     with keyspace(cassandra_environment) as session:
@@ -226,7 +203,7 @@ def cassandra_store(cassandra_keyspace: Any) -> Any:
 def each_store(
     request: pytest.FixtureRequest, settings: LazySettings, db: None
 ) -> Iterator[PredictionStore]:
-    """The site's store, empty: what uses this runs once on SQL and once on Cassandra."""
+    """The site's store, empty; its users run once on SQL and once on Cassandra."""
     if request.param == "cassandra":
         store = request.getfixturevalue("cassandra_store")
         settings.PREDICTION_STORE = "cassandra"
@@ -243,7 +220,7 @@ def free_port() -> int:
 
 
 def wait_until_ready(server: Server) -> None:
-    """Wait until it answers, its databases included."""
+    """Wait until the server is ready, its databases included."""
     wait_until_started(server)
     with urlopen(f"{server.url}/readyz", timeout=5) as response:  # noqa: S310
         assert response.status == 200

@@ -1,4 +1,4 @@
-"""The site's own settings, with a folder of its own and static files that need no collecting."""
+"""The site's settings with a separate VAR_DIR, and static files that need no collectstatic."""
 
 import os
 from pathlib import Path
@@ -11,4 +11,4 @@ from mnistsite.settings import STORAGES, VAR_DIR
 STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
 STATIC_ROOT = VAR_DIR / "static"
 STATIC_ROOT.mkdir(exist_ok=True)
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick, for tests only
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast, for tests only

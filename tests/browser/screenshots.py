@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, FilePayload, Page, sync_playwright
 from tests.browser.chromium import find_chromium, launch
 from tests.browser.pen import draw_photo
 from tests.browser.test_drawing import draw_by_mouse, eight
-from tests.support.hand import write
+from tests.support.handwriting import write
 
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 MAX_BYTES = 200_000

@@ -8,7 +8,7 @@ from itertools import pairwise
 from threading import Event, Thread
 from typing import Any
 
-from tests.support.program import Answer, post_picture
+from tests.support.api_client import ApiResponse, post_picture
 
 CLIENTS = 4
 PAUSE_S = 0.05
@@ -34,7 +34,7 @@ class Load:
     picture: Callable[[int], bytes]
     # Of each key what was answered first; and every answer at all.
     ledger: dict[str, dict[str, Any]] = field(default_factory=dict)
-    answers: list[Answer] = field(default_factory=list)
+    answers: list[ApiResponse] = field(default_factory=list)
     # Keys that were answered in two ways, and those that never were.
     differing: list[str] = field(default_factory=list)
     unanswered: list[str] = field(default_factory=list)
@@ -51,21 +51,21 @@ class Load:
         for client in self._clients:
             client.join()
 
-    def acknowledged(self, since: float, until: float) -> list[Answer]:
+    def acknowledged(self, since: float, until: float) -> list[ApiResponse]:
         """Return what was promised to those who asked and heard in that time."""
         return [
             answer
             for answer in self.answers
             if answer.status in {200, 201}
-            and since <= answer.asked_at
-            and answer.answered_at <= until
+            and since <= answer.sent_at
+            and answer.received_at <= until
         ]
 
-    def refused(self, since: float, until: float) -> list[Answer]:
+    def refused(self, since: float, until: float) -> list[ApiResponse]:
         return [
             answer
             for answer in self.answers
-            if answer.status not in {200, 201} and since <= answer.answered_at <= until
+            if answer.status not in {200, 201} and since <= answer.received_at <= until
         ]
 
     def figures(self, since: float, until: float) -> str:
@@ -81,9 +81,9 @@ class Load:
     def longest_stall_s(self, since: float, until: float) -> float:
         """Return the longest time in which nobody was acknowledged anything."""
         moments = [
-            answer.answered_at
+            answer.received_at
             for answer in self.answers
-            if answer.status in {200, 201} and since <= answer.answered_at <= until
+            if answer.status in {200, 201} and since <= answer.received_at <= until
         ]
         edges = [since, *sorted(moments), until]
         return max(later - earlier for earlier, later in pairwise(edges))

@@ -14,8 +14,8 @@ import pytest
 
 from tests.conftest import Server, StartServer
 from tests.faults.load import LATER, Load
+from tests.support.api_client import PATH, ApiResponse, post_picture, send
 from tests.support.cassandra import local_cluster
-from tests.support.program import PATH, Answer, ask, post_picture
 from tools.local_cassandra import Cluster
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.server, pytest.mark.timeout(900)]
@@ -34,7 +34,7 @@ class Course:
     server: Server
     load: Load
     phases: dict[str, tuple[float, float]] = field(default_factory=dict)
-    health: dict[str, Answer] = field(default_factory=dict)
+    health: dict[str, ApiResponse] = field(default_factory=dict)
 
     def phase(self, name: str, duration_s: float) -> None:
         since = time.monotonic()
@@ -89,7 +89,7 @@ def course(cluster: Cluster, site: Server, png: Png) -> Course:
         second.kill()
         third.kill()
         course.phase("two killed", FAULT_S)
-        course.health = {path: ask(site.url + path) for path in ("/healthz", "/readyz")}
+        course.health = {path: send(site.url + path) for path in ("/healthz", "/readyz")}
         back = time.monotonic()
         for node in (second, third):
             node.launch()
@@ -114,7 +114,7 @@ def listed(course: Course) -> list[dict[str, Any]]:
     predictions: list[dict[str, Any]] = []
     url = f"{course.server.url}{PATH}?limit=100"
     while url:
-        page = ask(url)
+        page = send(url)
         assert page.status == 200, page
         predictions += page.body["results"]
         url = page.body["next"]
@@ -161,7 +161,7 @@ def test_every_acknowledged_prediction_is_there_as_it_was_told(
     assert {body["id"]: body for body in listed} == told
     with ThreadPoolExecutor(8) as pool:
         for body, answer in zip(
-            told.values(), pool.map(ask, (body["url"] for body in told.values())), strict=True
+            told.values(), pool.map(send, (body["url"] for body in told.values())), strict=True
         ):
             assert (answer.status, answer.body) == (200, body)
 

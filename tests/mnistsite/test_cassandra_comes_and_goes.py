@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from tests.conftest import ROOT, Server, StartServer
+from tests.support.api_client import PATH, post_picture, send
 from tests.support.manage import manage_environment
-from tests.support.program import PATH, ask, post_picture
 from tools.local_cassandra import Cluster
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.server]
@@ -55,7 +55,7 @@ def page(url: str) -> tuple[int, str, str | None]:
 
 
 def listed(server: Server) -> list[dict[str, Any]]:
-    answer = ask(f"{server.url}{PATH}")
+    answer = send(f"{server.url}{PATH}")
     assert answer.status == 200
     results: list[dict[str, Any]] = answer.body["results"]
     return results
@@ -63,31 +63,31 @@ def listed(server: Server) -> list[dict[str, Any]]:
 
 def wait_until_ready(server: Server) -> None:
     deadline = time.monotonic() + RECOVERY_S
-    while ask(f"{server.url}/readyz").status != 200:
+    while send(f"{server.url}/readyz").status != 200:
         assert time.monotonic() < deadline, f"not ready within {RECOVERY_S} s"
         time.sleep(0.2)
 
 
 def assert_says_what_is_wrong(server: Server, png: Png) -> None:
     """It lives, is not ready, refuses what needs the store in words, and shows what does not."""
-    assert ask(f"{server.url}/healthz").status == 200
-    ready = ask(f"{server.url}/readyz")
+    assert send(f"{server.url}/healthz").status == 200
+    ready = send(f"{server.url}/readyz")
     assert (ready.status, ready.retry_after) == (503, "5")
     assert WORDS in ready.body["problems"]["store"]
     refusals = [
         post_picture(server.url, png("7"), f"refused-{uuid4()}"),
-        ask(f"{server.url}{PATH}"),
-        ask(f"{server.url}{PATH}/{uuid4()}"),
+        send(f"{server.url}{PATH}"),
+        send(f"{server.url}{PATH}/{uuid4()}"),
     ]
     for refused in refusals[:2]:
         assert (refused.status, refused.retry_after) == (503, "5")
         assert refused.body["error"]["code"] == "store_unavailable"
-        assert refused.answered_at - refused.asked_at < 15
+        assert refused.received_at - refused.sent_at < 15
     status, body, retry_after = page(f"{server.url}/predictions/")
     assert (status, retry_after) == (503, "5")
     assert WORDS in body
     assert page(f"{server.url}/")[0] == 200
-    without_keeping = ask(
+    without_keeping = send(
         f"{server.url}{PATH}?store=false",
         b'{"pixels": ' + str([[0] * 28] * 28).encode() + b"}",
         **{"Content-Type": "application/json"},

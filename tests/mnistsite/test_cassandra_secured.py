@@ -11,8 +11,8 @@ import certifi
 import pytest
 
 from tests.conftest import StartServer
+from tests.support.api_client import PATH, post_picture, send
 from tests.support.manage import manage
-from tests.support.program import PATH, ask, post_picture
 from tools.local_cassandra import Cluster
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.server]
@@ -97,7 +97,7 @@ def test_the_site_keeps_predictions_there(
     server = start_server(tmp_path, **environment, WEB_CONCURRENCY="1")
     made = post_picture(server.url, png("7"), "secured")
     assert made.status == 201
-    listed = ask(f"{server.url}{PATH}")
+    listed = send(f"{server.url}{PATH}")
     assert (listed.status, listed.body["results"]) == (200, [made.body])
     # With the same settings: it finds its way in, and nothing of the original's.
     legacy = manage(tmp_path, "importlegacy", **environment)

@@ -10,13 +10,35 @@ from uuid import uuid4
 import psutil
 import pytest
 
-from tests.conftest import Server
-from tests.support.program import PATH, Answer, ask, post_picture
+from tests.conftest import Server, StartServer
+from tests.support.api_client import PATH, ApiResponse, post_picture, send
 
 pytestmark = pytest.mark.server
 Png = Callable[..., bytes]
 ATTEMPTS = 6
 PATIENCE_S = 120
+
+
+@pytest.fixture(scope="module")
+def cassandra_server(
+    start_server: StartServer,
+    cassandra_environment: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Server:
+    """A real server that keeps its predictions in Cassandra."""
+    return start_server(
+        tmp_path_factory.mktemp("cassandra_server"),
+        **cassandra_environment,
+        PREDICTION_STORE="cassandra",
+        CASSANDRA_KEYSPACE=f"test_{uuid4().hex[:12]}",
+    )
+
+
+@pytest.fixture(params=["server", pytest.param("cassandra_server", marks=pytest.mark.cassandra)])
+def each_server(request: pytest.FixtureRequest) -> Server:
+    """A real server on each store in turn."""
+    server: Server = request.getfixturevalue(request.param)
+    return server
 
 
 def test_pages_hold_every_earlier_prediction_once_while_others_arrive(
@@ -38,7 +60,7 @@ def test_pages_hold_every_earlier_prediction_once_while_others_arrive(
             seen: list[str] = []
             url = f"{each_server.url}{PATH}?limit=4"
             while url and not set(earlier) <= set(seen):
-                page = ask(url).body
+                page = send(url).body
                 seen += [result["id"] for result in page["results"]]
                 url = page["next"]
         finally:
@@ -65,7 +87,7 @@ def test_what_a_killed_worker_had_promised_is_made_once_by_those_who_ask_again(
 ) -> None:
     picture = png("7", size=4000)  # takes a while to read
     answered = post_picture(each_server.url, picture, uuid4().hex)
-    half_s = (answered.answered_at - answered.asked_at) / 2
+    half_s = (answered.received_at - answered.sent_at) / 2
     for _ in range(ATTEMPTS):
         key = uuid4().hex
         killed_at = kill_workers_in(each_server, picture, key, after_s=half_s)
@@ -76,7 +98,7 @@ def test_what_a_killed_worker_had_promised_is_made_once_by_those_who_ask_again(
         assert {str(answer.body) for answer in answers} == {str(answers[0].body)}
         statuses = sorted(answer.status or 0 for answer in answers)
         assert statuses in ([200, 200, 200], [200, 200, 201])
-        listed = ask(f"{each_server.url}{PATH}?limit=20").body["results"]
+        listed = send(f"{each_server.url}{PATH}?limit=20").body["results"]
         assert [each for each in listed if each["file_name"] == f"{key}.png"] == [answers[0].body]
         promised_at = datetime.fromisoformat(answers[0].body["created_at"])
         if 201 in statuses and promised_at < killed_at:
@@ -96,7 +118,7 @@ def kill_workers_in(server: Server, picture: bytes, key: str, *, after_s: float)
     return killed_at
 
 
-def send_until_answered(server: Server, picture: bytes, key: str) -> Answer:
+def send_until_answered(server: Server, picture: bytes, key: str) -> ApiResponse:
     deadline = time.monotonic() + PATIENCE_S
     while (answer := post_picture(server.url, picture, key)).status not in {200, 201}:
         assert answer.status in {None, 409}, answer

@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import Server, StartServer
 from tests.support import postgresql
-from tests.support.program import Answer, ask
+from tests.support.api_client import ApiResponse, send
 
 pytestmark = pytest.mark.server
 REVIEWERS, ITEMS = 6, 30
@@ -51,8 +51,8 @@ class Reviewer:
         self.url = f"{server.url}/api/v1"
         self.headers = {"Authorization": f"Token {token}", "Content-Type": "application/json"}
 
-    def post(self, path: str, **body: Any) -> Answer:
-        return ask(f"{self.url}{path}", json.dumps(body).encode(), **self.headers)
+    def post(self, path: str, **body: Any) -> ApiResponse:
+        return send(f"{self.url}{path}", json.dumps(body).encode(), **self.headers)
 
     def claim(self) -> dict[str, Any] | None:
         answer = self.post("/review/claim")
@@ -72,10 +72,10 @@ class Reviewer:
 @pytest.fixture
 def database() -> Iterator[dict[str, str]]:
     """An empty database: how the site finds it."""
-    if not postgresql.IS_THERE:
+    if not postgresql.IS_AVAILABLE:
         yield {}
         return
-    with postgresql.own_database() as database:
+    with postgresql.temporary_database() as database:
         yield {"DATABASE_URL": database.url}
 
 

@@ -14,7 +14,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError as NotThere
 
 from tests.conftest import Server, StartServer, free_port
-from tests.support.program import PATH, ask, post_picture
+from tests.support.api_client import PATH, post_picture, send
 
 pytestmark = pytest.mark.server
 LIMIT = 10
@@ -87,7 +87,7 @@ def cache(running_cache: Cache) -> Cache:
 
 
 def statuses(server: Server, count: int) -> list[int | None]:
-    return [ask(f"{server.url}{PATH}").status for _ in range(count)]
+    return [send(f"{server.url}{PATH}").status for _ in range(count)]
 
 
 def test_two_workers_share_one_limit(server: Server, cache: Cache) -> None:
@@ -111,7 +111,7 @@ def test_the_site_goes_on_without_its_cache_and_counts_again_with_it(
     assert statuses(server, LIMIT + 1) == [200] * (LIMIT + 1)
     assert "rate_limit_not_counted" in server.log.read_text()
     cache.start()
-    assert ask(kept.body["url"]).body == kept.body
+    assert send(kept.body["url"]).body == kept.body
     assert statuses(server, LIMIT + 1)[-1] == 429
 
 
@@ -119,8 +119,8 @@ def test_a_cache_that_hangs_holds_nobody_up(server: Server, cache: Cache) -> Non
     assert statuses(server, 1) == [200]
     cache.process.send_signal(signal.SIGSTOP)
     try:
-        answer = ask(f"{server.url}{PATH}")
+        answer = send(f"{server.url}{PATH}")
     finally:
         cache.process.send_signal(signal.SIGCONT)
     assert answer.status == 200
-    assert answer.answered_at - answer.asked_at < 5
+    assert answer.received_at - answer.sent_at < 5

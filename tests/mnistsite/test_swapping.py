@@ -21,9 +21,9 @@ ACTIVATIONS = 20
 WRITE = """
 import sys; from pathlib import Path
 import django; django.setup()
-from tests.support.networks import network_that_says, write_model
+from tests.support.networks import constant_network, write_model
 for digit in (3, 7):
-    write_model(Path(sys.argv[1]) / str(digit), network=network_that_says(digit))
+    write_model(Path(sys.argv[1]) / str(digit), network=constant_network(digit))
 """
 # The two differ in every answer, so the gate would let neither pass.
 ACTIVATE = """

@@ -13,8 +13,8 @@ import pytest
 
 from tests.conftest import ROOT, Server, StartServer, free_port, wait_until_ready
 from tests.support import postgresql
+from tests.support.api_client import post_picture
 from tests.support.networks import write_model
-from tests.support.program import post_picture
 
 SWAP_WITHIN_S = 2.0
 DEAD_SQL = "postgresql://nobody@127.0.0.1:1/none"
@@ -75,7 +75,7 @@ def test_predictions_that_need_review_are_kept_without_sql(
 @pytest.mark.cassandra
 @pytest.mark.server
 @pytest.mark.skipif(
-    not postgresql.IS_THERE, reason="needs a PostgreSQL to take away (DATABASE_URL)"
+    not postgresql.IS_AVAILABLE, reason="needs a PostgreSQL to take away (DATABASE_URL)"
 )
 def test_the_active_version_serves_on_while_sql_is_down(
     cassandra_environment: dict[str, str],
@@ -83,7 +83,7 @@ def test_the_active_version_serves_on_while_sql_is_down(
     tmp_path: Path,
     png: Callable[..., bytes],
 ) -> None:
-    with postgresql.own_database() as database:
+    with postgresql.temporary_database() as database:
         server = start_server(
             tmp_path,
             **cassandra_environment,
@@ -105,10 +105,10 @@ def test_the_active_version_serves_on_while_sql_is_down(
 
         time.sleep(SWAP_WITHIN_S)
         assert versions(1.0) == {1}
-        database.go_down()
+        database.take_offline()
         assert versions(3 * SWAP_WITHIN_S) == {1}
         assert "active model version unknown" in server.log.read_text()
-        database.come_back()
+        database.bring_online()
         server.manage("activatemodel", "0", "--force", "--reason", "a drill")
         time.sleep(SWAP_WITHIN_S)
         assert versions(1.0) == {0}

@@ -1,4 +1,4 @@
-"""A real Cassandra for the tests: a local cluster, or the one that the environment names."""
+"""A real Cassandra: a local cluster, or the one that the environment names."""
 
 import os
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from predictions.stores.cassandra.schema import Wanted, bring_up_to_date
 from predictions.stores.cassandra.session import ALIAS, CassandraSession
 from predictions.stores.cassandra.store import CassandraStore
 from predictions.stores.cassandra.tables import TABLES
-from tests.support.statements import HEARD
+from tests.support.cql_log import CQL_LOG
 from tools.local_cassandra import Cluster, LocalCassandraError, start_cluster, why_unavailable
 
 SHARDS = 3
@@ -27,7 +27,7 @@ SHARDS = 3
 
 @contextmanager
 def cluster_environment(directory: Path) -> Iterator[dict[str, str]]:
-    """Start a node (or take those that are named) and say how a site finds it."""
+    """Start a node, or use the named ones; yield the environment of a site that uses it."""
     if os.environ.get("CASSANDRA_CONTACT_POINTS"):
         yield {name: value for name, value in os.environ.items() if name.startswith("CASSANDRA_")}
         return
@@ -37,10 +37,7 @@ def cluster_environment(directory: Path) -> Iterator[dict[str, str]]:
 
 @contextmanager
 def local_cluster(directory: Path, **options: Any) -> Iterator[Cluster]:
-    """Start nodes that are the tests' own, with the options of `start_cluster`.
-
-    The statements that they are asked are listened to.
-    """
+    """Start nodes with the options of `start_cluster`, and follow their statement logs."""
     reason = why_unavailable()
     if reason:
         skip_or_fail(reason)
@@ -50,12 +47,12 @@ def local_cluster(directory: Path, **options: Any) -> Iterator[Cluster]:
         skip_or_fail(str(error))
     with cluster:
         for node in cluster.nodes:
-            HEARD.follow(node.statements)
+            CQL_LOG.follow(node.statements)
         yield cluster
 
 
 def skip_or_fail(reason: str) -> None:
-    """Skip for want of a Cassandra; in CI that is a failure."""
+    """Skip a test that needs Cassandra, or fail it in CI."""
     if os.environ.get("CI") == "true":
         pytest.fail(f"CI needs a Cassandra: {reason}")
     pytest.skip(f"no Cassandra: {reason}")
@@ -63,7 +60,7 @@ def skip_or_fail(reason: str) -> None:
 
 @contextmanager
 def keyspace(environment: dict[str, str]) -> Iterator[Session]:
-    """Connect as the site does, make a keyspace of one's own, and drop it in the end."""
+    """Connect as the site does, to a new keyspace that is dropped at the end."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
@@ -91,7 +88,7 @@ def keyspace(environment: dict[str, str]) -> Iterator[Session]:
 
 
 def empty_store(session: Session) -> CassandraStore:
-    """Empty every table, and return a store that knows nothing of them yet."""
+    """Empty every table and return a store without cached days."""
     name = cqlengine_models.DEFAULT_KEYSPACE
     truncations = [f"TRUNCATE {name}.{model.__table_name__}" for model in TABLES]
     for future in [session.execute_async(cql, timeout=60) for cql in truncations]:

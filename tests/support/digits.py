@@ -1,4 +1,4 @@
-"""Digits drawn by a machine, and MNIST files made of them: quick to learn, quick to make."""
+"""Digits in a computer font, and MNIST files of them: quick to make and to learn."""
 
 import gzip
 import struct
@@ -13,7 +13,7 @@ from ml.data.idx import write_idx
 
 
 def draw_digits(count: int, *, seed: int = 0) -> Digits:
-    """Draw the digits 0 to 9 in turn, each a little otherwise."""
+    """Draw the digits 0 to 9 in turn, slightly varied."""
     rng = np.random.default_rng(seed)
     labels = (np.arange(count) % 10).astype(np.uint8)
     images = np.zeros((count, 28, 28), np.uint8)
@@ -39,7 +39,7 @@ def write_mnist(directory: Path, *, training: int = 200, test: int = 50) -> Path
 
 
 def write_writers(directory: Path, labels: NDArray[np.uint8], writers: NDArray[np.int32]) -> Path:
-    """Write QMNIST's extended labels, packed: class and writer in their columns, 0 elsewhere."""
+    """Write QMNIST's extended labels, gzipped; columns other than class and writer are 0."""
     directory.mkdir(parents=True, exist_ok=True)
     rows = np.zeros((len(labels), 8), ">i4")
     rows[:, 0], rows[:, 2] = labels, writers

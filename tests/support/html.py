@@ -1,4 +1,4 @@
-"""Takes a page apart, for tests that look at single elements."""
+"""Finds single elements of a page."""
 
 from html.parser import HTMLParser
 from typing import Any
@@ -59,13 +59,13 @@ def find(response: Any, tag: str, **attributes: str) -> list[Element]:
 
 
 def text_of(response: Any, tag: str, **attributes: str) -> str:
-    """Return the text of the one such element."""
+    """Return the text of the only such element."""
     (element,) = find(response, tag, **attributes)
     return element.text
 
 
 def alerts(response: Any) -> list[str]:
-    """Return what a page says is wrong."""
+    """Return the text of the visible alerts."""
     return [
         element.text
         for element in find(response, "p", role="alert")

@@ -1,4 +1,4 @@
-"""manage.py as a process of its own, with an environment of its own."""
+"""manage.py in a subprocess with a clean environment."""
 
 import os
 import subprocess
@@ -7,11 +7,11 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 
-KEPT = {"PATH", "HOME", "LANG"}
+INHERITED = {"PATH", "HOME", "LANG"}
 
 
 def manage(var_dir: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end, with no other settings than those that are given."""
+    """Run a command with no settings but those given."""
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=ROOT,
@@ -23,9 +23,9 @@ def manage(var_dir: Path, *arguments: str, **environment: str) -> subprocess.Com
 
 
 def manage_environment(var_dir: Path, **environment: str) -> dict[str, str]:
-    """Make the environment that `manage` gives."""
+    """Return the environment in which `manage` runs a command."""
     return {
-        **{name: value for name, value in os.environ.items() if name in KEPT},
+        **{name: value for name, value in os.environ.items() if name in INHERITED},
         "DJANGO_SETTINGS_MODULE": "mnistsite.settings",
         "VAR_DIR": str(var_dir),
         **environment,

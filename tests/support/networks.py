@@ -1,4 +1,4 @@
-"""Model directories for tests: the network that ships, or one that always says the same digit."""
+"""Model directories: the shipped network, or one that reads everything as the same digit."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from ml.model.comparison import ANSWERS_FILE, Answers, write_answers
 def write_model(
     directory: Path, *, wrong: int = 0, network: bytes | None = None, evaluation_set: str = "same"
 ) -> Path:
-    """Write a model directory whose first `wrong` of 100 kept answers are wrong."""
+    """Write a model directory; the first `wrong` of its 100 recorded answers are wrong."""
     directory.mkdir(parents=True)
     truth = (np.arange(100) % 10).astype(np.uint8)
     read = np.where(np.arange(100) < wrong, (truth + 1) % 10, truth).astype(np.uint8)
@@ -35,8 +35,8 @@ def write_model(
     return directory
 
 
-def network_that_says(digit: int) -> bytes:
-    """Make a network that reads every picture as one digit."""
+def constant_network(digit: int) -> bytes:
+    """Make a network that reads every picture as `digit`."""
     import keras
 
     x = keras.Input((28, 28, 1))

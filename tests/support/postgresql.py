@@ -1,4 +1,4 @@
-"""A database of its own on the PostgreSQL that DATABASE_URL names."""
+"""Temporary databases on the PostgreSQL that DATABASE_URL names."""
 
 import os
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from uuid import uuid4
 import psycopg
 
 URL = os.environ.get("DATABASE_URL", "")
-IS_THERE = URL.startswith("postgres")
+IS_AVAILABLE = URL.startswith("postgres")
 
 
 @dataclass(frozen=True)
-class OwnDatabase:
-    """An empty database that can be taken away from whoever uses it."""
+class TemporaryDatabase:
+    """An empty database that can be taken offline."""
 
     name: str
     connection: psycopg.Connection
@@ -24,25 +24,25 @@ class OwnDatabase:
     def url(self) -> str:
         return urlunsplit(urlsplit(URL)._replace(path=f"/{self.name}"))
 
-    def go_down(self) -> None:
-        """End all its connections and let nobody in."""
+    def take_offline(self) -> None:
+        """End all connections and refuse new ones."""
         self.connection.execute(f"ALTER DATABASE {self.name} ALLOW_CONNECTIONS false")
         self.connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
             [self.name],
         )
 
-    def come_back(self) -> None:
+    def bring_online(self) -> None:
         self.connection.execute(f"ALTER DATABASE {self.name} ALLOW_CONNECTIONS true")
 
 
 @contextmanager
-def own_database() -> Iterator[OwnDatabase]:
-    """Make a database and drop it at the end."""
+def temporary_database() -> Iterator[TemporaryDatabase]:
+    """Create a database and drop it at the end."""
     name = f"test_{uuid4().hex[:12]}"
     with psycopg.connect(URL, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
         try:
-            yield OwnDatabase(name, connection)
+            yield TemporaryDatabase(name, connection)
         finally:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -1,4 +1,4 @@
-"""Makes predictions as a store keeps them, without reading a picture."""
+"""Prediction records made without reading a picture."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,24 +13,24 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def make_id(moment: datetime = NOON) -> UUID:
-    """A UUIDv7 of that millisecond with random rest."""
-    rest = uuid4().int & ((1 << 76) - 1)  # a UUIDv4's variant and randomness serve as well
-    return UUID(int=first_id_at(moment).int | rest)
+    """Make a UUIDv7 of that millisecond with random bits."""
+    random_bits = uuid4().int & ((1 << 76) - 1)  # with the variant, which v4 and v7 share
+    return UUID(int=first_id_at(moment).int | random_bits)
 
 
 def make_digit(digit: int, *, line: int = 0, confidence: float = 0.91) -> DigitReading:
-    rest = round((1 - confidence) / 9, 6)
+    other = round((1 - confidence) / 9, 6)
     return DigitReading(
         digit=digit,
         confidence=confidence,
-        probabilities=tuple(confidence if d == digit else rest for d in range(10)),
+        probabilities=tuple(confidence if d == digit else other for d in range(10)),
         box=Box(3, 5, 20, 28),
         line=line,
     )
 
 
 def make_record(text: str = "7", *, at: datetime = NOON, **fields: Any) -> PredictionRecord:
-    """A record that reads `text`; other fields by name."""
+    """Make a record that reads `text`; other fields by name."""
     digits = tuple(
         make_digit(int(character), line=number)
         for number, line in enumerate(text.split("\n"))
@@ -57,7 +57,7 @@ def make_record(text: str = "7", *, at: datetime = NOON, **fields: Any) -> Predi
 
 
 def make_picture(record: PredictionRecord) -> PictureRecord:
-    """A picture for a record: each digit's glyph filled with a number of its own."""
+    """Make a record's picture; each digit's glyph is filled with its position."""
     count = len(record.digits)
     glyphs = b"".join(bytes([position % 256]) * GLYPH_BYTES for position in range(count))
     return PictureRecord(id=record.id, preview=b"RIFF-preview-" + record.id.bytes, glyphs=glyphs)

@@ -7,7 +7,7 @@ import pytest
 from ml.model.classifier import Classifier
 from ml.page.cuts import seams
 from ml.page.search import interpret
-from tests.support.hand import Page, write
+from tests.support.handwriting import Page, write
 
 
 def sheet(height: int, width: int) -> Page:

@@ -11,7 +11,7 @@ from ml.page.interpretation import Interpretation
 from ml.page.search import interpret
 from ml.page.sheet import Glyph
 from ml.page.whole import Whole, agreed, as_it_stands, is_small, read_whole
-from tests.support.hand import STROKES, Page, write
+from tests.support.handwriting import STROKES, Page, write
 
 
 def small(digit: int, side: int = 28) -> Page:

@@ -13,7 +13,7 @@ from ml.digits import Box
 from ml.model.classifier import load_classifier
 from ml.reading.reader import Reader
 from ml.reading.result import Reading
-from tests.support.hand import Page
+from tests.support.handwriting import Page
 
 pytestmark = pytest.mark.shared
 

@@ -15,7 +15,7 @@ from ml.errors import PictureError
 from ml.model.classifier import load_classifier
 from ml.reading.reader import Reader
 from ml.reading.result import DigitReading, Reading
-from tests.support.hand import STROKES, Page, write
+from tests.support.handwriting import STROKES, Page, write
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from predictions.review import queue
 from predictions.review.corrections import Verdict
 from predictions.review.models import Correction, ReviewItem
 from predictions.stores import get_store
-from tests.support.hand import write
+from tests.support.handwriting import write
 from tests.support.records import make_picture, make_record
 
 Png = Callable[..., bytes]

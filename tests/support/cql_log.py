@@ -1,6 +1,6 @@
-"""What Cassandra's nodes were asked, whoever asked, and what must never be asked of them.
+"""The CQL that Cassandra nodes ran, and the rules that a statement must not break.
 
-The nodes note it themselves, so statements of a real gunicorn are heard like those of this process.
+The nodes log it themselves, so a gunicorn's statements are seen as well as this process's.
 """
 
 import re
@@ -8,15 +8,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-ENTRY = re.compile(r"^user:.*\|type:\w+\|category:\w+\|.*?operation:", re.MULTILINE)
+LOG_ENTRY = re.compile(r"^user:.*\|type:\w+\|category:\w+\|.*?operation:", re.MULTILINE)
 SELECT = re.compile(
-    r"select\s+(?P<what>.+?)\s+from\s+(?:\w+\.)?(?P<table>\w+)(?:\s+where\s+(?P<where>.+))?",
+    r"select\s+(?P<columns>.+?)\s+from\s+(?:\w+\.)?(?P<table>\w+)(?:\s+where\s+(?P<where>.+))?",
     re.DOTALL,
 )
 
 
-class Notes:
-    """The statements of some nodes, read on from where the last look ended."""
+class StatementLog:
+    """The statement logs of some nodes, read incrementally."""
 
     def __init__(self) -> None:
         self._read: dict[Path, int] = {}
@@ -24,24 +24,24 @@ class Notes:
     def follow(self, path: Path) -> None:
         self._read.setdefault(path, 0)
 
-    def new(self) -> list[str]:
-        """Return the statements noted since the last look, each once."""
+    def read_new(self) -> list[str]:
+        """Return the distinct statements logged since the last call."""
         statements: dict[str, None] = {}
         for path, position in self._read.items():
-            with path.open("rb") as notes:
-                notes.seek(position)
-                text = notes.read()
-                self._read[path] = notes.tell()
-            _, *operations = ENTRY.split(text.decode(errors="replace"))
+            with path.open("rb") as file:
+                file.seek(position)
+                text = file.read()
+                self._read[path] = file.tell()
+            _, *operations = LOG_ENTRY.split(text.decode(errors="replace"))
             statements |= dict.fromkeys(" ".join(operation.split()) for operation in operations)
         return list(statements)
 
 
-HEARD = Notes()
+CQL_LOG = StatementLog()
 
 
-def objection(cql: str) -> str | None:
-    """Say why a statement must not be sent to answer a request, or None where it may."""
+def why_forbidden(cql: str) -> str | None:
+    """Return why a statement must not serve a request, or None if it may."""
     lower = cql.lower()
     if re.search(r"\ballow\s+filtering\b", lower):
         return "filters row by row"
@@ -50,10 +50,12 @@ def objection(cql: str) -> str | None:
     select = SELECT.match(lower)
     if select is None or select["table"] not in _tables():
         return None
-    return _objection_to_read(_tables()[select["table"]], select["what"], select["where"] or "")
+    return _why_read_is_forbidden(
+        _tables()[select["table"]], select["columns"], select["where"] or ""
+    )
 
 
-def _objection_to_read(table: Any, what: str, where: str) -> str | None:
+def _why_read_is_forbidden(table: Any, columns: str, where: str) -> str | None:
     fixed = set(re.findall(r"(\w+)\s*=", where))
     if not set(table._partition_keys) <= fixed:
         return "reads more than one partition"
@@ -61,14 +63,14 @@ def _objection_to_read(table: Any, what: str, where: str) -> str | None:
     if not one_row and not re.search(r"\blimit\b", where):
         return "reads a partition without a limit"
     blobs = {name for name, column in table._columns.items() if column.db_type == "blob"}
-    if not one_row and ("*" in what or blobs & set(re.findall(r"\w+", what))):
+    if not one_row and ("*" in columns or blobs & set(re.findall(r"\w+", columns))):
         return "lists blobs"
     return None
 
 
 @cache
 def _tables() -> dict[str, Any]:
-    # Only now: the models bring the driver, which most tests do without.
+    # Imported late: most tests run without the driver, which the models import.
     from predictions.stores.cassandra.tables import TABLES
 
     return {table.__table_name__: table for table in TABLES}

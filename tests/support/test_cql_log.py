@@ -1,11 +1,11 @@
-"""What is listened for in the statements to Cassandra, and that all of them are heard."""
+"""The rules for CQL statements, and that the log holds every statement."""
 
 import pytest
 
 from predictions.core.records import Filters, Status
 from predictions.stores.cassandra.store import CassandraStore
+from tests.support.cql_log import CQL_LOG, why_forbidden
 from tests.support.records import make_picture, make_record
-from tests.support.statements import HEARD, objection
 
 
 @pytest.mark.parametrize(
@@ -25,8 +25,8 @@ from tests.support.statements import HEARD, objection
         ("SELECT * FROM k.predictions WHERE day = ? AND shard = ? LIMIT 50", "blobs"),
     ],
 )
-def test_objects_to(cql: str, why: str) -> None:
-    assert why in (objection(cql) or "")
+def test_forbids(cql: str, why: str) -> None:
+    assert why in (why_forbidden(cql) or "")
 
 
 @pytest.mark.parametrize(
@@ -41,12 +41,12 @@ def test_objects_to(cql: str, why: str) -> None:
         "SELECT release_version FROM system.local",
     ],
 )
-def test_lets_pass(cql: str) -> None:
-    assert objection(cql) is None
+def test_allows(cql: str) -> None:
+    assert why_forbidden(cql) is None
 
 
 @pytest.mark.cassandra
-def test_hears_what_the_store_asks_and_objects_to_none_of_it(
+def test_the_log_holds_what_the_store_sends_and_none_is_forbidden(
     cassandra_store: CassandraStore,
 ) -> None:
     record = make_record("3")
@@ -54,12 +54,12 @@ def test_hears_what_the_store_asks_and_objects_to_none_of_it(
     cassandra_store.latest(Filters(digit=3, status=Status.READ), limit=7)
     cassandra_store.picture(record.id)
     cassandra_store.delete(record.id)
-    heard = HEARD.new()
-    for words in (
+    logged = CQL_LOG.read_new()
+    for part in (
         r"INSERT INTO test_",
         "digits CONTAINS :digit AND status = :status LIMIT :n",
         "SELECT preview, glyphs FROM test_",
         "DELETE FROM test_",
     ):
-        assert [cql for cql in heard if words in cql], heard
-    assert [cql for cql in heard if objection(cql)] == []
+        assert [cql for cql in logged if part in cql], logged
+    assert [cql for cql in logged if why_forbidden(cql)] == []

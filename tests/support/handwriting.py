@@ -1,4 +1,4 @@
-"""Digits written by a simple hand: the strokes of a pen on a page, where and as large as wanted."""
+"""Digits drawn on a page as pen strokes."""
 
 import cv2
 import numpy as np
@@ -12,7 +12,7 @@ def _arc(x: int, y: int, width: int, height: int, start: int, end: int) -> list[
     return [(int(x), int(y)) for x, y in points]
 
 
-# In a box 100 high.
+# Polylines in a box 100 high.
 STROKES: dict[int, list[list[tuple[int, int]]]] = {
     0: [_arc(35, 50, 28, 45, 0, 360)],
     1: [[(40, 5), (34, 95)]],
@@ -25,7 +25,7 @@ STROKES: dict[int, list[list[tuple[int, int]]]] = {
 def write(
     page: Page, digit: int, x: float, y: float, height: float, *, ink: int = 25, pen: int = 0
 ) -> Page:
-    """Write a digit with the upper left corner of its box at (x, y), in pixels; return the page."""
+    """Draw a digit whose box has its upper left corner at (x, y), in pixels; return the page."""
     for stroke in STROKES[digit]:
         points = np.rint(np.array(stroke) / 100 * height + (x, y)).astype(np.int32)
         cv2.polylines(page, [points], False, ink, pen or max(1, round(height / 11)), cv2.LINE_AA)
