@@ -4,19 +4,24 @@ from copy import copy
 from itertools import chain
 
 from django.http import QueryDict, StreamingHttpResponse
-from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from predictions.api.permissions import MayViewAll
-from predictions.api.schema import FILTERS
 from predictions.api.serializers import ErrorSerializer
-from predictions.core.errors import BadQuery
 from predictions.exports.files import CONTENT_TYPES, FILE_NAMES, Format, export
-from predictions.web.list_params import parse_flag, parse_list_query
+from predictions.web.list_params import FilterParams
+
+
+class ExportParams(FilterParams):
+    format = serializers.ChoiceField(choices=[str(form) for form in Format])
+    corrected_only = serializers.BooleanField(
+        default=False, help_text="Only predictions with a correction."
+    )
 
 
 class PredictionExport(APIView):
@@ -31,11 +36,7 @@ class PredictionExport(APIView):
     @extend_schema(
         operation_id="predictions_export",
         summary="Predictions and their corrections as a file",
-        parameters=[
-            OpenApiParameter("format", str, enum=[str(form) for form in Format], required=True),
-            OpenApiParameter("corrected_only", bool, description="Only what somebody corrected."),
-            *FILTERS,
-        ],
+        parameters=[ExportParams],
         responses={
             (200, "text/csv"): OpenApiTypes.BINARY,
             (200, "application/jsonl"): OpenApiTypes.BINARY,
@@ -47,16 +48,12 @@ class PredictionExport(APIView):
         },
     )
     def get(self, request: Request) -> StreamingHttpResponse:
-        try:
-            form = Format(request.query_params.get("format", ""))
-        except ValueError as error:
-            raise BadQuery(
-                _("“format” has to be one of %(choices)s.") % {"choices": ", ".join(Format)}
-            ) from error
+        params = ExportParams.parse(request.query_params)
+        form = Format(params.validated_data["format"])
         pieces = export(
-            parse_list_query(request.query_params).filters,
+            params.filters,
             form,
-            corrected_only=parse_flag(request.query_params, "corrected_only", default=False),
+            corrected_only=params.validated_data["corrected_only"],
             request=_without_query(request),
         )
         # A store that does not answer is said while that is possible: before the first byte.

@@ -7,31 +7,8 @@ from django.http import HttpRequest
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import build_bearer_security_scheme_object
-from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
-from predictions.core.records import Status
-
-A_MOMENT = {
-    "anyOf": [
-        {"type": "string", "format": "date-time"},
-        {"type": "string", "format": "date"},
-        {"type": "string", "maxLength": 0},  # as a form sends what nobody filled in
-    ]
-}
-# By which a list and an export choose (predictions/web/list_params.py).
-FILTERS = [
-    OpenApiParameter(
-        "digit",
-        {"type": "integer", "minimum": 0, "maximum": 9},
-        description="Those that contain this digit.",
-    ),
-    OpenApiParameter(
-        "status", str, enum=[*map(str, Status), ""], description="Those of this status; empty: all."
-    ),
-    OpenApiParameter("since", A_MOMENT, description="Made then or later."),
-    OpenApiParameter("until", A_MOMENT, description="Made before then."),
-]
 # What any address may answer, beside what its view says.
 REFUSALS = ("401", "403", "406", "429", "503")
 REFUSAL = {

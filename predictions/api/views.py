@@ -25,7 +25,6 @@ from predictions.access.client_address import client_address
 from predictions.access.rate_limits import limit
 from predictions.api import plain
 from predictions.api.permissions import MayReadAndDelete
-from predictions.api.schema import FILTERS
 from predictions.api.serializers import (
     ErrorSerializer,
     ExplainedSerializer,
@@ -46,7 +45,7 @@ from predictions.recognition.previews import png_of
 from predictions.recognition.uploads import Upload, upload_from_base64, upload_from_form
 from predictions.web.cursors import sign_cursor
 from predictions.web.json import prediction_json, predictions_json
-from predictions.web.list_params import MAX_LIMIT, parse_flag, parse_list_query
+from predictions.web.list_params import ListParams, parse_flag, parse_list_query
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -80,11 +79,7 @@ class PredictionList(GenericAPIView[Any]):
     @extend_schema(
         operation_id="predictions_list",
         summary="List predictions, newest first",
-        parameters=[
-            *FILTERS,
-            OpenApiParameter("cursor", str, description="Where to go on: part of `next`."),
-            OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}),
-        ],
+        parameters=[ListParams],
         responses={200: PageSerializer, 400: ErrorSerializer, 503: ErrorSerializer},
     )
     def get(self, request: Request) -> Response:
