@@ -1,11 +1,13 @@
 """Query parameters of lists and exports, validated and described by serializers."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Any, ClassVar, Self
 from uuid import UUID
 
+from django.core.signing import BadSignature, Signer
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -14,8 +16,8 @@ from rest_framework import serializers
 
 from ml.digits import DIGITS
 from predictions.core.errors import BadQuery
+from predictions.core.ids import day_of
 from predictions.core.records import Filters, Status
-from predictions.web.cursors import read_cursor
 
 MAX_LIMIT = 200
 
@@ -45,9 +47,20 @@ class MomentField(serializers.Field[datetime, str, Any, Any]):
 
 
 @extend_schema_field(str)
-class CursorField(serializers.Field[UUID, str, Any, Any]):
-    def to_internal_value(self, data: str) -> UUID:
-        return read_cursor(data)
+class CursorField(serializers.UUIDField):
+    """The id of the last prediction of the previous page."""
+
+    default_error_messages: ClassVar = {
+        "invalid": gettext_lazy("This is not a cursor. Start again without one.")
+    }
+
+    def to_internal_value(self, data: Any) -> UUID:
+        with suppress(BadSignature):  # signed before 0.1.0; remove in 0.2.0
+            data = Signer(salt="predictions.cursor").unsign(data)
+        cursor = super().to_internal_value(data)
+        if day_of(cursor) is None:
+            self.fail("invalid")
+        return cursor
 
 
 class FilterParams(serializers.Serializer[Any]):
