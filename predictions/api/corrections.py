@@ -6,14 +6,14 @@ from uuid import UUID
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.exceptions import NotFound
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from predictions import services
 from predictions.access import visibility
-from predictions.api.permissions import MayReview
+from predictions.access.permissions import may_review
+from predictions.api.permissions import requires
 from predictions.api.serializers import CorrectionSerializer, ErrorSerializer
 from predictions.core.records import PredictionRecord
 from predictions.review import corrections, queue
@@ -46,7 +46,7 @@ class WaitingSerializer(serializers.Serializer[Any]):
 
 
 class ReviewView(APIView):
-    permission_classes: tuple[type[BasePermission], ...] = (MayReview,)
+    permission_classes = (requires(may_review),)
 
     def record(self, request: Request, prediction_id: UUID) -> PredictionRecord:
         record = visibility.get(request.user, prediction_id)

@@ -11,7 +11,8 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from predictions.api.permissions import MayViewAll
+from predictions.access.permissions import may_view_all
+from predictions.api.permissions import requires
 from predictions.api.serializers import ErrorSerializer
 from predictions.exports.files import CONTENT_TYPES, FILE_NAMES, Format, export
 from predictions.web.list_params import FilterParams
@@ -25,7 +26,7 @@ class ExportParams(FilterParams):
 
 
 class PredictionExport(APIView):
-    permission_classes = (MayViewAll,)
+    permission_classes = (requires(may_view_all),)
 
     def perform_content_negotiation(
         self, request: Request, force: bool = False

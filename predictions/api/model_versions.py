@@ -12,8 +12,9 @@ from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
 from ml.model.comparison import Comparison
+from predictions.access.permissions import may_activate, may_read
 from predictions.api.parsers import FormParser
-from predictions.api.permissions import MayActivate, MayReadAndActivate
+from predictions.api.permissions import requires
 from predictions.api.serializers import ErrorSerializer
 from predictions.registry import activation, versions
 from predictions.registry.archives import download, from_archive
@@ -95,7 +96,7 @@ class ActivationSerializer(serializers.ModelSerializer[Activation]):
 class ModelVersions(APIView):
     """The trained networks of this site."""
 
-    permission_classes = (MayReadAndActivate,)
+    permission_classes = (requires(may_read, POST=may_activate),)
     parser_classes = (FormParser,)
 
     @extend_schema(
@@ -139,7 +140,7 @@ class ModelVersions(APIView):
 class ModelVersionDetail(APIView):
     """One trained network."""
 
-    permission_classes = (MayReadAndActivate,)
+    permission_classes = (requires(may_read, POST=may_activate),)
 
     @extend_schema(
         operation_id="models_read",
@@ -151,7 +152,7 @@ class ModelVersionDetail(APIView):
 
 
 class ModelVersionArchive(APIView):
-    permission_classes = (MayActivate,)
+    permission_classes = (requires(may_activate),)
 
     @extend_schema(
         operation_id="models_export",
@@ -169,7 +170,7 @@ class ModelVersionArchive(APIView):
 
 
 class ActivateModelVersion(APIView):
-    permission_classes = (MayReadAndActivate,)
+    permission_classes = (requires(may_read, POST=may_activate),)
 
     @extend_schema(
         operation_id="models_activate",

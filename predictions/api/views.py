@@ -22,9 +22,10 @@ from rest_framework.views import APIView
 from predictions import services
 from predictions.access import visibility
 from predictions.access.client_address import client_address
+from predictions.access.permissions import may_delete, may_read
 from predictions.access.rate_limits import limit
 from predictions.api import plain
-from predictions.api.permissions import MayReadAndDelete
+from predictions.api.permissions import requires
 from predictions.api.serializers import (
     ErrorSerializer,
     ExplainedSerializer,
@@ -198,7 +199,7 @@ def _owner(request: HttpRequest, user: "User | AnonymousUser") -> str:
 class PredictionDetail(APIView):
     """One prediction."""
 
-    permission_classes = (MayReadAndDelete,)
+    permission_classes = (requires(may_read, DELETE=may_delete),)
 
     def get_view_name(self) -> str:
         return "Prediction"
