@@ -12,8 +12,8 @@ from predictions.api.parsers import FormParser
 from predictions.api.serializers import (
     BatchFilesSerializer,
     BatchSerializer,
-    ErrorSerializer,
     SourceSerializer,
+    errors,
     upload_body,
 )
 from predictions.core.errors import PredictionsError, StoreUnavailable
@@ -35,13 +35,7 @@ class PredictionBatch(GenericAPIView[Any]):
         operation_id="predictions_batch",
         summary="Read many files, each with an answer of its own",
         request={"multipart/form-data": BatchFilesSerializer},
-        responses={
-            200: BatchSerializer,
-            400: ErrorSerializer,
-            413: ErrorSerializer,
-            415: ErrorSerializer,
-            503: ErrorSerializer,
-        },
+        responses={200: BatchSerializer, **errors(400, 413, 415)},
     )
     def post(self, request: Request) -> Response:
         form = SourceSerializer(data=request.data)

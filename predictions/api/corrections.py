@@ -14,20 +14,11 @@ from predictions import services
 from predictions.access import visibility
 from predictions.access.permissions import may_review
 from predictions.api.permissions import requires
-from predictions.api.serializers import CorrectionSerializer, ErrorSerializer
+from predictions.api.serializers import CorrectionSerializer, errors
 from predictions.core.records import PredictionRecord
 from predictions.review import corrections, queue
 from predictions.review.corrections import Verdict
 from predictions.web.json import prediction_json
-
-REFUSALS = {
-    400: ErrorSerializer,
-    401: ErrorSerializer,
-    403: ErrorSerializer,
-    404: ErrorSerializer,
-    409: ErrorSerializer,
-    503: ErrorSerializer,
-}
 
 
 class SentCorrectionSerializer(serializers.Serializer[Any]):
@@ -70,7 +61,7 @@ class Corrections(ReviewView):
         operation_id="corrections_list",
         summary="Every correction of a prediction, newest first",
         description="One that took another back has the verdict `undo`.",
-        responses={200: CorrectionSerializer(many=True), 404: ErrorSerializer},
+        responses={200: CorrectionSerializer(many=True)},
     )
     def get(self, request: Request, prediction_id: UUID) -> Response:
         record = self.record(request, prediction_id)
@@ -84,7 +75,7 @@ class Corrections(ReviewView):
         operation_id="corrections_create",
         summary="Say what a picture shows",
         request=SentCorrectionSerializer,
-        responses={201: CorrectionSerializer, **REFUSALS},
+        responses={201: CorrectionSerializer, **errors(400, 409)},
     )
     def post(self, request: Request, prediction_id: UUID) -> Response:
         record = self.record(request, prediction_id)
@@ -98,7 +89,7 @@ class UndoCorrection(ReviewView):
         summary="Take the last correction back",
         description="Answers with the prediction, and the correction that counts now.",
         request=None,
-        responses={200: dict, **REFUSALS},
+        responses={200: dict, **errors(400, 409)},
     )
     def post(self, request: Request, prediction_id: UUID) -> Response:
         record = self.record(request, prediction_id)
@@ -122,7 +113,7 @@ class ClaimReview(ReviewView):
         summary="Take the least sure prediction that nobody else looks at",
         description="It is yours for ten minutes; asked again, the same. 204: nothing waits.",
         request=None,
-        responses={200: dict, 204: None, 401: ErrorSerializer, 403: ErrorSerializer},
+        responses={200: dict, 204: None},
     )
     def post(self, request: Request) -> Response:
         record = queue.claim(request.user.get_username())
@@ -138,7 +129,7 @@ class AnswerReview(ReviewView):
         operation_id="review_answer",
         summary="Answer a prediction that was claimed",
         request=SentCorrectionSerializer,
-        responses={201: CorrectionSerializer, **REFUSALS},
+        responses={201: CorrectionSerializer, **errors(400, 409)},
     )
     def post(self, request: Request, prediction_id: UUID) -> Response:
         record = self.record(request, prediction_id)
@@ -151,7 +142,7 @@ class SkipReview(ReviewView):
         operation_id="review_skip",
         summary="Put a claimed prediction back: it comes again later",
         request=None,
-        responses={204: None, 401: ErrorSerializer, 403: ErrorSerializer},
+        responses={204: None},
     )
     def post(self, request: Request, prediction_id: UUID) -> Response:
         queue.skip(prediction_id, request.user.get_username())

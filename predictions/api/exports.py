@@ -1,9 +1,8 @@
 """The API of exports: predictions as a file that is made while it is sent."""
 
-from copy import copy
 from itertools import chain
 
-from django.http import QueryDict, StreamingHttpResponse
+from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -13,7 +12,7 @@ from rest_framework.views import APIView
 
 from predictions.access.permissions import may_view_all
 from predictions.api.permissions import requires
-from predictions.api.serializers import ErrorSerializer
+from predictions.api.serializers import errors
 from predictions.exports.files import CONTENT_TYPES, FILE_NAMES, Format, export
 from predictions.web.list_params import FilterParams
 
@@ -42,10 +41,7 @@ class PredictionExport(APIView):
             (200, "text/csv"): OpenApiTypes.BINARY,
             (200, "application/jsonl"): OpenApiTypes.BINARY,
             (200, "application/zip"): OpenApiTypes.BINARY,
-            400: ErrorSerializer,
-            401: ErrorSerializer,
-            403: ErrorSerializer,
-            503: ErrorSerializer,
+            **errors(400),
         },
     )
     def get(self, request: Request) -> StreamingHttpResponse:
@@ -55,7 +51,7 @@ class PredictionExport(APIView):
             params.filters,
             form,
             corrected_only=params.validated_data["corrected_only"],
-            request=_without_query(request),
+            request=request,
         )
         # A store that does not answer is said while that is possible: before the first byte.
         first = next(pieces, b"")
@@ -65,10 +61,3 @@ class PredictionExport(APIView):
             content_type=CONTENT_TYPES[form],
             headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )
-
-
-def _without_query(request: Request) -> Request:
-    """Leave `format` behind: it would stand in every address in the file."""
-    bare = copy(request._request)
-    bare.GET = QueryDict()
-    return Request(bare)

@@ -15,7 +15,7 @@ from ml.model.comparison import Comparison
 from predictions.access.permissions import may_activate, may_read
 from predictions.api.parsers import FormParser
 from predictions.api.permissions import requires
-from predictions.api.serializers import ErrorSerializer
+from predictions.api.serializers import errors
 from predictions.registry import activation, versions
 from predictions.registry.archives import download, from_archive
 from predictions.registry.models import Activation, ModelVersion
@@ -117,15 +117,7 @@ class ModelVersions(APIView):
         description="One that was exported, here or on another site. It is a candidate: nothing "
         "serves it until it is activated.",
         request={"multipart/form-data": SentArchiveSerializer},
-        responses={
-            201: ModelVersionDetailSerializer,
-            400: ErrorSerializer,
-            401: ErrorSerializer,
-            403: ErrorSerializer,
-            409: ErrorSerializer,
-            413: ErrorSerializer,
-            415: ErrorSerializer,
-        },
+        responses={201: ModelVersionDetailSerializer, **errors(400, 409, 413, 415)},
     )
     def post(self, request: Request) -> Response:
         sent = SentArchiveSerializer(data=request.data)
@@ -145,7 +137,7 @@ class ModelVersionDetail(APIView):
     @extend_schema(
         operation_id="models_read",
         summary="One model version, with its manifest",
-        responses={200: ModelVersionDetailSerializer, 404: ErrorSerializer},
+        responses={200: ModelVersionDetailSerializer},
     )
     def get(self, request: Request, number: int) -> Response:
         return Response(_detail_of(versions.get(number)))
@@ -157,13 +149,7 @@ class ModelVersionArchive(APIView):
     @extend_schema(
         operation_id="models_export",
         summary="A model version as one file, for another site",
-        responses={
-            (200, "application/zip"): OpenApiTypes.BINARY,
-            401: ErrorSerializer,
-            403: ErrorSerializer,
-            404: ErrorSerializer,
-            409: ErrorSerializer,
-        },
+        responses={(200, "application/zip"): OpenApiTypes.BINARY, **errors(409)},
     )
     def get(self, request: Request, number: int) -> HttpResponse:
         return download(versions.get(number))
@@ -178,14 +164,7 @@ class ActivateModelVersion(APIView):
         description="Refused (409) where it reads worse than the active one, or cannot be compared "
         "with it. Going back to an older version is the same.",
         request=SentActivationSerializer,
-        responses={
-            200: ActivationSerializer,
-            400: ErrorSerializer,
-            401: ErrorSerializer,
-            403: ErrorSerializer,
-            404: ErrorSerializer,
-            409: ErrorSerializer,
-        },
+        responses={200: ActivationSerializer, **errors(400, 409)},
     )
     def post(self, request: Request, number: int) -> Response:
         sent = SentActivationSerializer(data=request.data)

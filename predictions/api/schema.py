@@ -9,9 +9,9 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import build_bearer_security_scheme_object
 from rest_framework.request import Request
 
-# What any address may answer, beside what its view says.
-REFUSALS = ("401", "403", "406", "429", "503")
-REFUSAL = {
+# Errors that every view can answer with; 404 is added where the path has a parameter.
+COMMON_ERRORS = ("401", "403", "406", "429", "503")
+ERROR_RESPONSE = {
     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
     "description": "",
 }
@@ -41,10 +41,10 @@ class Description(AutoSchema):
         return all(permission.has_permission(anybody, self.view) for permission in permissions)
 
 
-def describe_refusals(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Add the answers that no view has to name: it would be the same list at each."""
+def add_common_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Add the errors that views need not name."""
     for path, operations in result["paths"].items():
         for operation in operations.values():
-            for status in (*REFUSALS, *(["404"] if "{" in path else [])):
-                operation["responses"].setdefault(status, REFUSAL)
+            for status in (*COMMON_ERRORS, *(["404"] if "{" in path else [])):
+                operation["responses"].setdefault(status, ERROR_RESPONSE)
     return result

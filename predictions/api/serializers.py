@@ -172,6 +172,11 @@ class ErrorSerializer(serializers.Serializer[Any]):
     error = ErrorDetailSerializer()
 
 
+def errors(*statuses: int) -> dict[int, type[ErrorSerializer]]:
+    """Describe errors of one view; `schema.add_common_errors` adds those of every view."""
+    return dict.fromkeys(statuses, ErrorSerializer)
+
+
 PredictedSerializer = PolymorphicProxySerializer(
     component_name="Predicted",
     serializers=[PredictionSerializer, UploadSerializer],

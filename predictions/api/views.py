@@ -27,7 +27,6 @@ from predictions.access.rate_limits import limit
 from predictions.api import plain
 from predictions.api.permissions import requires
 from predictions.api.serializers import (
-    ErrorSerializer,
     ExplainedSerializer,
     ExplanationSerializer,
     FileSerializer,
@@ -36,6 +35,7 @@ from predictions.api.serializers import (
     PredictedSerializer,
     PredictionSerializer,
     SourceSerializer,
+    errors,
     explained_body,
     steps_body,
     upload_body,
@@ -80,7 +80,7 @@ class PredictionList(GenericAPIView[Any]):
         operation_id="predictions_list",
         summary="List predictions, newest first",
         parameters=[ListParams],
-        responses={200: PageSerializer, 400: ErrorSerializer, 503: ErrorSerializer},
+        responses={200: PageSerializer, **errors(400)},
     )
     def get(self, request: Request) -> Response:
         query = parse_list_query(request.query_params)
@@ -113,11 +113,7 @@ class PredictionList(GenericAPIView[Any]):
         responses={
             201: PredictedSerializer,
             200: ExplainedSerializer,
-            400: ErrorSerializer,
-            409: ErrorSerializer,
-            413: ErrorSerializer,
-            415: ErrorSerializer,
-            503: ErrorSerializer,
+            **errors(400, 409, 413, 415),
         },
     )
     def post(self, request: Request) -> Response:
@@ -207,7 +203,7 @@ class PredictionDetail(APIView):
     @extend_schema(
         operation_id="predictions_read",
         summary="One prediction",
-        responses={200: PredictionSerializer, 404: ErrorSerializer, 503: ErrorSerializer},
+        responses={200: PredictionSerializer},
     )
     def get(self, request: Request, prediction_id: UUID) -> Response:
         record = visibility.get(request.user, prediction_id)
@@ -218,13 +214,7 @@ class PredictionDetail(APIView):
     @extend_schema(
         operation_id="predictions_delete",
         summary="Delete a prediction and all that was kept of it",
-        responses={
-            204: None,
-            401: ErrorSerializer,
-            403: ErrorSerializer,
-            404: ErrorSerializer,
-            503: ErrorSerializer,
-        },
+        responses={204: None},
     )
     def delete(self, request: Request, prediction_id: UUID) -> Response:
         if not services.delete(prediction_id, by=request.user):
@@ -252,7 +242,7 @@ class Preview(PictureView):
     @extend_schema(
         operation_id="predictions_preview",
         summary="A small preview of the picture",
-        responses={(200, "image/webp"): OpenApiTypes.BINARY, 404: ErrorSerializer},
+        responses={(200, "image/webp"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, prediction_id: UUID) -> HttpResponse:
         preview = self._picture(request, prediction_id).preview
@@ -265,7 +255,7 @@ class Explanation(PictureView):
     @extend_schema(
         operation_id="predictions_explanation",
         summary="How the preview is read: every step as a picture, made on request",
-        responses={200: ExplanationSerializer, 404: ErrorSerializer, 503: ErrorSerializer},
+        responses={200: ExplanationSerializer},
     )
     def get(self, request: Request, prediction_id: UUID) -> Response:
         reading, steps = services.explain(self._picture(request, prediction_id))
@@ -282,7 +272,7 @@ class DigitPicture(PictureView):
     @extend_schema(
         operation_id="predictions_digit",
         summary="What the network saw of one digit: 28×28, ink bright",
-        responses={(200, "image/png"): OpenApiTypes.BINARY, 404: ErrorSerializer},
+        responses={(200, "image/png"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, prediction_id: UUID, position: int) -> HttpResponse:
         glyph = self._picture(request, prediction_id).glyph(position)
