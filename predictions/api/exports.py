@@ -1,4 +1,4 @@
-"""The API of exports: predictions as a file that is made while it is sent."""
+"""Export of predictions as a streamed file."""
 
 from itertools import chain
 
@@ -30,7 +30,7 @@ class PredictionExport(APIView):
     def perform_content_negotiation(
         self, request: Request, force: bool = False
     ) -> tuple[BaseRenderer, str]:
-        # Here `format` names a file's, not a renderer's.
+        # Here `format` names a file format, not a renderer.
         return super().perform_content_negotiation(request, force=True)
 
     @extend_schema(
@@ -53,7 +53,7 @@ class PredictionExport(APIView):
             corrected_only=params.validated_data["corrected_only"],
             request=request,
         )
-        # A store that does not answer is said while that is possible: before the first byte.
+        # Read from the store before the response starts: an outage is then a 503.
         first = next(pieces, b"")
         name = FILE_NAMES[form]
         return StreamingHttpResponse(

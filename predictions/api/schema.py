@@ -1,4 +1,4 @@
-"""What the API's description cannot find out for itself."""
+"""What drf-spectacular cannot infer for the OpenAPI description."""
 
 from typing import Any
 
@@ -25,20 +25,20 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
         return build_bearer_security_scheme_object("Authorization", "Token")
 
 
-class Description(AutoSchema):
-    """Says what is open to everybody, as the permissions have it."""
+class PermissionAwareSchema(AutoSchema):
+    """Mark operations that need no authentication according to the permissions."""
 
     def get_auth(self) -> list[dict[str, Any]]:
         auths: list[dict[str, Any]] = super().get_auth()
         return [*auths, {}] if self._is_open() and {} not in auths else auths
 
     def _is_open(self) -> bool:
-        bare = HttpRequest()
-        bare.method = self.method
-        anybody = Request(bare)
-        anybody.user = AnonymousUser()
+        http_request = HttpRequest()
+        http_request.method = self.method
+        request = Request(http_request)
+        request.user = AnonymousUser()
         permissions = self.view.get_permissions()
-        return all(permission.has_permission(anybody, self.view) for permission in permissions)
+        return all(permission.has_permission(request, self.view) for permission in permissions)
 
 
 def add_common_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:

@@ -116,7 +116,6 @@ class ListQuery:
 
 
 def parse_list_query(query: Mapping[str, str], *, default_limit: int = 50) -> ListQuery:
-    """Validate the parameters of a list; raise BadQuery if one is invalid."""
     params = ListParams.parse(query)
     asked = params.validated_data
     return ListQuery(
