@@ -228,7 +228,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["predictions.api.permissions.MayRead"],
     "DEFAULT_THROTTLE_CLASSES": ["predictions.api.throttles.ClientThrottle"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "predictions.api.negotiation.ContentNegotiation",
-    "DEFAULT_SCHEMA_CLASS": "predictions.api.schema.Description",
+    "DEFAULT_SCHEMA_CLASS": "predictions.api.schema.PermissionAwareSchema",
     "DEFAULT_RENDERER_CLASSES": [
         "predictions.api.renderers.ORJSONRenderer",
         "rest_framework.renderers.BrowsableAPIRenderer",
@@ -252,7 +252,7 @@ SPECTACULAR_SETTINGS = {
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "predictions.api.schema.describe_refusals",
+        "predictions.api.schema.add_common_errors",
     ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

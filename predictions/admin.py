@@ -23,7 +23,6 @@ from predictions.registry import admin as registry_admin  # noqa: F401 - registe
 from predictions.review import corrections
 from predictions.stores import get_store
 from predictions.stores.sql.models import Prediction
-from predictions.web.cursors import sign_cursor
 from predictions.web.list_params import parse_list_query
 
 admin.site.site_header = _("Handwritten digits")
@@ -100,7 +99,7 @@ class PredictionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in
         following = None
         if page.next is not None:
             address = request.GET.copy()
-            address["cursor"] = sign_cursor(page.next)
+            address["cursor"] = str(page.next)
             following = address.urlencode()
         return self._render(
             request,

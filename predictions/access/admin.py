@@ -1,4 +1,4 @@
-"""The admin of the audit log, which is only read, and of tokens, which are made and revoked."""
+"""Admin of the audit log and of API tokens."""
 
 from datetime import timedelta
 from typing import Any
@@ -33,7 +33,7 @@ class ActionFilter(admin.SimpleListFilter):
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    """Read what was done; nothing is added, changed or deleted here."""
+    """Read-only view of the audit log."""
 
     list_display = ("at", "actor", "action", "target", "request_id")
     list_filter = (ActionFilter,)
@@ -68,7 +68,7 @@ admin.site.unregister(AuthToken)
 
 @admin.register(AuthToken)
 class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # as above
-    """Make a token for an account, which is shown once, and revoke tokens."""
+    """Create tokens, which are shown once, and revoke them."""
 
     form = TokenForm
     fields = ("user", "days")
@@ -84,18 +84,18 @@ class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # as above
         return False
 
     def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
-        """Make it the way that all are made; the form's own row is never saved."""
+        """Create the token with `create_token`; the form's own instance is never saved."""
         assert isinstance(request.user, User)  # noqa: S101 - the permission was checked
         lifetime = timedelta(days=form.cleaned_data["days"])
         token, text = create_token(form.cleaned_data["user"], by=request.user, lifetime=lifetime)
-        words = _("This is the new token. Copy it now: it is shown this once. %s")
-        messages.success(request, words % text)
+        message = _("This is the new token. Copy it now: it is shown only once. %s")
+        messages.success(request, message % text)
         form.instance = token
         form.save_m2m = lambda: None
         return token
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """It was saved with its hash already."""
+        """Do nothing: `create_token` has saved it."""
 
     def delete_model(self, request: HttpRequest, obj: AuthToken) -> None:
         assert isinstance(request.user, User)  # noqa: S101 - the permission was checked

@@ -1,6 +1,6 @@
-"""The audit log: who signed in, corrected, deleted, changed a token or the model versions.
+"""The audit log: sign-ins, corrections, deletions, changes of tokens and model versions.
 
-It stands in SQL whichever store keeps predictions, and is only ever added to.
+It is append-only, and in SQL whichever store keeps predictions.
 """
 
 from enum import StrEnum
@@ -14,13 +14,11 @@ from predictions.access.models import AuditEntry
 
 
 class Action(StrEnum):
-    """What can be noted; a new one needs no migration."""
-
     SIGNED_IN = "signed_in"
     SIGNED_OUT = "signed_out"
     SIGN_IN_REFUSED = "sign_in_refused"
     SIGN_IN_LOCKED = "sign_in_locked"
-    TOKEN_MADE = "token_made"  # noqa: S105 - an action, no secret
+    TOKEN_MADE = "token_made"  # noqa: S105 - not a secret
     TOKEN_REVOKED = "token_revoked"  # noqa: S105
     CORRECTED = "corrected"
     DELETED = "deleted"
@@ -36,9 +34,9 @@ def audit(
     target: object = "",
     **details: Any,
 ) -> None:
-    """Note what was done, to what, and by whom (an account, or its name; None for the system).
+    """Record an action by an account or its name, or by the system (None).
 
-    Call it inside the transaction of the deed, so that both happen or neither.
+    Call it inside the action's transaction, so that both happen or neither.
     """
     AuditEntry.objects.create(
         actor=_name_of(by),

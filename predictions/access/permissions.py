@@ -1,4 +1,4 @@
-"""Who may do what. One rule each, for pages, API and admin alike."""
+"""Permission rules shared by pages, API and admin."""
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -23,12 +23,12 @@ def is_signed_in(user: AbstractBaseUser | AnonymousUser) -> bool:
 
 
 def may_read(user: AbstractBaseUser | AnonymousUser) -> bool:
-    """Send pictures and see what was read of them: everybody, or who is signed in."""
+    """Return whether a user may upload pictures and see their predictions."""
     return settings.ANONYMOUS_READING or is_signed_in(user)
 
 
 def may_view_all(user: AbstractBaseUser | AnonymousUser) -> bool:
-    """See what others sent; who may not sees their own (`predictions/access/visibility.py`)."""
+    """Return whether a user may see predictions of others (`predictions/access/visibility.py`)."""
     return settings.ANONYMOUS_READING or _has(user, "predictions.view_prediction")
 
 
@@ -37,12 +37,11 @@ def may_delete(user: AbstractBaseUser | AnonymousUser) -> bool:
 
 
 def may_review(user: AbstractBaseUser | AnonymousUser) -> bool:
-    """Say what a picture shows: correct it, and answer the review queue."""
+    """Return whether a user may correct predictions and work on the review queue."""
     return _has(user, "predictions.review_prediction")
 
 
 def may_activate(user: AbstractBaseUser | AnonymousUser) -> bool:
-    """Let another model version serve."""
     return _has(user, "predictions.activate_modelversion")
 
 

@@ -1,4 +1,4 @@
-"""Signing in: what the audit log hears of it, and what is answered to too many wrong passwords."""
+"""Audit of sign-ins, and the response to too many wrong passwords."""
 
 from typing import Any
 
@@ -21,8 +21,8 @@ class LockedOut(PredictionsError):
 
     def __init__(self) -> None:
         self.retry_after_s = round(settings.AXES_COOLOFF_TIME.total_seconds())
-        words = _("Too many wrong passwords. Wait %d minutes, then try again.")
-        super().__init__("locked_out", words % (self.retry_after_s // 60), status=429)
+        message = _("Too many wrong passwords. Wait %d minutes, then try again.")
+        super().__init__("locked_out", message % (self.retry_after_s // 60), status=429)
 
 
 def answer_locked_out(
@@ -32,33 +32,33 @@ def answer_locked_out(
 
 
 @receiver(user_logged_in)
-def note_sign_in(sender: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
+def audit_sign_in(sender: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
     audit(Action.SIGNED_IN, by=user, address=client_address(request))
 
 
 @receiver(user_logged_out)
-def note_sign_out(sender: Any, request: HttpRequest, user: User | None, **kwargs: Any) -> None:
+def audit_sign_out(sender: Any, request: HttpRequest, user: User | None, **kwargs: Any) -> None:
     if user is not None:
         audit(Action.SIGNED_OUT, by=user, address=client_address(request))
 
 
 @receiver(user_login_failed)
-def note_refusal(
+def audit_refusal(
     sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any
 ) -> None:
-    """Note a wrong password, but not what is tried while locked out: that fills no table."""
+    """Audit a wrong password, but not attempts during a lockout: they would fill the table."""
     if request is not None and not _was_locked(request):
         name = str(credentials.get("username", ""))
         audit(Action.SIGN_IN_REFUSED, by=None, target=name, address=client_address(request))
 
 
 @receiver(user_locked_out)
-def note_lock(sender: Any, request: HttpRequest, username: str, **kwargs: Any) -> None:
+def audit_lockout(sender: Any, request: HttpRequest, username: str, **kwargs: Any) -> None:
     if not _was_locked(request):
         audit(Action.SIGN_IN_LOCKED, by=None, target=username, address=client_address(request))
 
 
 def _was_locked(request: HttpRequest) -> bool:
-    """Tell whether the account was locked before this attempt: then nothing was counted."""
+    """Return whether the account was locked before this attempt, which then was not counted."""
     locked = getattr(request, "axes_locked_out", False)
     return bool(locked and not getattr(request, "axes_failures_since_start", None))

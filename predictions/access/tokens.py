@@ -1,4 +1,4 @@
-"""Tokens by which programs act for an account: made once, shown once, kept as a hash."""
+"""API tokens of accounts, shown once and stored as a hash."""
 
 from datetime import timedelta
 
@@ -19,7 +19,7 @@ def create_token(
     by: AbstractBaseUser | str,
     lifetime: timedelta = settings.TOKEN_LIFETIME,
 ) -> tuple[AuthToken, str]:
-    """Make a token for `user`; return it and its secret text, which nobody can see again."""
+    """Create a token; return it and its secret text, which is not stored."""
     with transaction.atomic():
         AuthToken.objects.filter(user=user, expiry__lte=timezone.now()).delete()
         token, text = AuthToken.objects.create(user, expiry=lifetime)
@@ -29,12 +29,12 @@ def create_token(
 
 
 def revoke_token(token: AuthToken, *, by: AbstractBaseUser | str | None) -> None:
-    """End a token: the next request with it is refused."""
+    """Delete a token, which takes effect at once."""
     with transaction.atomic():
         token.delete()
         audit(Action.TOKEN_REVOKED, by=by, target=token.user.get_username(), token=name_of(token))
 
 
 def name_of(token: AuthToken) -> str:
-    """Say which token it is, by its first characters."""
+    """Return the first characters of a token, which identify it."""
     return f"{token.token_key[:SHOWN_CHARACTERS]}…"

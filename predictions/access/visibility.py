@@ -1,8 +1,8 @@
-"""What somebody may see: all predictions, or where that is not allowed their own.
+"""Which predictions a viewer may see: all, or only their own.
 
-No store has a filter by maker, since an index for it would cost every `add`. So one prediction is
-looked at by its id, and a list of one's own looks through a bounded part of all, newest first: it
-may come back short, or even empty, with a cursor to go on from.
+No store filters by owner, since an index for it would cost every `add`. A list of a viewer's own
+predictions therefore scans a bounded number of all, newest first. It may be short, or even empty,
+with a cursor to continue from.
 """
 
 from collections.abc import Iterable
@@ -16,8 +16,8 @@ from predictions.core.records import Page, PictureRecord, PredictionRecord
 from predictions.stores import get_store
 from predictions.web.list_params import ListQuery
 
-PAGE = 200
-LOOKED_THROUGH = 5 * PAGE  # predictions a call looks at, at most
+PAGE_SIZE = 200
+MAX_SCANNED = 5 * PAGE_SIZE  # predictions per call
 
 Viewer = AbstractBaseUser | AnonymousUser
 
@@ -29,12 +29,12 @@ def get(viewer: Viewer, prediction_id: UUID) -> PredictionRecord | None:
 
 
 def get_upload(viewer: Viewer, upload_id: UUID) -> list[PredictionRecord]:
-    """Return those pages of an upload that the viewer may see, in their order."""
+    """Return the pages of an upload that the viewer may see, in order."""
     return [record for record in get_store().get_upload(upload_id) if _may_see(viewer, record)]
 
 
 def get_many(viewer: Viewer, prediction_ids: Iterable[UUID]) -> list[PredictionRecord]:
-    """Return those of the predictions that exist and that the viewer may see, newest first."""
+    """Return the existing predictions that the viewer may see, newest first."""
     records = get_store().get_many(prediction_ids).values()
     seen = [record for record in records if _may_see(viewer, record)]
     return sorted(seen, key=lambda record: record.id, reverse=True)
@@ -48,14 +48,14 @@ def picture(viewer: Viewer, prediction_id: UUID) -> PictureRecord | None:
 
 
 def latest(viewer: Viewer, query: ListQuery) -> Page:
-    """Return what the viewer may see of a list."""
+    """Return the part of a list that the viewer may see."""
     store = get_store()
     if may_view_all(viewer):
         return store.latest(query.filters, cursor=query.cursor, limit=query.limit)
     own: list[PredictionRecord] = []
     cursor = query.cursor
-    for _ in range(LOOKED_THROUGH // PAGE):
-        page = store.latest(query.filters, cursor=cursor, limit=PAGE)
+    for _ in range(MAX_SCANNED // PAGE_SIZE):
+        page = store.latest(query.filters, cursor=cursor, limit=PAGE_SIZE)
         for record in page:
             if _may_see(viewer, record):
                 own.append(record)

@@ -1,4 +1,4 @@
-"""Many files in one request, each with its own answer."""
+"""Several files in one request, each with its own result."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ from predictions.api.parsers import FormParser
 from predictions.api.serializers import (
     BatchFilesSerializer,
     BatchSerializer,
-    ErrorSerializer,
     SourceSerializer,
+    errors,
     upload_body,
 )
 from predictions.core.errors import PredictionsError, StoreUnavailable
@@ -23,7 +23,7 @@ from predictions.web.error_responses import error_body
 
 
 class PredictionBatch(GenericAPIView[Any]):
-    """Send many files; each is read and kept for itself."""
+    """Read several files independently."""
 
     serializer_class = BatchFilesSerializer
     parser_classes = (FormParser,)
@@ -33,28 +33,22 @@ class PredictionBatch(GenericAPIView[Any]):
 
     @extend_schema(
         operation_id="predictions_batch",
-        summary="Read many files, each with an answer of its own",
+        summary="Read several files, each with its own result",
         request={"multipart/form-data": BatchFilesSerializer},
-        responses={
-            200: BatchSerializer,
-            400: ErrorSerializer,
-            413: ErrorSerializer,
-            415: ErrorSerializer,
-            503: ErrorSerializer,
-        },
+        responses={200: BatchSerializer, **errors(400, 413, 415)},
     )
     def post(self, request: Request) -> Response:
         form = SourceSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         source = Source(form.validated_data["source"])
         uploads = uploads_from_form(request.FILES, "file")
-        answers = list(services.predict_batch(uploads, source=source, user=request.user))
-        if all(isinstance(answer, StoreUnavailable) for answer in answers):
-            raise StoreUnavailable  # nothing at all was kept: so it can be sent again as it is
-        return Response({"results": [_body_of(answer, request) for answer in answers]})
+        results = list(services.predict_batch(uploads, source=source, user=request.user))
+        if all(isinstance(result, StoreUnavailable) for result in results):
+            raise StoreUnavailable  # nothing was stored, so the client can retry all
+        return Response({"results": [_body_of(result, request) for result in results]})
 
 
-def _body_of(answer: Any, request: Request) -> dict[str, Any]:
-    if isinstance(answer, PredictionsError):
-        return error_body(answer.code, answer.message)
-    return upload_body(answer, request, kept=True)
+def _body_of(result: Any, request: Request) -> dict[str, Any]:
+    if isinstance(result, PredictionsError):
+        return error_body(result.code, result.message)
+    return upload_body(result, request, kept=True)

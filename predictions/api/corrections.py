@@ -1,4 +1,4 @@
-"""The API of corrections and of the review queue."""
+"""Corrections and the review queue."""
 
 from typing import Any
 from uuid import UUID
@@ -6,32 +6,23 @@ from uuid import UUID
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.exceptions import NotFound
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from predictions import services
 from predictions.access import visibility
-from predictions.api.permissions import MayReview
-from predictions.api.serializers import CorrectionSerializer, ErrorSerializer
+from predictions.access.permissions import may_review
+from predictions.api.permissions import requires
+from predictions.api.serializers import CorrectionSerializer, errors
 from predictions.core.records import PredictionRecord
 from predictions.review import corrections, queue
 from predictions.review.corrections import Verdict
 from predictions.web.json import prediction_json
 
-REFUSALS = {
-    400: ErrorSerializer,
-    401: ErrorSerializer,
-    403: ErrorSerializer,
-    404: ErrorSerializer,
-    409: ErrorSerializer,
-    503: ErrorSerializer,
-}
-
 
 class SentCorrectionSerializer(serializers.Serializer[Any]):
-    """What a picture shows: a text, or why there is none."""
+    """What a picture shows: a text, or why it has none."""
 
     verdict = serializers.ChoiceField(
         choices=[str(verdict) for verdict in Verdict], default=str(Verdict.TEXT), required=False
@@ -46,34 +37,29 @@ class WaitingSerializer(serializers.Serializer[Any]):
 
 
 class ReviewView(APIView):
-    permission_classes: tuple[type[BasePermission], ...] = (MayReview,)
+    permission_classes = (requires(may_review),)
 
-    def record(self, request: Request, prediction_id: UUID) -> PredictionRecord:
+    def get_record(self, request: Request, prediction_id: UUID) -> PredictionRecord:
         record = visibility.get(request.user, prediction_id)
         if record is None:
             raise NotFound("There is no prediction with this id.")
         return record
 
-    def sent(self, request: Request) -> dict[str, Any]:
-        sent = SentCorrectionSerializer(data=request.data)
-        sent.is_valid(raise_exception=True)
-        return {
-            "verdict": Verdict(sent.validated_data["verdict"]),
-            "text": sent.validated_data["text"],
-        }
+    def parse_correction(self, request: Request) -> dict[str, Any]:
+        body = SentCorrectionSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        return {**body.validated_data, "verdict": Verdict(body.validated_data["verdict"])}
 
 
 class Corrections(ReviewView):
-    """What people said of a prediction."""
-
     @extend_schema(
         operation_id="corrections_list",
-        summary="Every correction of a prediction, newest first",
-        description="One that took another back has the verdict `undo`.",
-        responses={200: CorrectionSerializer(many=True), 404: ErrorSerializer},
+        summary="List the corrections of a prediction, newest first",
+        description="An undone correction is followed by one with the verdict `undo`.",
+        responses={200: CorrectionSerializer(many=True)},
     )
     def get(self, request: Request, prediction_id: UUID) -> Response:
-        record = self.record(request, prediction_id)
+        record = self.get_record(request, prediction_id)
         entries = CorrectionSerializer(
             corrections.history(record.id),  # type: ignore[arg-type]  # the stubs do not know many=True
             many=True,
@@ -82,26 +68,26 @@ class Corrections(ReviewView):
 
     @extend_schema(
         operation_id="corrections_create",
-        summary="Say what a picture shows",
+        summary="Correct a prediction",
         request=SentCorrectionSerializer,
-        responses={201: CorrectionSerializer, **REFUSALS},
+        responses={201: CorrectionSerializer, **errors(400, 409)},
     )
     def post(self, request: Request, prediction_id: UUID) -> Response:
-        record = self.record(request, prediction_id)
-        made = services.correct(record, **self.sent(request), by=request.user)
+        record = self.get_record(request, prediction_id)
+        made = services.correct(record, **self.parse_correction(request), by=request.user)
         return Response(CorrectionSerializer(made).data, status=status.HTTP_201_CREATED)
 
 
 class UndoCorrection(ReviewView):
     @extend_schema(
         operation_id="corrections_undo",
-        summary="Take the last correction back",
-        description="Answers with the prediction, and the correction that counts now.",
+        summary="Undo the last correction",
+        description="Returns the prediction with its current correction.",
         request=None,
-        responses={200: dict, **REFUSALS},
+        responses={200: dict, **errors(400, 409)},
     )
     def post(self, request: Request, prediction_id: UUID) -> Response:
-        record = self.record(request, prediction_id)
+        record = self.get_record(request, prediction_id)
         services.undo_correction(record, by=request.user)
         return Response(prediction_json(record, request))
 
@@ -109,7 +95,7 @@ class UndoCorrection(ReviewView):
 class Review(ReviewView):
     @extend_schema(
         operation_id="review_waiting",
-        summary="How many predictions wait for review",
+        summary="Count the predictions that wait for review",
         responses={200: WaitingSerializer},
     )
     def get(self, request: Request) -> Response:
@@ -119,10 +105,11 @@ class Review(ReviewView):
 class ClaimReview(ReviewView):
     @extend_schema(
         operation_id="review_claim",
-        summary="Take the least sure prediction that nobody else looks at",
-        description="It is yours for ten minutes; asked again, the same. 204: nothing waits.",
+        summary="Claim the least confident prediction that nobody else has claimed",
+        description="A claim lasts ten minutes; until then the same prediction is returned. "
+        "204: nothing waits.",
         request=None,
-        responses={200: dict, 204: None, 401: ErrorSerializer, 403: ErrorSerializer},
+        responses={200: dict, 204: None},
     )
     def post(self, request: Request) -> Response:
         record = queue.claim(request.user.get_username())
@@ -132,26 +119,26 @@ class ClaimReview(ReviewView):
 
 
 class AnswerReview(ReviewView):
-    """Answers what was claimed: where the claim was lost, 409 and nothing is changed."""
+    """Correct a claimed prediction; 409 without any change if the claim was lost."""
 
     @extend_schema(
         operation_id="review_answer",
-        summary="Answer a prediction that was claimed",
+        summary="Correct a claimed prediction",
         request=SentCorrectionSerializer,
-        responses={201: CorrectionSerializer, **REFUSALS},
+        responses={201: CorrectionSerializer, **errors(400, 409)},
     )
     def post(self, request: Request, prediction_id: UUID) -> Response:
-        record = self.record(request, prediction_id)
-        made = services.answer_review(record, **self.sent(request), by=request.user)
+        record = self.get_record(request, prediction_id)
+        made = services.answer_review(record, **self.parse_correction(request), by=request.user)
         return Response(CorrectionSerializer(made).data, status=status.HTTP_201_CREATED)
 
 
 class SkipReview(ReviewView):
     @extend_schema(
         operation_id="review_skip",
-        summary="Put a claimed prediction back: it comes again later",
+        summary="Release a claimed prediction until later",
         request=None,
-        responses={204: None, 401: ErrorSerializer, 403: ErrorSerializer},
+        responses={204: None},
     )
     def post(self, request: Request, prediction_id: UUID) -> Response:
         queue.skip(prediction_id, request.user.get_username())

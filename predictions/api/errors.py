@@ -1,4 +1,4 @@
-"""Every error of the API in one shape: {"error": {"code", "message"}}."""
+"""Errors of the API as {"error": {"code", "message"}}."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from predictions.web.error_responses import error_body
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     if is_outage(error):
         error = StoreUnavailable()
-    if isinstance(error, TooManyFilesSent):  # by Django, before any view has seen them
+    if isinstance(error, TooManyFilesSent):  # raised by Django before the view runs
         error = too_many_files()
     if isinstance(error, PredictionsError):
         headers = {}
@@ -34,7 +34,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
 
 
 def _sentences(detail: Any, field: str = "") -> list[str]:
-    """Flatten what serializers say of their fields into one list of sentences, fields named."""
+    """Flatten a serializer's errors into sentences that name their fields."""
     if isinstance(detail, dict):
         return [
             sentence
@@ -45,5 +45,5 @@ def _sentences(detail: Any, field: str = "") -> list[str]:
         ]
     if isinstance(detail, list):
         return [sentence for inner in detail for sentence in _sentences(inner, field)]
-    assert isinstance(detail, ErrorDetail)  # noqa: S101 - nothing else stands in a detail
+    assert isinstance(detail, ErrorDetail)  # noqa: S101 - the only other type
     return [f"{field}: {detail}" if field else str(detail)]

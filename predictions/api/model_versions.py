@@ -1,4 +1,4 @@
-"""The API of the registry of trained networks."""
+"""The model registry."""
 
 from typing import Any
 
@@ -12,23 +12,22 @@ from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
 from ml.model.comparison import Comparison
+from predictions.access.permissions import may_activate, may_read
 from predictions.api.parsers import FormParser
-from predictions.api.permissions import MayActivate, MayReadAndActivate
-from predictions.api.serializers import ErrorSerializer
+from predictions.api.permissions import requires
+from predictions.api.serializers import errors
 from predictions.registry import activation, versions
 from predictions.registry.archives import download, from_archive
 from predictions.registry.models import Activation, ModelVersion
 
 
 class ModelVersionSerializer(serializers.Serializer[ModelVersion]):
-    """A model version in a list."""
-
-    number = serializers.IntegerField(help_text="0 is the network that ships.")
-    active = serializers.BooleanField(help_text="Whether it serves.")
+    number = serializers.IntegerField(help_text="0 is the bundled network.")
+    active = serializers.BooleanField(help_text="Whether new predictions use it.")
     architecture = serializers.CharField()
-    sha256 = serializers.CharField(help_text="Of the network.")
+    sha256 = serializers.CharField(help_text="Of the network file.")
     evaluation_set = serializers.CharField(
-        allow_blank=True, help_text="Two versions with the same can be compared as they are."
+        allow_blank=True, help_text="Versions with the same set are directly comparable."
     )
     created_at = serializers.DateTimeField()
     created_by = serializers.CharField(allow_blank=True)
@@ -41,48 +40,50 @@ class ModelVersionSerializer(serializers.Serializer[ModelVersion]):
 
 
 class ComparisonSerializer(serializers.Serializer[Comparison]):
-    """How a version differs from the active one on the same digits (McNemar's exact test)."""
+    """Comparison with the active version on the same digits (McNemar's exact test)."""
 
-    count = serializers.IntegerField(help_text="So many digits both read.")
+    count = serializers.IntegerField(help_text="Number of digits that both read.")
     only_active = serializers.IntegerField(
-        source="only_first", help_text="So many of them only the active one reads right."
+        source="only_first", help_text="Digits that only the active version reads correctly."
     )
     only_this = serializers.IntegerField(
-        source="only_second", help_text="So many of them only this one reads right."
+        source="only_second", help_text="Digits that only this version reads correctly."
     )
     p_value = serializers.FloatField(
-        help_text="How often chance alone would part them so far, were they equally good."
+        help_text="Probability of a difference this large if both were equally good."
     )
     reads_worse = serializers.BooleanField(
-        source="second_is_worse", help_text="Whether the gate refuses it."
+        source="second_is_worse", help_text="Whether activation is refused without `force`."
     )
 
 
 class ModelVersionDetailSerializer(ModelVersionSerializer):
-    """A model version with all that is known of it."""
+    """A model version with its manifest."""
 
     compared_with_active = ComparisonSerializer(
         allow_null=True,
         source="comparison",
-        help_text="Null for the active one, and where both read different digits.",
+        help_text="Null for the active version and for different evaluation sets.",
     )
     manifest = serializers.JSONField(
-        help_text="Arguments, fingerprints of the data, metrics, software: how it was made."
+        help_text="How it was trained: arguments, data fingerprints, metrics, software."
     )
 
 
 class SentArchiveSerializer(serializers.Serializer[Any]):
-    file = serializers.FileField(help_text="A zip as `models/{number}/archive` gives it.")
+    file = serializers.FileField(help_text="A zip from `models/{number}/archive`.")
 
 
 class SentActivationSerializer(serializers.Serializer[Any]):
-    """How the gate is to be passed."""
-
     force = serializers.BooleanField(
-        default=False, required=False, help_text="Also where it reads worse; needs a reason."
+        default=False, required=False, help_text="Activate even if it reads worse; needs a reason."
     )
     reason = serializers.CharField(
-        default="", required=False, allow_blank=True, max_length=1000, help_text="For the record."
+        default="",
+        required=False,
+        allow_blank=True,
+        max_length=1000,
+        help_text="For the record.",
     )
 
 
@@ -93,14 +94,12 @@ class ActivationSerializer(serializers.ModelSerializer[Activation]):
 
 
 class ModelVersions(APIView):
-    """The trained networks of this site."""
-
-    permission_classes = (MayReadAndActivate,)
+    permission_classes = (requires(may_read, POST=may_activate),)
     parser_classes = (FormParser,)
 
     @extend_schema(
         operation_id="models_list",
-        summary="All model versions, newest first",
+        summary="List model versions, newest first",
         responses={200: ModelVersionSerializer(many=True)},
     )
     def get(self, request: Request) -> Response:
@@ -112,92 +111,68 @@ class ModelVersions(APIView):
 
     @extend_schema(
         operation_id="models_import",
-        summary="Add a model version from a file",
-        description="One that was exported, here or on another site. It is a candidate: nothing "
-        "serves it until it is activated.",
+        summary="Import a model version",
+        description="It was exported on this or another site, and is unused until activated.",
         request={"multipart/form-data": SentArchiveSerializer},
-        responses={
-            201: ModelVersionDetailSerializer,
-            400: ErrorSerializer,
-            401: ErrorSerializer,
-            403: ErrorSerializer,
-            409: ErrorSerializer,
-            413: ErrorSerializer,
-            415: ErrorSerializer,
-        },
+        responses={201: ModelVersionDetailSerializer, **errors(400, 409, 413, 415)},
     )
     def post(self, request: Request) -> Response:
-        sent = SentArchiveSerializer(data=request.data)
-        sent.is_valid(raise_exception=True)
-        file = sent.validated_data["file"]
+        archive = SentArchiveSerializer(data=request.data)
+        archive.is_valid(raise_exception=True)
+        file = archive.validated_data["file"]
         version = versions.register(from_archive(file, file.name), by=request.user.get_username())
-        address = reverse("api:model", args=[version.number])
+        url = reverse("api:model", args=[version.number])
         body = _detail_of(version)
-        return Response(body, status=status.HTTP_201_CREATED, headers={"Location": address})
+        return Response(body, status=status.HTTP_201_CREATED, headers={"Location": url})
 
 
 class ModelVersionDetail(APIView):
-    """One trained network."""
-
-    permission_classes = (MayReadAndActivate,)
+    permission_classes = (requires(may_read, POST=may_activate),)
 
     @extend_schema(
         operation_id="models_read",
-        summary="One model version, with its manifest",
-        responses={200: ModelVersionDetailSerializer, 404: ErrorSerializer},
+        summary="One model version with its manifest",
+        responses={200: ModelVersionDetailSerializer},
     )
     def get(self, request: Request, number: int) -> Response:
         return Response(_detail_of(versions.get(number)))
 
 
 class ModelVersionArchive(APIView):
-    permission_classes = (MayActivate,)
+    permission_classes = (requires(may_activate),)
 
     @extend_schema(
         operation_id="models_export",
-        summary="A model version as one file, for another site",
-        responses={
-            (200, "application/zip"): OpenApiTypes.BINARY,
-            401: ErrorSerializer,
-            403: ErrorSerializer,
-            404: ErrorSerializer,
-            409: ErrorSerializer,
-        },
+        summary="Export a model version for another site",
+        responses={(200, "application/zip"): OpenApiTypes.BINARY, **errors(409)},
     )
     def get(self, request: Request, number: int) -> HttpResponse:
         return download(versions.get(number))
 
 
 class ActivateModelVersion(APIView):
-    permission_classes = (MayReadAndActivate,)
+    permission_classes = (requires(may_read, POST=may_activate),)
 
     @extend_schema(
         operation_id="models_activate",
-        summary="Let a model version serve",
-        description="Refused (409) where it reads worse than the active one, or cannot be compared "
-        "with it. Going back to an older version is the same.",
+        summary="Activate a model version",
+        description="Refused (409) if it reads worse than the active version or cannot be compared "
+        "with it. A rollback works the same way.",
         request=SentActivationSerializer,
-        responses={
-            200: ActivationSerializer,
-            400: ErrorSerializer,
-            401: ErrorSerializer,
-            403: ErrorSerializer,
-            404: ErrorSerializer,
-            409: ErrorSerializer,
-        },
+        responses={200: ActivationSerializer, **errors(400, 409)},
     )
     def post(self, request: Request, number: int) -> Response:
-        sent = SentActivationSerializer(data=request.data)
-        sent.is_valid(raise_exception=True)
+        body = SentActivationSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
         activated = activation.activate(
-            number, by=request.user.get_username(), **sent.validated_data
+            number, by=request.user.get_username(), **body.validated_data
         )
         return Response(ActivationSerializer(activated).data)
 
 
 def _detail_of(version: ModelVersion) -> dict[str, Any]:
-    every = versions.list_versions()
-    version.active = any(other.active for other in every if other.number == version.number)
-    comparison = activation.compare_with_active(every).get(version.number)
+    all_versions = versions.list_versions()
+    version.active = any(other.active for other in all_versions if other.number == version.number)
+    comparison = activation.compare_with_active(all_versions).get(version.number)
     version.comparison = comparison  # type: ignore[attr-defined]  # for the serializer
     return dict(ModelVersionDetailSerializer(version).data)

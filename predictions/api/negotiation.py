@@ -1,4 +1,4 @@
-"""Which parser and which renderer a request gets."""
+"""Fast choice of the parser and renderer of a request."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,16 +12,16 @@ ANYTHING = {"", "*/*", "application/json"}
 
 
 class ContentNegotiation(DefaultContentNegotiation):
-    """The framework's own, which parses every media type anew, only where there is a choice.
+    """Content negotiation that compares media types as strings where that suffices.
 
-    Programs send what a parser's name says and take what comes first: comparing two texts says so.
+    The framework's own parses every media type for each request.
     """
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
         parsers = list(parsers)
-        sent = request.content_type.partition(";")[0]
+        media_type = request.content_type.partition(";")[0]
         for parser in parsers:
-            if parser.media_type == sent:
+            if parser.media_type == media_type:
                 return parser
         return super().select_parser(request, parsers)
 
@@ -30,8 +30,8 @@ class ContentNegotiation(DefaultContentNegotiation):
     ) -> Any:
         renderers = list(renderers)
         first = renderers[0]
-        is_named = format_suffix or self.settings.URL_FORMAT_OVERRIDE in request.query_params
+        has_format = format_suffix or self.settings.URL_FORMAT_OVERRIDE in request.query_params
         accepted = request.headers.get("Accept", "")
-        if not is_named and first.media_type == "application/json" and accepted in ANYTHING:
+        if not has_format and first.media_type == "application/json" and accepted in ANYTHING:
             return first, first.media_type
         return super().select_renderer(request, renderers, format_suffix)

@@ -1,8 +1,7 @@
-"""Uploads that need none of what the framework does for a request.
+"""Fast path for anonymous uploads, which bypasses the framework's request and response.
 
-A program that has no account sends a form and takes JSON: there is no session, no token and
-nothing to negotiate. To wrap its request and its answer all the same took a tenth of the processor
-time that reading and keeping a 28x28 picture takes in all (docs/performance.md).
+Such an upload has no session, no token and nothing to negotiate. The framework's wrappers took a
+tenth of the processor time of reading and storing a 28x28 picture (docs/performance.md).
 """
 
 from collections.abc import Callable, Iterator
@@ -23,11 +22,11 @@ from predictions.api.errors import exception_handler
 from predictions.api.negotiation import ANYTHING
 from predictions.api.parsers import parse_form
 
-NOBODY = AnonymousUser()
+ANONYMOUS = AnonymousUser()
 
 
 def is_plain_upload(request: HttpRequest) -> bool:
-    """Tell whether a program without an account sends a form, and takes whatever JSON comes."""
+    """Return whether a request is an anonymous form upload that accepts JSON."""
     return (
         request.method == "POST"
         and settings.ANONYMOUS_READING
@@ -40,13 +39,13 @@ def is_plain_upload(request: HttpRequest) -> bool:
 
 
 class PlainUploadMiddleware:
-    """Let plain uploads past what comes after: sessions, signing in, messages to people."""
+    """Route plain uploads past sessions, authentication and messages."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path_info == _address() and is_plain_upload(request):
+        if request.path_info == _upload_path() and is_plain_upload(request):
             request.resolver_match = resolve(request.path_info)
             response: HttpResponse = request.resolver_match.func(request)
             return response
@@ -54,20 +53,20 @@ class PlainUploadMiddleware:
 
 
 @cache
-def _address() -> str:
+def _upload_path() -> str:
     return reverse("api:predictions")
 
 
 @contextmanager
-def form_of(request: HttpRequest) -> Iterator["DataAndFiles[Any, Any]"]:
-    """Parse a request's form; its files are closed at the end.
+def parsed_form(request: HttpRequest) -> Iterator["DataAndFiles[Any, Any]"]:
+    """Parse a request's form and close its files on exit.
 
     Raises
     ------
     ParseError, TooManyFilesSent
         As `predictions.api.parsers.parse_form`.
     """
-    stream: Any = request  # it can be read as a file can
+    stream: Any = request  # file-like
     form = parse_form(stream, request.content_params)
     try:
         yield form
@@ -76,16 +75,16 @@ def form_of(request: HttpRequest) -> Iterator["DataAndFiles[Any, Any]"]:
             file.close()
 
 
-def answer(body: Any, status: int, headers: dict[str, str]) -> HttpResponse:
+def json_response(body: Any, status: int, headers: dict[str, str]) -> HttpResponse:
     return HttpResponse(
         orjson.dumps(body), content_type="application/json", status=status, headers=headers
     )
 
 
-def answer_refusal(error: Exception) -> HttpResponse:
-    """Answer an error as the framework's views do; one that they do not know is raised again."""
-    refusal = exception_handler(error, {})
-    if refusal is None:
+def json_error(error: Exception) -> HttpResponse:
+    """Return the response that the framework's views give; reraise errors unknown to them."""
+    response = exception_handler(error, {})
+    if response is None:
         raise error
-    headers = {name: value for name, value in refusal.items() if name != "Content-Type"}
-    return answer(refusal.data, refusal.status_code, headers)
+    headers = {name: value for name, value in response.items() if name != "Content-Type"}
+    return json_response(response.data, response.status_code, headers)

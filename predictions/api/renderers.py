@@ -6,7 +6,7 @@ from rest_framework.renderers import JSONRenderer
 
 
 class ORJSONRenderer(JSONRenderer):
-    """JSON, quickly. Who asks for an indent gets the framework's own."""
+    """Fast JSON; the framework's own if an indent is requested."""
 
     def render(
         self,
@@ -18,4 +18,4 @@ class ORJSONRenderer(JSONRenderer):
         if data is None or indent is not None:
             rendered: bytes = super().render(data, accepted_media_type, renderer_context)
             return rendered
-        return orjson.dumps(data, default=str)  # str: words that are translated at the end
+        return orjson.dumps(data, default=str)  # str for lazy translations

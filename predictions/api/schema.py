@@ -1,4 +1,4 @@
-"""What the API's description cannot find out for itself."""
+"""What drf-spectacular cannot infer for the OpenAPI description."""
 
 from typing import Any
 
@@ -7,34 +7,11 @@ from django.http import HttpRequest
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import build_bearer_security_scheme_object
-from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
-from predictions.core.records import Status
-
-A_MOMENT = {
-    "anyOf": [
-        {"type": "string", "format": "date-time"},
-        {"type": "string", "format": "date"},
-        {"type": "string", "maxLength": 0},  # as a form sends what nobody filled in
-    ]
-}
-# By which a list and an export choose (predictions/web/list_params.py).
-FILTERS = [
-    OpenApiParameter(
-        "digit",
-        {"type": "integer", "minimum": 0, "maximum": 9},
-        description="Those that contain this digit.",
-    ),
-    OpenApiParameter(
-        "status", str, enum=[*map(str, Status), ""], description="Those of this status; empty: all."
-    ),
-    OpenApiParameter("since", A_MOMENT, description="Made then or later."),
-    OpenApiParameter("until", A_MOMENT, description="Made before then."),
-]
-# What any address may answer, beside what its view says.
-REFUSALS = ("401", "403", "406", "429", "503")
-REFUSAL = {
+# Errors that every view can answer with; 404 is added where the path has a parameter.
+COMMON_ERRORS = ("401", "403", "406", "429", "503")
+ERROR_RESPONSE = {
     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
     "description": "",
 }
@@ -48,26 +25,26 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
         return build_bearer_security_scheme_object("Authorization", "Token")
 
 
-class Description(AutoSchema):
-    """Says what is open to everybody, as the permissions have it."""
+class PermissionAwareSchema(AutoSchema):
+    """Mark operations that need no authentication according to the permissions."""
 
     def get_auth(self) -> list[dict[str, Any]]:
         auths: list[dict[str, Any]] = super().get_auth()
         return [*auths, {}] if self._is_open() and {} not in auths else auths
 
     def _is_open(self) -> bool:
-        bare = HttpRequest()
-        bare.method = self.method
-        anybody = Request(bare)
-        anybody.user = AnonymousUser()
+        http_request = HttpRequest()
+        http_request.method = self.method
+        request = Request(http_request)
+        request.user = AnonymousUser()
         permissions = self.view.get_permissions()
-        return all(permission.has_permission(anybody, self.view) for permission in permissions)
+        return all(permission.has_permission(request, self.view) for permission in permissions)
 
 
-def describe_refusals(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Add the answers that no view has to name: it would be the same list at each."""
+def add_common_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Add the errors that views need not name."""
     for path, operations in result["paths"].items():
         for operation in operations.values():
-            for status in (*REFUSALS, *(["404"] if "{" in path else [])):
-                operation["responses"].setdefault(status, REFUSAL)
+            for status in (*COMMON_ERRORS, *(["404"] if "{" in path else [])):
+                operation["responses"].setdefault(status, ERROR_RESPONSE)
     return result

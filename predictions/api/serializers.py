@@ -1,4 +1,4 @@
-"""What goes in and out of the API, in the names of docs/api.md."""
+"""Request and response bodies of the API; docs/api.md documents the fields."""
 
 from typing import Any
 
@@ -12,16 +12,16 @@ from predictions.core.records import PredictionRecord, Source, Status
 from predictions.recognition.explanations import shown
 from predictions.review.corrections import Verdict
 from predictions.review.models import Correction
-from predictions.web.json import answer_json, kept_json, predictions_json, site_url
+from predictions.web.json import predictions_json, request_origin, saved_json, unsaved_json
 
 SOURCES = [str(source) for source in Source]
-CLIENT_SOURCES = [str(Source.API), str(Source.CANVAS)]  # those that a client may name
+CLIENT_SOURCES = [str(Source.API), str(Source.CANVAS)]  # that a client may name
 STATUSES = [str(status) for status in Status]
 VERDICTS = [str(verdict) for verdict in Verdict]
 
 
 class SourceSerializer(serializers.Serializer[Any]):
-    """By which way a picture comes: the drawing canvas says so itself."""
+    """Where a picture comes from; the drawing canvas names itself."""
 
     source = serializers.ChoiceField(  # type: ignore[assignment]  # pops off Field.source
         choices=CLIENT_SOURCES, default=str(Source.API), required=False
@@ -45,14 +45,14 @@ class FileSerializer(SourceSerializer):
     }
 )
 class PixelsField(serializers.Field[Any, Any, Any, Any]):
-    """28×28 numbers; `ml` looks at each of them and says what is wrong."""
+    """28×28 numbers, which `ml` validates."""
 
     def to_internal_value(self, data: Any) -> Any:
         return data
 
 
 class JSONPictureSerializer(SourceSerializer):
-    """A picture in JSON: one of the two."""
+    """A picture in JSON, as either `image` or `pixels`."""
 
     image = serializers.CharField(required=False, help_text="The picture's bytes as base64.")
     pixels = PixelsField(
@@ -62,7 +62,7 @@ class JSONPictureSerializer(SourceSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("image" in attrs) == ("pixels" in attrs):
-            raise serializers.ValidationError("Send one of “image” and “pixels”.")
+            raise serializers.ValidationError("Send either “image” or “pixels”.")
         return attrs
 
 
@@ -78,18 +78,18 @@ class DigitSerializer(serializers.Serializer[Any]):
         max_length=4,
         help_text="x, y, width, height in pixels of the upright picture.",
     )
-    line = serializers.IntegerField(help_text="Counted from 0.")
+    line = serializers.IntegerField(help_text="From 0.")
 
 
-class AnswerSerializer(serializers.Serializer[PredictionRecord]):
-    """What is known of a prediction without keeping it."""
+class UnsavedPredictionSerializer(serializers.Serializer[PredictionRecord]):
+    """A prediction that was not stored."""
 
     text = serializers.CharField(allow_blank=True, help_text="The lines, joined by newlines.")
     lines = serializers.ListField(child=serializers.CharField())
     status = serializers.ChoiceField(choices=STATUSES)
-    confidence = serializers.FloatField(allow_null=True, help_text="The least digit's.")
+    confidence = serializers.FloatField(allow_null=True, help_text="Of the least confident digit.")
     margin = serializers.FloatField(
-        allow_null=True, help_text="The least gap between a digit's first and second choice."
+        allow_null=True, help_text="Smallest gap between a digit's first and second choice."
     )
     digits = DigitSerializer(many=True)
     model_version = serializers.IntegerField()
@@ -100,27 +100,27 @@ class AnswerSerializer(serializers.Serializer[PredictionRecord]):
     file_size = serializers.IntegerField(help_text="Bytes.")
     width = serializers.IntegerField(help_text="Pixels of the upright picture.")
     height = serializers.IntegerField()
-    page = serializers.IntegerField(help_text="Counted from 0.")
+    page = serializers.IntegerField(help_text="From 0.")
     created_by = serializers.CharField(allow_null=True)
     duration_ms = serializers.FloatField()
 
 
 class StepSerializer(serializers.Serializer[Any]):
-    """A step of reading; `title` says it to people."""
+    """A step of reading, with a title for people."""
 
     step = serializers.CharField()
     title = serializers.CharField()
     image = serializers.CharField(help_text="A data: URL of a WebP picture.")
 
 
-class ExplainedSerializer(AnswerSerializer):
-    """What was read and not kept, and how."""
+class ExplainedSerializer(UnsavedPredictionSerializer):
+    """A prediction that was not stored, with its explanation."""
 
     explanation = StepSerializer(many=True)
 
 
 class ExplanationSerializer(serializers.Serializer[Any]):
-    """How a prediction's preview is read now, by the active model version."""
+    """How the active model version reads a prediction's preview."""
 
     text = serializers.CharField(allow_blank=True)
     model_version = serializers.IntegerField()
@@ -128,8 +128,6 @@ class ExplanationSerializer(serializers.Serializer[Any]):
 
 
 class CorrectionSerializer(serializers.Serializer[Correction]):
-    """What somebody said of a prediction."""
-
     verdict = serializers.SerializerMethodField()
     text = serializers.CharField(allow_blank=True)
     by = serializers.CharField()
@@ -140,8 +138,8 @@ class CorrectionSerializer(serializers.Serializer[Correction]):
         return correction.verdict or "undo"
 
 
-class PredictionSerializer(AnswerSerializer):
-    """A prediction as it is kept, with its correction where it has one."""
+class PredictionSerializer(UnsavedPredictionSerializer):
+    """A stored prediction with its current correction, if any."""
 
     id = serializers.UUIDField()
     created_at = serializers.DateTimeField()
@@ -152,10 +150,10 @@ class PredictionSerializer(AnswerSerializer):
 
 
 class UploadSerializer(serializers.Serializer[Any]):
-    """A file of several pages."""
+    """The predictions of a file with several pages."""
 
-    upload = serializers.UUIDField(allow_null=True, help_text="null where nothing was kept.")
-    results = PredictionSerializer(many=True, help_text="In the order of the pages.")
+    upload = serializers.UUIDField(allow_null=True, help_text="null if nothing was stored.")
+    results = PredictionSerializer(many=True, help_text="In page order.")
 
 
 class PageSerializer(serializers.Serializer[Any]):
@@ -172,6 +170,11 @@ class ErrorSerializer(serializers.Serializer[Any]):
     error = ErrorDetailSerializer()
 
 
+def errors(*statuses: int) -> dict[int, type[ErrorSerializer]]:
+    """Describe errors of one view; `schema.add_common_errors` adds those of every view."""
+    return dict.fromkeys(statuses, ErrorSerializer)
+
+
 PredictedSerializer = PolymorphicProxySerializer(
     component_name="Predicted",
     serializers=[PredictionSerializer, UploadSerializer],
@@ -180,15 +183,15 @@ PredictedSerializer = PolymorphicProxySerializer(
 
 
 class BatchFilesSerializer(SourceSerializer):
-    """Many files, sent in one form."""
+    """Several files in one form."""
 
     file = serializers.ListField(
-        child=serializers.FileField(), help_text="The field repeated, once a file."
+        child=serializers.FileField(), help_text="Repeat the field for each file."
     )
 
 
 class BatchSerializer(serializers.Serializer[Any]):
-    """What became of each file, in their order."""
+    """The result of each file, in the order sent."""
 
     results = serializers.ListField(
         child=PolymorphicProxySerializer(
@@ -202,7 +205,7 @@ class BatchSerializer(serializers.Serializer[Any]):
 def explained_body(
     explained: list[tuple[PredictionRecord, list[Step]]], request: HttpRequest | Request
 ) -> dict[str, Any]:
-    """Say what was read of an upload and how, page by page."""
+    """Return the predictions of an upload with the explanation of each page."""
     body = upload_body([record for record, _ in explained], request, kept=False)
     for result, (_, steps) in zip(body.get("results", [body]), explained, strict=True):
         result["explanation"] = steps_body(steps)
@@ -216,15 +219,15 @@ def steps_body(steps: list[Step]) -> list[dict[str, Any]]:
 def upload_body(
     records: list[PredictionRecord], request: HttpRequest | Request, *, kept: bool, new: bool = True
 ) -> dict[str, Any]:
-    """Say what was read of an upload: the prediction of its page, or of several all.
+    """Return the prediction of an upload, or a list of those of its pages.
 
-    What is new has no correction, so none is asked for.
+    New predictions have no corrections, so none are queried.
     """
     if not kept:
-        results = [answer_json(record) for record in records]
+        results = [unsaved_json(record) for record in records]
     elif new:
-        site = site_url(request)
-        results = [kept_json(record, site) for record in records]
+        origin = request_origin(request)
+        results = [saved_json(record, origin) for record in records]
     else:
         results = predictions_json(records, request)
     if len(results) == 1 and records[0].upload is None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:  # rest_framework.views imports this module, the default throt
 
 
 class ClientThrottle(BaseThrottle):
-    """Count a request of this address, account or token; one too many is answered 429."""
+    """Limit requests per address, account or token."""
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
         token = "" if request.auth is None else str(getattr(request.auth, "digest", ""))

@@ -1,4 +1,4 @@
-"""The API's views: each parses what was asked, calls a service or the store, and presents."""
+"""Views of predictions: each parses the request, calls a service or the store, and responds."""
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
@@ -22,12 +22,11 @@ from rest_framework.views import APIView
 from predictions import services
 from predictions.access import visibility
 from predictions.access.client_address import client_address
+from predictions.access.permissions import may_delete, may_read
 from predictions.access.rate_limits import limit
 from predictions.api import plain
-from predictions.api.permissions import MayReadAndDelete
-from predictions.api.schema import FILTERS
+from predictions.api.permissions import requires
 from predictions.api.serializers import (
-    ErrorSerializer,
     ExplainedSerializer,
     ExplanationSerializer,
     FileSerializer,
@@ -36,6 +35,7 @@ from predictions.api.serializers import (
     PredictedSerializer,
     PredictionSerializer,
     SourceSerializer,
+    errors,
     explained_body,
     steps_body,
     upload_body,
@@ -44,23 +44,20 @@ from predictions.core.errors import BadQuery
 from predictions.core.records import PictureRecord, Source
 from predictions.recognition.previews import png_of
 from predictions.recognition.uploads import Upload, upload_from_base64, upload_from_form
-from predictions.web.cursors import sign_cursor
 from predictions.web.json import prediction_json, predictions_json
-from predictions.web.list_params import MAX_LIMIT, parse_flag, parse_list_query
+from predictions.web.list_params import ListParams, parse_flag, parse_list_query
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
-# What is kept never changes, so neither does a picture of it; it may be private.
+# A stored prediction never changes, so neither do its pictures; they may be private.
 PICTURE_CACHE_CONTROL = "private, max-age=31536000, immutable"
 
 
-class Answer(NamedTuple):
-    """What a view says: a body that can be JSON, a status and headers."""
-
+class JSONResult(NamedTuple):
     body: dict[str, Any]
     status: int = status.HTTP_200_OK
-    headers: dict[str, str] = {}  # noqa: RUF012 - nobody changes it
+    headers: dict[str, str] = {}  # noqa: RUF012 - never modified
 
 
 def _no_prediction() -> NotFound:
@@ -68,11 +65,11 @@ def _no_prediction() -> NotFound:
 
 
 class PredictionList(GenericAPIView[Any]):
-    """Send a picture of a handwritten digit, and list what was read."""
+    """Read a picture of handwritten digits, or list predictions."""
 
     serializer_class = FileSerializer
     field = "file"
-    source: Source | None = None  # what the request says, unless the address says it
+    source: Source | None = None  # from the request unless the URL implies it
 
     def get_view_name(self) -> str:
         return "Predictions"
@@ -80,35 +77,31 @@ class PredictionList(GenericAPIView[Any]):
     @extend_schema(
         operation_id="predictions_list",
         summary="List predictions, newest first",
-        parameters=[
-            *FILTERS,
-            OpenApiParameter("cursor", str, description="Where to go on: part of `next`."),
-            OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}),
-        ],
-        responses={200: PageSerializer, 400: ErrorSerializer, 503: ErrorSerializer},
+        parameters=[ListParams],
+        responses={200: PageSerializer, **errors(400)},
     )
     def get(self, request: Request) -> Response:
         query = parse_list_query(request.query_params)
         page = visibility.latest(request.user, query)
-        following = None
+        next_url = None
         if page.next is not None:
-            here = request.build_absolute_uri()
-            following = replace_query_param(here, "cursor", sign_cursor(page.next))
-        return Response({"results": predictions_json(page.records, request), "next": following})
+            url = request.build_absolute_uri()
+            next_url = replace_query_param(url, "cursor", str(page.next))
+        return Response({"results": predictions_json(page.records, request), "next": next_url})
 
     @extend_schema(
         operation_id="predictions_create",
-        summary="Read a picture, or each page of a file of several",
+        summary="Read a picture, or each page of a file",
         parameters=[
-            OpenApiParameter("store", bool, description="false reads without keeping (200)."),
+            OpenApiParameter("store", bool, description="false: read without storing (200)."),
             OpenApiParameter(
-                "explain", bool, description="true, with store=false: shows how it was read, too."
+                "explain", bool, description="true, with store=false: also return how it was read."
             ),
             OpenApiParameter(
                 "Idempotency-Key",
                 str,
                 OpenApiParameter.HEADER,
-                description="A request that is sent again is answered again (200) and done once.",
+                description="A repeated request gets the first response again (200).",
             ),
         ],
         request={
@@ -118,43 +111,39 @@ class PredictionList(GenericAPIView[Any]):
         responses={
             201: PredictedSerializer,
             200: ExplainedSerializer,
-            400: ErrorSerializer,
-            409: ErrorSerializer,
-            413: ErrorSerializer,
-            415: ErrorSerializer,
-            503: ErrorSerializer,
+            **errors(400, 409, 413, 415),
         },
     )
     def post(self, request: Request) -> Response:
-        answer = self._read(request._request, *self._take_picture(request), request.user)
-        return Response(answer.body, answer.status, headers=answer.headers)
+        result = self._read(request._request, *self._parse_picture(request), request.user)
+        return Response(result.body, result.status, headers=result.headers)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Answer a plain upload as `post` does, without what it has no need of."""
+        """Handle a plain upload without the parts of the framework that it does not need."""
         if not plain.is_plain_upload(request):
             return super().dispatch(request, *args, **kwargs)
         try:
-            limit(request, plain.NOBODY)
-            with plain.form_of(request) as form:
-                upload, source = self._take_form(form)
-            answer = self._read(request, upload, source, plain.NOBODY)
+            limit(request, plain.ANONYMOUS)
+            with plain.parsed_form(request) as form:
+                upload, source = self._parse_form(form)
+            result = self._read(request, upload, source, plain.ANONYMOUS)
         except Exception as error:
-            return plain.answer_refusal(error)
-        return plain.answer(answer.body, answer.status, answer.headers)
+            return plain.json_error(error)
+        return plain.json_response(result.body, result.status, result.headers)
 
-    def _take_picture(self, request: Request) -> tuple[Upload, Source]:
+    def _parse_picture(self, request: Request) -> tuple[Upload, Source]:
         if not request.content_type.startswith("application/json"):
-            return self._take_form(DataAndFiles(request.data, request.FILES))
-        sent = JSONPictureSerializer(data=request.data)
-        sent.is_valid(raise_exception=True)
-        asked = sent.validated_data
-        if "pixels" in asked:
-            upload = Upload(pixels=asked["pixels"])
+            return self._parse_form(DataAndFiles(request.data, request.FILES))
+        picture = JSONPictureSerializer(data=request.data)
+        picture.is_valid(raise_exception=True)
+        body = picture.validated_data
+        if "pixels" in body:
+            upload = Upload(pixels=body["pixels"])
         else:
-            upload = upload_from_base64(asked["image"])
-        return upload, self.source or Source(asked["source"])
+            upload = upload_from_base64(body["image"])
+        return upload, self.source or Source(body["source"])
 
-    def _take_form(self, form: "DataAndFiles[Any, Any]") -> tuple[Upload, Source]:
+    def _parse_form(self, form: "DataAndFiles[Any, Any]") -> tuple[Upload, Source]:
         upload = upload_from_form(form.files, self.field)
         source = Source.API
         if "source" in form.data:
@@ -165,46 +154,44 @@ class PredictionList(GenericAPIView[Any]):
 
     def _read(
         self, request: HttpRequest, upload: Upload, source: Source, user: "User | AnonymousUser"
-    ) -> Answer:
-        """Read a picture and keep what was read, as the request's query and head want it."""
+    ) -> JSONResult:
+        """Read a picture as the request's query parameters and headers ask."""
         store = parse_flag(request.GET, "store", default=True)
         explain = parse_flag(request.GET, "explain", default=False)
         if explain and store:
             raise BadQuery(
-                _("explain=true needs store=false; of what is kept ask for /explanation.")
+                _("explain=true needs store=false; use /explanation for a stored prediction.")
             )
         if explain:
             explained = services.predict_explained(upload, source=source, user=user)
-            return Answer(explained_body(explained, request))
+            return JSONResult(explained_body(explained, request))
         if not store:
             records = services.predict(upload, source=source, user=user, store=False)
-            return Answer(upload_body(records, request, kept=False))
+            return JSONResult(upload_body(records, request, kept=False))
         key = request.META.get("HTTP_IDEMPOTENCY_KEY")
         if key is None:
-            records, made = services.predict(upload, source=source, user=user), True
+            records, created = services.predict(upload, source=source, user=user), True
         else:
-            records, made = services.predict_once(
+            records, created = services.predict_once(
                 upload, owner=_owner(request, user), key=key, source=source, user=user
             )
-        body = upload_body(records, request, kept=True, new=made)
-        return Answer(
+        body = upload_body(records, request, kept=True, new=created)
+        return JSONResult(
             body,
-            status.HTTP_201_CREATED if made else status.HTTP_200_OK,
+            status.HTTP_201_CREATED if created else status.HTTP_200_OK,
             {"Location": body["url"]} if "url" in body else {},
         )
 
 
 def _owner(request: HttpRequest, user: "User | AnonymousUser") -> str:
-    """Say to whom an Idempotency-Key belongs: an account, or an address without one."""
+    """Return the owner of an Idempotency-Key: the account, or else the client's address."""
     if user.is_authenticated:
         return f"user {user.pk}"
     return f"address {client_address(request)}"
 
 
 class PredictionDetail(APIView):
-    """One prediction."""
-
-    permission_classes = (MayReadAndDelete,)
+    permission_classes = (requires(may_read, DELETE=may_delete),)
 
     def get_view_name(self) -> str:
         return "Prediction"
@@ -212,7 +199,7 @@ class PredictionDetail(APIView):
     @extend_schema(
         operation_id="predictions_read",
         summary="One prediction",
-        responses={200: PredictionSerializer, 404: ErrorSerializer, 503: ErrorSerializer},
+        responses={200: PredictionSerializer},
     )
     def get(self, request: Request, prediction_id: UUID) -> Response:
         record = visibility.get(request.user, prediction_id)
@@ -222,14 +209,8 @@ class PredictionDetail(APIView):
 
     @extend_schema(
         operation_id="predictions_delete",
-        summary="Delete a prediction and all that was kept of it",
-        responses={
-            204: None,
-            401: ErrorSerializer,
-            403: ErrorSerializer,
-            404: ErrorSerializer,
-            503: ErrorSerializer,
-        },
+        summary="Delete a prediction with its picture and corrections",
+        responses={204: None},
     )
     def delete(self, request: Request, prediction_id: UUID) -> Response:
         if not services.delete(prediction_id, by=request.user):
@@ -238,7 +219,7 @@ class PredictionDetail(APIView):
 
 
 class PictureView(APIView):
-    """Answers with picture bytes; its errors are JSON, as everywhere."""
+    """Base of views that return a picture; errors are JSON as usual."""
 
     def _picture(self, request: Request, prediction_id: UUID) -> PictureRecord:
         picture = visibility.picture(request.user, prediction_id)
@@ -249,7 +230,7 @@ class PictureView(APIView):
     def perform_content_negotiation(
         self, request: Request, force: bool = False
     ) -> tuple[BaseRenderer, str]:
-        # An <img> asks for image/*, which no renderer of errors offers: never 406.
+        # Avoid a 406: an <img> accepts image/*, which no renderer of errors produces.
         return super().perform_content_negotiation(request, force=True)
 
 
@@ -257,20 +238,20 @@ class Preview(PictureView):
     @extend_schema(
         operation_id="predictions_preview",
         summary="A small preview of the picture",
-        responses={(200, "image/webp"): OpenApiTypes.BINARY, 404: ErrorSerializer},
+        responses={(200, "image/webp"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, prediction_id: UUID) -> HttpResponse:
         preview = self._picture(request, prediction_id).preview
         if preview is None:
-            raise NotFound("No preview was kept of this picture.")
+            raise NotFound("This prediction has no preview.")
         return _picture_response(preview, "image/webp")
 
 
 class Explanation(PictureView):
     @extend_schema(
         operation_id="predictions_explanation",
-        summary="How the preview is read: every step as a picture, made on request",
-        responses={200: ExplanationSerializer, 404: ErrorSerializer, 503: ErrorSerializer},
+        summary="How the preview is read: each step as a picture, rendered on request",
+        responses={200: ExplanationSerializer},
     )
     def get(self, request: Request, prediction_id: UUID) -> Response:
         reading, steps = services.explain(self._picture(request, prediction_id))
@@ -287,12 +268,12 @@ class DigitPicture(PictureView):
     @extend_schema(
         operation_id="predictions_digit",
         summary="What the network saw of one digit: 28×28, ink bright",
-        responses={(200, "image/png"): OpenApiTypes.BINARY, 404: ErrorSerializer},
+        responses={(200, "image/png"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, prediction_id: UUID, position: int) -> HttpResponse:
         glyph = self._picture(request, prediction_id).glyph(position)
         if glyph is None:
-            raise NotFound("This prediction has no picture of such a digit.")
+            raise NotFound("This prediction has no picture of this digit.")
         return _picture_response(png_of(glyph), "image/png")
 
 
@@ -303,8 +284,6 @@ def _picture_response(content: bytes, content_type: str) -> HttpResponse:
 
 
 class Root(APIView):
-    """The way into the API."""
-
     def get_view_name(self) -> str:
         return "Handwritten digits"
 

@@ -1,4 +1,4 @@
-"""The forms of the history's filters and of the statistics' period."""
+"""Forms for filtering the history and for choosing the period of the statistics."""
 
 from typing import Any
 
@@ -7,7 +7,9 @@ from django.utils.dateparse import parse_date
 from django.utils.translation import gettext_lazy as _
 
 from predictions.pages.presentation import STATUS_WORDS
+from predictions.web.list_params import FilterParams
 
+PARAMS: Any = FilterParams().fields
 ANY = ("", _("Any"))
 
 
@@ -15,7 +17,7 @@ class DateInput(forms.DateInput):
     input_type = "date"
 
     def format_value(self, value: Any) -> str | None:
-        """Leave out what is no date: a browser shows none, and complains."""
+        """Drop an invalid date: browsers reject it with a warning."""
         try:
             return value if parse_date(value) else None
         except (TypeError, ValueError):
@@ -24,9 +26,16 @@ class DateInput(forms.DateInput):
 
 class FilterForm(forms.Form):
     digit = forms.ChoiceField(
-        label=_("Digit"), choices=[ANY, *((str(digit), str(digit)) for digit in range(10))]
+        label=_("Digit"),
+        choices=[
+            ANY,
+            *((str(digit), str(digit)) for digit in range(PARAMS["digit"].max_value + 1)),
+        ],
     )
-    status = forms.ChoiceField(label=_("Status"), choices=[ANY, *STATUS_WORDS.items()])
+    status = forms.ChoiceField(
+        label=_("Status"),
+        choices=[ANY, *((status, STATUS_WORDS[status]) for status in PARAMS["status"].choices)],
+    )
     since = forms.DateField(label=_("From"), widget=DateInput)
     until = forms.DateField(label=_("Before"), widget=DateInput)
 
@@ -34,7 +43,7 @@ class FilterForm(forms.Form):
 
 
 class PeriodForm(forms.Form):
-    """The days that statistics are about; `until` is not among them, as everywhere."""
+    """Period of the statistics; `until` is exclusive."""
 
     since = forms.DateField(label=_("From"), widget=DateInput, required=False)
     until = forms.DateField(label=_("Before"), widget=DateInput, required=False)

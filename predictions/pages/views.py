@@ -22,7 +22,6 @@ from predictions.pages.presentation import Answer
 from predictions.recognition.explanations import shown
 from predictions.recognition.uploads import upload_from_form
 from predictions.review import corrections
-from predictions.web.cursors import sign_cursor
 from predictions.web.list_params import parse_list_query
 
 PAGE_SIZE = 24
@@ -202,5 +201,5 @@ def _query_with_cursor(request: HttpRequest, cursor: UUID | None) -> str:
     query = request.GET.copy()
     query.pop("cursor", None)
     if cursor is not None:
-        query["cursor"] = sign_cursor(cursor)
+        query["cursor"] = str(cursor)
     return query.urlencode()

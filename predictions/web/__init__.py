@@ -1,4 +1,1 @@
-"""What pages and API share: JSON of a prediction, list parameters, cursors, error responses.
-
-Nothing in here renders a page or defines a view.
-"""
+"""Shared by pages and API: JSON of predictions, query parameters, error responses."""

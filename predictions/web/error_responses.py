@@ -1,4 +1,4 @@
-"""How an error is answered: as JSON to programs, as a page to people, in the same words."""
+"""Error responses: JSON for programs, a page for people, with the same message."""
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -7,7 +7,7 @@ from predictions.core.errors import PredictionsError
 
 
 def wants_json(request: HttpRequest) -> bool:
-    """Tell programs from people: people's browsers ask for HTML, and not under /api/."""
+    """Return whether a program sent the request: browsers ask for HTML, and not under /api/."""
     return request.path.startswith("/api/") or "text/html" not in request.headers.get("Accept", "")
 
 
@@ -16,7 +16,6 @@ def error_body(code: str, message: str) -> dict[str, dict[str, str]]:
 
 
 def answer_error(request: HttpRequest, error: PredictionsError) -> HttpResponse:
-    """Answer an error that no view has handled in a form of its own."""
     response: HttpResponse
     if wants_json(request):
         response = JsonResponse(error_body(error.code, error.message), status=error.status)

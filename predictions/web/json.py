@@ -1,4 +1,4 @@
-"""Predictions as JSON, in the names of docs/api.md: for the API, for pages and for exports."""
+"""Predictions as JSON for API, pages and exports; docs/api.md documents the fields."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,10 +18,10 @@ from predictions.stores.serialization import digits_to_json
 NIL = str(UUID(int=0))
 
 
-def answer_json(record: PredictionRecord) -> dict[str, Any]:
-    """Say what is known of a prediction without keeping it, as AnswerSerializer describes it.
+def unsaved_json(record: PredictionRecord) -> dict[str, Any]:
+    """Return a prediction as UnsavedPredictionSerializer describes it.
 
-    A serializer copies and asks every field, which took longer than reading the picture.
+    The serializer itself took longer than reading the picture.
     """
     return {
         "text": record.text,
@@ -45,36 +45,36 @@ def answer_json(record: PredictionRecord) -> dict[str, Any]:
 def prediction_json(
     record: PredictionRecord, request: HttpRequest | Request | None = None
 ) -> dict[str, Any]:
-    """Return one kept prediction as the API shows it, with its correction."""
+    """Return a stored prediction with its correction."""
     return predictions_json([record], request)[0]
 
 
 def predictions_json(
     records: Sequence[PredictionRecord], request: HttpRequest | Request | None = None
 ) -> list[dict[str, Any]]:
-    """Return kept predictions as the API shows them; their corrections come by one query."""
-    standing = corrections.current(record.id for record in records)
-    site = site_url(request)
-    return [kept_json(record, site, standing.get(record.id)) for record in records]
+    """Return stored predictions with their corrections, which take one query."""
+    current = corrections.current(record.id for record in records)
+    origin = request_origin(request)
+    return [saved_json(record, origin, current.get(record.id)) for record in records]
 
 
-def kept_json(
-    record: PredictionRecord, site: str = "", correction: Correction | None = None
+def saved_json(
+    record: PredictionRecord, origin: str = "", correction: Correction | None = None
 ) -> dict[str, Any]:
-    """Say what is known of a kept prediction, as PredictionSerializer describes it."""
+    """Return a stored prediction as PredictionSerializer describes it."""
     return {
-        **answer_json(record),
+        **unsaved_json(record),
         "id": str(record.id),
         "created_at": _utc(record.created_at),
         "upload": None if record.upload is None else str(record.upload),
         "correction": None if correction is None else correction_json(correction),
-        "url": site + _path("prediction", record),
-        "preview_url": site + _path("preview", record) if record.has_preview else None,
+        "url": origin + _path("prediction", record),
+        "preview_url": origin + _path("preview", record) if record.has_preview else None,
     }
 
 
 def correction_json(correction: Correction) -> dict[str, str]:
-    """Return what somebody said of a prediction, as CorrectionSerializer describes it."""
+    """Return a correction as CorrectionSerializer describes it."""
     return {
         "verdict": correction.verdict or "undo",
         "text": correction.text,
@@ -87,7 +87,7 @@ def _utc(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
 
 
-def site_url(request: HttpRequest | Request | None) -> str:
+def request_origin(request: HttpRequest | Request | None) -> str:
     return f"{request.scheme}://{request.get_host()}" if request else ""
 
 
@@ -97,5 +97,5 @@ def _path(view: str, record: PredictionRecord) -> str:
 
 @cache
 def _path_with_nil(view: str) -> str:
-    """Return a prediction's address with another id: asking Django for each takes its time."""
+    """Return the URL path with a placeholder id: reversing each URL would be slow."""
     return reverse(f"api:{view}", args=[NIL])

@@ -1,102 +1,131 @@
-"""The query parameters of every list: digit, status, since, until, cursor, limit."""
+"""Query parameters of lists and exports, validated and described by serializers."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
+from typing import Any, ClassVar, Self
 from uuid import UUID
 
+from django.core.signing import BadSignature, Signer
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
 
+from ml.digits import DIGITS
 from predictions.core.errors import BadQuery
+from predictions.core.ids import day_of
 from predictions.core.records import Filters, Status
-from predictions.web.cursors import read_cursor
 
-DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
+
+
+# The empty string is what a form submits for an empty field.
+@extend_schema_field(
+    {"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}, {"maxLength": 0}]}
+)
+class MomentField(serializers.Field[datetime, str, Any, Any]):
+    """A date (its midnight) or a date and time, in UTC unless it has an offset."""
+
+    default_error_messages: ClassVar = {
+        "invalid": gettext_lazy("Use a date or a time, such as 2026-01-31T14:00:00Z.")
+    }
+
+    def to_internal_value(self, data: str) -> datetime:
+        try:
+            # An unencoded plus in a URL arrives as a space: "…T14:00:00 02:00".
+            moment = parse_datetime(data.replace(" ", "+"))
+            if moment is None and (day := parse_date(data)):
+                moment = datetime.combine(day, time.min)
+        except ValueError:
+            moment = None
+        if moment is None:
+            self.fail("invalid")
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@extend_schema_field(str)
+class CursorField(serializers.UUIDField):
+    """The id of the last prediction of the previous page."""
+
+    default_error_messages: ClassVar = {
+        "invalid": gettext_lazy("This is not a cursor. Start again without one.")
+    }
+
+    def to_internal_value(self, data: Any) -> UUID:
+        with suppress(BadSignature):  # signed before 0.1.0; remove in 0.2.0
+            data = Signer(salt="predictions.cursor").unsign(data)
+        cursor = super().to_internal_value(data)
+        if day_of(cursor) is None:
+            self.fail("invalid")
+        return cursor
+
+
+class FilterParams(serializers.Serializer[Any]):
+    digit = serializers.IntegerField(
+        required=False, min_value=0, max_value=DIGITS - 1, help_text="Only with this digit."
+    )
+    status = serializers.ChoiceField(
+        required=False,
+        choices=[str(status) for status in Status],
+        allow_blank=True,
+        help_text="Only with this status; empty: all.",
+    )
+    since = MomentField(required=False, help_text="Made at this time or later.")
+    until = MomentField(required=False, help_text="Made before this time.")
+
+    @classmethod
+    def parse(cls, query: Mapping[str, str]) -> Self:
+        """Validate a query, in which an empty parameter counts as left out.
+
+        Raises
+        ------
+        BadQuery
+            If a parameter is invalid; the message names it.
+        """
+        params = cls(data={name: text for name, text in query.items() if text})
+        if not params.is_valid():
+            raise BadQuery(
+                " ".join(f"“{name}”: {' '.join(errors)}" for name, errors in params.errors.items())
+            )
+        return params
+
+    @property
+    def filters(self) -> Filters:
+        asked: dict[str, Any] = self.validated_data
+        return Filters(
+            digit=asked.get("digit"),
+            status=Status(asked["status"]) if "status" in asked else None,
+            since=asked.get("since"),
+            until=asked.get("until"),
+        )
+
+
+class ListParams(FilterParams):
+    cursor = CursorField(required=False, help_text="Where to continue: part of `next`.")
+    limit = serializers.IntegerField(required=False, min_value=1, max_value=MAX_LIMIT)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ListQuery:
-    """What a list was asked for."""
-
     filters: Filters
     cursor: UUID | None
     limit: int
 
 
-def parse_list_query(query: Mapping[str, str], *, default_limit: int = DEFAULT_LIMIT) -> ListQuery:
-    """Read a list's parameters; an empty one counts as left out.
-
-    Raises
-    ------
-    BadQuery
-        If one of them means nothing; the message names it.
-    """
-    cursor = query.get("cursor")
+def parse_list_query(query: Mapping[str, str], *, default_limit: int = 50) -> ListQuery:
+    params = ListParams.parse(query)
+    asked = params.validated_data
     return ListQuery(
-        filters=Filters(
-            digit=_integer(query, "digit", 0, 9),
-            status=_status(query),
-            since=_moment(query, "since"),
-            until=_moment(query, "until"),
-        ),
-        cursor=read_cursor(cursor) if cursor else None,
-        limit=_integer(query, "limit", 1, MAX_LIMIT) or default_limit,
+        filters=params.filters,
+        cursor=asked.get("cursor"),
+        limit=asked.get("limit", default_limit),
     )
 
 
-def _integer(query: Mapping[str, str], name: str, least: int, most: int) -> int | None:
-    text = query.get(name)
-    if not text:
-        return None
-    # isdigit alone would let through digits that int() refuses, such as a superscript two, and
-    # int() refuses thousands of digits.
-    plain = text.isascii() and text.isdigit() and len(text) <= 4
-    if not (plain and least <= int(text) <= most):
-        raise BadQuery(
-            _("“%(name)s” has to be a whole number from %(least)s to %(most)s.")
-            % {"name": name, "least": least, "most": most}
-        )
-    return int(text)
-
-
-def _status(query: Mapping[str, str]) -> Status | None:
-    text = query.get("status")
-    if not text:
-        return None
-    try:
-        return Status(text)
-    except ValueError as error:
-        raise BadQuery(
-            _("“status” has to be one of %(choices)s.") % {"choices": ", ".join(Status)}
-        ) from error
-
-
-def _moment(query: Mapping[str, str], name: str) -> datetime | None:
-    """Read a date (its midnight) or a date and time, in UTC where it names no zone."""
-    text = query.get(name)
-    if not text:
-        return None
-    try:
-        day = parse_date(text)
-        # A plus in an address that nobody encoded arrives as a space: "…T14:00:00 02:00".
-        moment = datetime.combine(day, time.min) if day else parse_datetime(text.replace(" ", "+"))
-    except ValueError:
-        moment = None
-    if moment is None:
-        raise BadQuery(
-            _(
-                "“%(name)s” has to be a date, or a date and time, such as 2026-01-31 or "
-                "2026-01-31T14:00:00Z."
-            )
-            % {"name": name}
-        )
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 def parse_flag(query: Mapping[str, str], name: str, *, default: bool) -> bool:
-    """Read true or false."""
     text = query.get(name, "").lower()
     if not text:
         return default

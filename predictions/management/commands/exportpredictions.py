@@ -9,9 +9,7 @@ from django.core.management import BaseCommand, CommandError
 
 from predictions.core.errors import PredictionsError
 from predictions.exports.files import Format, export
-from predictions.web.list_params import parse_list_query
-
-FILTERS = ("digit", "status", "since", "until")
+from predictions.web.list_params import FilterParams
 
 
 class Command(BaseCommand):
@@ -31,11 +29,11 @@ class Command(BaseCommand):
         parser.add_argument("--until", help="made before then")
 
     def handle(self, **options: Any) -> None:
-        asked = {name: options[name] for name in FILTERS if options[name] is not None}
+        asked = {name: options[name] for name in FilterParams().fields}
         output: Path | None = options["output"]
         try:
             pieces = export(
-                parse_list_query(asked).filters,
+                FilterParams.parse(asked).filters,
                 Format(options["format"]),
                 corrected_only=options["corrected_only"],
             )

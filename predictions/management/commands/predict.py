@@ -17,7 +17,7 @@ from predictions.core.errors import PredictionsError, StoreUnavailable
 from predictions.core.records import PredictionRecord
 from predictions.management.bulk import Answer, read_files, usual_workers
 from predictions.web.error_responses import error_body
-from predictions.web.json import answer_json, kept_json
+from predictions.web.json import saved_json, unsaved_json
 
 ENDINGS = {
     *(".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"),
@@ -115,7 +115,7 @@ def _as_json(path: Path, answer: Answer, *, kept: bool) -> Iterator[str]:
         yield json.dumps({"file": str(path), **error_body(answer.code, answer.message)})
         return
     for record in answer:
-        shown = kept_json(record) if kept else answer_json(record)
+        shown = saved_json(record) if kept else unsaved_json(record)
         yield json.dumps({"file": str(path), **shown}, default=str)
 
 

@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator
 import pytest
 from django.conf import LazySettings
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from limits.storage import MemoryStorage
 
 from predictions.access.models import AuditEntry
+from predictions.access.rate_limits import limiter
 from predictions.access.tokens import create_token
 from predictions.stores.sql.models import Prediction
 
@@ -20,30 +21,66 @@ LOGIN = "/accounts/login/"
 API = "/api/v1/predictions"
 
 
+class Clock:
+    now = 600_000.0
+
+    def time(self) -> float:
+        return self.now
+
+
 @pytest.fixture(autouse=True)
-def few(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let three requests through, at ten seconds past a full minute."""
+def clock(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+    """Let three requests through in a minute, which passes only when a test says so."""
     settings.RATE_LIMIT_ANONYMOUS = 3
     settings.RATE_LIMIT_USER = 3
-    monkeypatch.setattr(
-        "predictions.access.rate_limits.time.time", lambda: 600_010.0 // 60 * 60 + 10
-    )
-    cache.clear()
-    yield
-    cache.clear()
+    clock = Clock()
+    monkeypatch.setattr("limits.storage.memory.time.time", clock.time)
+    limiter.cache_clear()
+    yield clock
+    limiter.cache_clear()
 
 
 @pytest.mark.parametrize("path", [API, "/", "/predictions/", "/upload", LOGIN])
-def test_one_request_too_many_is_answered_429_with_the_time_to_wait(path: str) -> None:
+def test_one_request_too_many_is_answered_429_with_the_time_to_wait(
+    path: str, clock: Clock
+) -> None:
     client = Client()
     assert [client.get(path).status_code for _ in range(4)] == [200, 200, 200, 429]
+    clock.now += 10
     refused = client.get(path)
     assert refused["Retry-After"] == "50"
     assert refused.json()["error"]["code"] == "too_many_requests"
 
 
-def test_people_are_told_by_a_page(client: Client) -> None:
-    for _ in range(4):
+def test_a_client_is_served_again_when_its_minute_is_over(client: Client, clock: Clock) -> None:
+    assert [client.get(API).status_code for _ in range(4)] == [200, 200, 200, 429]
+    clock.now += 60
+    assert [client.get(API).status_code for _ in range(4)] == [200, 200, 200, 429]
+
+
+def test_counting_starts_no_thread_at_each_request(client: Client) -> None:
+    client.get(API)
+    storage = limiter().storage
+    assert isinstance(storage, MemoryStorage)
+    sweep = storage.timer
+    sweep.join()
+    client.get(API)
+    assert storage.timer is sweep
+
+
+def test_a_storage_that_fails_lets_requests_through(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object, **options: object) -> None:
+        raise OSError("no storage")
+
+    monkeypatch.setattr(limiter().storage, "incr", fail)
+    assert {client.get(API).status_code for _ in range(6)} == {200}
+
+
+def test_people_are_told_by_a_page(client: Client, clock: Clock) -> None:
+    for seconds in (0, 0, 0, 10):
+        clock.now += seconds
         page = client.get("/", headers={"Accept": "text/html"})
     assert page.status_code == 429
     assert page["Retry-After"] == "50"

@@ -77,8 +77,8 @@ def test_a_list_of_ones_own_comes_whole_and_in_order(store: PredictionStore, ada
 def test_a_call_looks_through_a_bounded_part(
     store: PredictionStore, ada: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(visibility, "PAGE", 2)
-    monkeypatch.setattr(visibility, "LOOKED_THROUGH", 4)
+    monkeypatch.setattr(visibility, "PAGE_SIZE", 2)
+    monkeypatch.setattr(visibility, "MAX_SCANNED", 4)
     (hers, *_others) = keep(store, ["ada"] + ["bob"] * 9)
     found, sizes = all_pages(ada, limit=50)
     assert found == [hers]

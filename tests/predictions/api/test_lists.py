@@ -1,14 +1,17 @@
 """GET and DELETE: lists, one prediction, and who may delete."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.core.signing import Signer
 from django.urls import reverse
 from rest_framework.test import APIClient
 
 from predictions.access.tokens import create_token
+from predictions.core.ids import first_id_at
 from predictions.core.records import PredictionRecord, Status
 from predictions.stores import get_store
 from tests.support.records import NOON, make_id, make_picture, make_record, minutes
@@ -96,12 +99,39 @@ def test_refuses_a_query_that_means_nothing(api: APIClient, query: str) -> None:
     assert query.split("=")[0] in response.json()["error"]["message"]
 
 
-def test_a_cursor_cannot_be_forged(api: APIClient) -> None:
-    keep(3)
-    following = api.get(URL, {"limit": 1}).json()["next"]
-    signed = following.split("cursor=")[1].split("&")[0]
+def test_a_cursor_is_the_id_of_the_last_prediction(api: APIClient) -> None:
+    records = keep(3)
+    assert f"cursor={records[2].id}" in api.get(URL, {"limit": 1}).json()["next"]
+    for cursor in (str(records[2].id), records[2].id.hex):
+        assert ids(api.get(URL, {"cursor": cursor})) == [str(records[1].id), str(records[0].id)]
+
+
+def test_a_signed_cursor_still_works_unless_its_signature_is_wrong(api: APIClient) -> None:
+    records = keep(3)
+    signed = Signer(salt="predictions.cursor").sign(records[2].id.hex)
+    assert ids(api.get(URL, {"cursor": signed})) == [str(records[1].id), str(records[0].id)]
     forged = ("0" if signed[0] != "0" else "1") + signed[1:]
-    assert api.get(following.replace(signed, forged)).status_code == 400
+    assert api.get(URL, {"cursor": forged}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("cursor", "status"),
+    [
+        (UUID(int=0), 400),
+        (UUID(int=2**128 - 1), 400),
+        (UUID("6f1c5a0e-3b52-4b1d-9d5e-0c6a4c8a7f11"), 400),  # version 4
+        (UUID("ffffffff-ffff-7fff-bfff-ffffffffffff"), 400),  # later than the year 9999
+        (UUID("00000000-0000-7000-8000-000000000000"), 200),
+        (first_id_at(datetime.max.replace(tzinfo=UTC)), 200),
+    ],
+)
+def test_an_id_of_no_prediction_is_never_a_server_error_as_cursor(
+    api: APIClient, cursor: UUID, status: int
+) -> None:
+    keep(1)
+    for filters in ({}, {"digit": 0}, {"since": "2026-03-01"}):
+        response = api.get(URL, {"cursor": str(cursor), **filters})
+        assert response.status_code == status, response.content
 
 
 def test_reads_one(api: APIClient) -> None:
