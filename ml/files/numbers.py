@@ -21,7 +21,8 @@ PIXELS = SIDE * SIDE
 LABEL_NAMES = {"label", "class", "digit", "target", "y"}  # columns that tell the digit
 LONGEST_LINE = 32 * (PIXELS + 1)  # characters: so a hostile line is not taken apart
 
-_NUMBERS = re.compile(r"[\d\s.,;eE+-]*\d[\d\s.,;eE+-]*")
+# Nothing before the first digit can be one: a line is matched, or not, in one pass.
+_NUMBERS = re.compile(r"[\s.,;eE+-]*\d[\d\s.,;eE+-]*")
 _BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 Page = npt.NDArray[np.uint8]

@@ -21,6 +21,9 @@ CONFIDENCE = Histogram(
 predictions_of = cache(PREDICTIONS.labels)
 digits_of = cache(DIGITS.labels)
 MODEL_SWAPS = Counter("mnistsite_model_swaps", "Changes of a worker to another model version.")
+VERSION_CHECK_ERRORS = Counter(
+    "mnistsite_version_check_errors", "Failed checks for another active model version."
+)
 STORE_ERRORS = Counter("mnistsite_store_errors", "Times the prediction store did not answer.")
 
 

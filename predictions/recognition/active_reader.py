@@ -14,7 +14,7 @@ from django.conf import settings
 from ml.errors import ModelError
 from ml.model.classifier import Classifier, load_classifier
 from ml.reading.reader import Reader
-from predictions.core.metrics import MODEL_SWAPS
+from predictions.core.metrics import MODEL_SWAPS, VERSION_CHECK_ERRORS
 from predictions.registry.models import ModelVersion
 from predictions.registry.versions import SHIPPED, classifier_of
 
@@ -114,7 +114,8 @@ def _watch() -> None:
             db.close_old_connections()
             check_active_version()
             known = True
-        except db.Error as error:
+        except Exception as error:  # the thread is not started again: nothing may end it
+            VERSION_CHECK_ERRORS.inc()
             if known:  # once an outage, not once a second
                 log.warning("active model version unknown", error=str(error))
             known = False
