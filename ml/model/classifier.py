@@ -19,6 +19,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from ml.digits import DIGITS, SIDE
 from ml.errors import ModelError
+from ml.model.metrics import softmax
 from ml.timings import step
 
 MANIFEST_FILE = "manifest.json"
@@ -162,13 +163,11 @@ def calibrate(logits: npt.NDArray[np.float32], temperature: float) -> Classifica
     Classification
         By the softmax over all outputs: ``is_digit`` is the share of the digits in it.
     """
+    probabilities = softmax(logits[:, :DIGITS], temperature=temperature)
     scaled = logits.astype(np.float64) / temperature
-    # Shifted so that no exponential overflows and the digits' never all vanish.
-    digits = np.exp(scaled[:, :DIGITS] - scaled[:, :DIGITS].max(axis=1, keepdims=True))  # (N, 10)
-    total = digits.sum(axis=1, keepdims=True)  # (N, 1)
-    return Classification(
-        np.asarray(digits / total, np.float32), np.asarray(_share_of_digits(scaled), np.float32)
-    )
+    exponentials = np.exp(scaled - scaled.max(axis=1, keepdims=True))  # (N, 10 or 11)
+    is_digit = exponentials[:, :DIGITS].sum(axis=1) / exponentials.sum(axis=1)
+    return Classification(probabilities, np.asarray(is_digit, np.float32))
 
 
 def load_classifier(directory: Path, *, version: int = 0) -> Classifier:
@@ -248,9 +247,3 @@ def _check_tensor(name: str, details: dict[str, Any], shapes: list[tuple[int, ..
         kind = details["dtype"].__name__
         wanted = " or ".join(map(str, shapes))
         raise ModelError(f"The network's {name} is {kind} {found}; float32 {wanted} is needed.")
-
-
-def _share_of_digits(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """(N, 10 or 11) to (N,)."""
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(exponentials[:, :DIGITS].sum(axis=1) / exponentials.sum(axis=1))

@@ -139,8 +139,5 @@ def read_answers(path: Path, fingerprint: str) -> Answers:
 def _sign_test(heads: int, tails: int) -> float:
     """Return the two-sided probability that a fair coin falls so unevenly, or more so."""
     tosses = heads + tails
-    term, tail = 1, 0  # exact integers: the binomial coefficients and their sum
-    for k in range(min(heads, tails) + 1):
-        tail += term
-        term = term * (tosses - k) // (k + 1)
-    return min(1.0, math.exp(math.log(2 * tail) - tosses * math.log(2)))
+    tail = sum(math.comb(tosses, k) for k in range(min(heads, tails) + 1))
+    return min(1.0, 2 * tail / 2**tosses)  # exact integers up to the division

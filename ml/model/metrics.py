@@ -84,8 +84,7 @@ def recall(matrix: NDArray[np.int64]) -> NDArray[np.float64]:
     ndarray
         float64 (10,), 0 to 1; 0 where there was no digit of that class.
     """
-    share: NDArray[np.float64] = matrix.diagonal() / np.maximum(matrix.sum(axis=1), 1)
-    return share
+    return precision(matrix.T)
 
 
 def negative_log_likelihood(labels: NDArray[Any], probabilities: NDArray[np.floating]) -> float:

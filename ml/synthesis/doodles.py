@@ -111,25 +111,13 @@ def draw_word(rng: np.random.Generator) -> Drawing:
 
 
 def draw_shape(rng: np.random.Generator) -> Drawing:
-    """Draw a cross, an arrow, a square …, by an unsteady hand."""
-    strokes = _SHAPES[str(rng.choice(list(_SHAPES)))]
-    width, height = rng.uniform(0.6, 1, 2) * (_SIDE - 40)
-    drawing, pen = _canvas(), _pen(rng)
-    for stroke in strokes:
-        points = np.array(stroke) * (width, height) + 20 + rng.normal(0, 3, (len(stroke), 2))
-        _line(drawing, points, pen)
-    return _bend(drawing, rng)
+    """Draw an unsteady cross, arrow, square or the like."""
+    return _draw_strokes(_SHAPES, rng, min_scale=0.6)
 
 
 def draw_curve(rng: np.random.Generator) -> Drawing:
-    """Draw an arch, a bowl, a crescent …, by an unsteady hand."""
-    strokes = _CURVES[str(rng.choice(list(_CURVES)))]
-    width, height = rng.uniform(0.5, 1, 2) * (_SIDE - 40)
-    drawing, pen = _canvas(), _pen(rng)
-    for stroke in strokes:
-        points = np.array(stroke) * (width, height) + 20 + rng.normal(0, 3, (len(stroke), 2))
-        _line(drawing, _round_off(points), pen)
-    return _bend(drawing, rng)
+    """Draw an unsteady arch, bowl, crescent or the like."""
+    return _draw_strokes(_CURVES, rng, min_scale=0.5, rounded=True)
 
 
 def draw_figure(rng: np.random.Generator) -> Drawing:
@@ -209,6 +197,22 @@ def _canvas() -> Drawing:
 
 def _pen(rng: np.random.Generator) -> int:
     return int(rng.integers(3, 13))
+
+
+def _draw_strokes(
+    figures: dict[str, Sequence[Points]],
+    rng: np.random.Generator,
+    *,
+    min_scale: float,
+    rounded: bool = False,
+) -> Drawing:
+    strokes = figures[str(rng.choice(list(figures)))]
+    size = rng.uniform(min_scale, 1, 2) * (_SIDE - 40)  # width, height
+    drawing, pen = _canvas(), _pen(rng)
+    for stroke in strokes:
+        points = np.array(stroke) * size + 20 + rng.normal(0, 3, (len(stroke), 2))
+        _line(drawing, _round_off(points) if rounded else points, pen)
+    return _bend(drawing, rng)
 
 
 def _write(text: str, rng: np.random.Generator) -> Drawing:
