@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from ml.errors import PictureError
 from ml.files.images import IMAGE_FORMATS, SIGNATURES, DecodedPicture, decode_image
-from ml.files.numbers import decode_grids, text_of
+from ml.files.numbers import decode_grids, decode_text
 from ml.files.pdf import decode_pdf, is_pdf
 from ml.timings import each_step
 
@@ -73,7 +73,7 @@ def decode_pages(content: bytes, *, max_pixels: int, max_pages: int) -> Iterator
     if not content.startswith(SIGNATURES):
         if is_pdf(content):
             return each_step("decode", decode_pdf(content, **limits))
-        text = text_of(content)
+        text = decode_text(content)
         if text is not None:
             return decode_grids(text, max_pages=max_pages)
     return each_step("decode", decode_image(content, **limits))

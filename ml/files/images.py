@@ -103,7 +103,9 @@ def decode_image(content: bytes, *, max_pixels: int, max_pages: int) -> Iterator
         yield _decoded(image, of_several=len(pages) > 1, page=page)
 
 
-def picture_of(image: Image.Image, format_: str, orientation: int | None = None) -> DecodedPicture:
+def make_picture(
+    image: Image.Image, format_: str, orientation: int | None = None
+) -> DecodedPicture:
     """Turn an image into a page in grey and a small preview, both upright.
 
     Parameters
@@ -138,7 +140,7 @@ def _decoded(image: Image.Image, *, page: int = 0, of_several: bool = False) -> 
         loaded = to_rgb_or_grey(image)
     except Exception as e:  # what a decoder makes of a hostile file can be any exception at all
         raise broken_file(page if of_several else None) from e
-    return picture_of(loaded, format_, orientation)
+    return make_picture(loaded, format_, orientation)
 
 
 def _open(content: bytes, max_pixels: int) -> Image.Image:

@@ -56,7 +56,7 @@ def picture_from_pixels(pixels: Sequence[Sequence[float]]) -> DecodedPicture:
     return _picture(_as_greys(np.array(pixels, np.float64)))
 
 
-def text_of(content: bytes) -> str | None:
+def decode_text(content: bytes) -> str | None:
     """Return the text of a file that begins as rows of numbers do; None of any other.
 
     Parameters

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from ml.errors import PictureError, broken_file, too_many_pages, too_many_pixels
-from ml.files.images import DecodedPicture, picture_of
+from ml.files.images import DecodedPicture, make_picture
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfBitmap, PdfDocument, PdfPage
@@ -78,7 +78,7 @@ def decode_pdf(content: bytes, *, max_pixels: int, max_pages: int) -> Iterator[D
         for number in range(count):
             with _lock:
                 image = _draw(document, number, max_pixels)
-            yield picture_of(image, "PDF")
+            yield make_picture(image, "PDF")
     finally:
         with _lock:
             document.close()

@@ -22,7 +22,7 @@ _TRUTH, _READ = 0, 1
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class Outcomes:
     """What a network read in every digit of an evaluation set.
 
     Attributes
@@ -77,7 +77,7 @@ def fingerprint(digits: Digits) -> str:
     return digest.hexdigest()
 
 
-def answers_to(digits: Digits, probabilities: NDArray[np.floating]) -> Answers:
+def record_outcomes(digits: Digits, probabilities: NDArray[np.floating]) -> Outcomes:
     """Keep what a network read.
 
     Parameters
@@ -89,14 +89,14 @@ def answers_to(digits: Digits, probabilities: NDArray[np.floating]) -> Answers:
 
     Returns
     -------
-    Answers
+    Outcomes
         The most probable digit beside each label.
     """
     read = probabilities.argmax(axis=1).astype(np.uint8)  # (N,)
-    return Answers(fingerprint(digits), np.stack([digits.labels, read], axis=1))
+    return Outcomes(fingerprint(digits), np.stack([digits.labels, read], axis=1))
 
 
-def compare(first: Answers, second: Answers) -> Comparison:
+def compare(first: Outcomes, second: Outcomes) -> Comparison:
     """Compare two networks by McNemar's exact test on the digits that they read differently.
 
     Of the digits that one network read right and the other wrong, each falls to either side like
@@ -119,13 +119,13 @@ def compare(first: Answers, second: Answers) -> Comparison:
     )
 
 
-def write_answers(path: Path, answers: Answers) -> None:
+def write_outcomes(path: Path, answers: Outcomes) -> None:
     """Write the pairs as an idx file; the fingerprint belongs into the manifest."""
     write_idx(path, answers.pairs)
 
 
-def read_answers(path: Path, fingerprint: str) -> Answers:
-    """Read what `write_answers` wrote.
+def read_outcomes(path: Path, fingerprint: str) -> Outcomes:
+    """Read what `write_outcomes` wrote.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def read_answers(path: Path, fingerprint: str) -> Answers:
         When it is no such file.
     """
     pairs, _ = read_idx(path, np.dtype("u1"), (None, 2))
-    return Answers(fingerprint, pairs)
+    return Outcomes(fingerprint, pairs)
 
 
 def _sign_test(heads: int, tails: int) -> float:

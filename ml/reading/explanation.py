@@ -135,7 +135,7 @@ def read_pixels_explained(
 def _explained(reader: Reader, picture: DecodedPicture) -> tuple[Reading, list[Step]]:
     start = time.perf_counter()
     interpretation = reader.interpret(picture.page)
-    reading = reader.reading_of(picture, interpretation, start=start)
+    reading = reader.build_reading(picture, interpretation, start=start)
     return reading, explain(picture.page, interpretation, reading)
 
 

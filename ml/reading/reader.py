@@ -17,7 +17,7 @@ from ml.page.interpretation import Interpretation
 from ml.page.search import interpret
 from ml.reading.result import DigitReading, Reading
 
-LEAST_CONFIDENCE = 0.1
+MIN_CONFIDENCE = 0.1
 
 
 class Reader:
@@ -31,7 +31,7 @@ class Reader:
         The most pixels (width by height) of a picture that is read.
     max_pages
         The most pages of a file.
-    least_confidence
+    min_confidence
         The probability below which a page of digits, all of them so little sure, shows none.
     """
 
@@ -41,12 +41,12 @@ class Reader:
         *,
         max_pixels: int,
         max_pages: int = 1,
-        least_confidence: float = LEAST_CONFIDENCE,
+        min_confidence: float = MIN_CONFIDENCE,
     ) -> None:
         self.classifier = classifier
         self.max_pixels = max_pixels
         self.max_pages = max_pages
-        self.least_confidence = least_confidence
+        self.min_confidence = min_confidence
 
     def read(self, content: bytes) -> Reading:
         """Read a file of one picture.
@@ -68,7 +68,7 @@ class Reader:
         """
         start = time.perf_counter()
         picture = decode(content, max_pixels=self.max_pixels)
-        return self.reading_of(picture, self.interpret(picture.page), start=start)
+        return self.build_reading(picture, self.interpret(picture.page), start=start)
 
     def read_pages(self, content: bytes) -> Iterator[Reading]:
         """Read the pages of a file, one after another.
@@ -92,7 +92,7 @@ class Reader:
         """
         start = time.perf_counter()
         for picture in decode_pages(content, max_pixels=self.max_pixels, max_pages=self.max_pages):
-            yield self.reading_of(picture, self.interpret(picture.page), start=start)
+            yield self.build_reading(picture, self.interpret(picture.page), start=start)
             start = time.perf_counter()
 
     def read_pixels(self, pixels: Sequence[Sequence[float]]) -> Reading:
@@ -115,7 +115,7 @@ class Reader:
         """
         start = time.perf_counter()
         picture = picture_from_pixels(pixels)
-        return self.reading_of(picture, self.interpret(picture.page), start=start)
+        return self.build_reading(picture, self.interpret(picture.page), start=start)
 
     def read_batch(self, contents: Sequence[bytes]) -> list[Reading | PictureError]:
         """Read several pictures.
@@ -153,7 +153,7 @@ class Reader:
         """
         return interpret(page, self.classifier)
 
-    def reading_of(
+    def build_reading(
         self, picture: DecodedPicture, interpretation: Interpretation | None, *, start: float
     ) -> Reading:
         """Say what a picture says.
@@ -174,7 +174,7 @@ class Reader:
         """
         found = interpretation.digits if interpretation else []
         left_out = interpretation.left_out if interpretation else 0
-        if all(digit.adjusted_confidence < self.least_confidence for digit in found):
+        if all(digit.adjusted_confidence < self.min_confidence for digit in found):
             found, left_out = [], left_out + len(found)
         lines = sorted({digit.line for digit in found})  # those that say something
         return Reading(

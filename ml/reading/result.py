@@ -56,7 +56,7 @@ class Reading:
         In reading order.
     glyphs : uint8, shape (N, 28, 28)
         What the network saw of each digit, ink bright on 0.
-    left_out
+    unread_marks
         How much there is besides that could be a digit by its size, and is none.
     width, height
         Of the upright picture at full size, in pixels.
@@ -70,7 +70,7 @@ class Reading:
 
     digits: tuple[DigitReading, ...]
     glyphs: npt.NDArray[np.uint8]
-    left_out: int
+    unread_marks: int
     width: int
     height: int
     image: Image.Image

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from ml.data.dataset import Source
 from ml.errors import TrainingError
-from ml.synthesis.augmentation import SPOILED_SHARE, augment
+from ml.synthesis.augmentation import DEGRADED_SHARE, augment
 from ml.synthesis.negatives import NO_DIGIT, draw_negatives
-from ml.training.recipes import Arguments
+from ml.training.recipes import Recipe
 
 Batch = tuple[NDArray[np.float32], NDArray[np.uint8]]
 
@@ -27,7 +27,7 @@ class Batches:
     ----------
     sources
         Where the digits come from.
-    arguments
+    recipe
         How many make a batch, how they are varied, and the seed.
 
     Attributes
@@ -41,17 +41,17 @@ class Batches:
         When a batch is larger than all of them together.
     """
 
-    def __init__(self, sources: Sequence[Source], arguments: Arguments) -> None:
+    def __init__(self, sources: Sequence[Source], recipe: Recipe) -> None:
         self._images = np.concatenate([source.digits.images for source in sources])
         self._labels = np.concatenate([source.digits.labels for source in sources])
-        self._sources, self._arguments = sources, arguments
-        self._negatives = round(arguments.batch_size * arguments.negatives_share)
-        self._digits = arguments.batch_size - self._negatives
+        self._sources, self._recipe = sources, recipe
+        self._negatives = round(recipe.batch_size * recipe.negatives_share)
+        self._digits = recipe.batch_size - self._negatives
         draws = sum(source.draws for source in sources)
         self.per_epoch = draws // self._digits
         if not self.per_epoch:
             raise TrainingError(
-                f"A batch of {arguments.batch_size} is more than the {draws} training digits: "
+                f"A batch of {recipe.batch_size} is more than the {draws} training digits: "
                 "make it smaller."
             )
 
@@ -60,7 +60,7 @@ class Batches:
         return _ahead(self._run(first, steps))
 
     def _run(self, first: int, steps: int) -> Iterator[Batch]:
-        seed = self._arguments.seed
+        seed = self._recipe.seed
         for step in range(first, steps):
             epoch, place = divmod(step, self.per_epoch)
             if place == 0 or step == first:
@@ -80,21 +80,21 @@ class Batches:
         return rng.permutation(np.concatenate(drawn))
 
     def _batch(
-        self, chosen: NDArray[np.intp], rng: np.random.Generator, spoiled_share: float
+        self, chosen: NDArray[np.intp], rng: np.random.Generator, degraded_share: float
     ) -> Batch:
         images, labels = self._images[chosen], self._labels[chosen]
         if self._negatives:
             negatives = draw_negatives(self._negatives, self._images, self._labels, rng)
             images = np.concatenate([images, negatives])
             labels = np.concatenate([labels, np.full(self._negatives, NO_DIGIT, np.uint8)])
-        groups = self._arguments.augmentation
-        return augment(images, labels, rng, groups, spoiled_share=spoiled_share), labels
+        groups = self._recipe.augmentation
+        return augment(images, labels, rng, groups, degraded_share=degraded_share), labels
 
 
 def _spoiled_share(progress: float) -> float:
     """Show fewer spoiled pictures towards the end: clean ones are what is read most."""
     decline = max(0.0, progress - _DECLINE_FROM) / (1 - _DECLINE_FROM)
-    return SPOILED_SHARE + decline * (_LAST_SPOILED_SHARE - SPOILED_SHARE)
+    return DEGRADED_SHARE + decline * (_LAST_SPOILED_SHARE - DEGRADED_SHARE)
 
 
 def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:

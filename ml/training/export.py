@@ -18,12 +18,12 @@ from ml.data.dataset import Digits, Split, as_input
 from ml.digits import DIGITS
 from ml.errors import TrainingError
 from ml.model.classifier import calibrate, load_classifier
-from ml.model.comparison import ANSWERS_FILE, answers_to, write_answers
+from ml.model.comparison import ANSWERS_FILE, record_outcomes, write_outcomes
 from ml.model.confusion_plot import draw_confusion_matrix
 from ml.model.metrics import evaluate, fit_temperature
 from ml.synthesis.negatives import draw_negatives
 from ml.training.fit import Fit, predict_logits
-from ml.training.recipes import Arguments
+from ml.training.recipes import Recipe
 
 if TYPE_CHECKING:
     import keras
@@ -38,7 +38,7 @@ def export(
     fit: Fit,
     directory: Path,
     *,
-    arguments: Arguments,
+    recipe: Recipe,
     split: Split,
     test: Digits | None = None,
 ) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def export(
         [0, 1] to logits (N, 10 or 11)), ``network.keras`` (without the optimizer's state),
         ``confusion_matrix.png``, its answers to the validation digits (`ml.model.comparison`) and
         ``manifest.json``.
-    arguments
+    recipe
         What it was fitted with.
     split
         The digits it was fitted on, and those for validation: they also give the temperature.
@@ -80,19 +80,19 @@ def export(
         "digits": _share_above_half(is_digit),
         "negatives": _share_above_half(_tell_negatives(fit.model, digits, temperature)),
     }
-    answers = answers_to(digits, probabilities)
+    answers = record_outcomes(digits, probabilities)
     partial = directory.with_name(f".{directory.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        _write_network(fit.model, arguments.architecture, partial)
-        write_answers(partial / ANSWERS_FILE, answers)
+        _write_network(fit.model, recipe.architecture, partial)
+        write_outcomes(partial / ANSWERS_FILE, answers)
         draw_confusion_matrix(validation["confusion_matrix"]).save(partial / "confusion_matrix.png")
         manifest = {
             "format": _FORMAT,
-            "architecture": arguments.architecture,
+            "architecture": recipe.architecture,
             "weights": fit.model.count_params(),
-            "arguments": arguments.describe(),
+            "arguments": recipe.describe(),
             "started_from": fit.started_from,
             "data": _describe_data(split, test),
             "metrics": {

@@ -18,16 +18,16 @@ import numpy as np
 from ml.data.dataset import Digits, Source, Split, as_input
 from ml.model.classifier import Classifier
 from ml.training.batches import Batches
-from ml.training.recipes import Arguments
+from ml.training.recipes import Recipe
 
 # Of the digits that are shown; the others are any that the network knows.
-SHARE_OF_NEW = 0.2
-SHARE_OF_LEAST_SURE = 0.3
+NEW_SHARE = 0.2
+LEAST_CONFIDENT_SHARE = 0.3
 LEAST_SURE = 0.02  # of those that the network knows
 TIMES_SHOWN = 30
 
 
-def weight_of_new(count: int, *, known: int) -> float:
+def new_digit_weight(count: int, *, known: int) -> float:
     """Say how much each new digit has to count for all to be a fifth of what is shown.
 
     Parameters
@@ -42,10 +42,10 @@ def weight_of_new(count: int, *, known: int) -> float:
     float
         The weight of `ml.data.dataset.Source`.
     """
-    return _weight(SHARE_OF_NEW, count, known)
+    return _weight(NEW_SHARE, count, known)
 
 
-def least_sure(known: Digits, classifier: Classifier) -> Source:
+def least_confident(known: Digits, classifier: Classifier) -> Source:
     """Choose those of the known digits that a network is least sure of, to be shown more often.
 
     Parameters
@@ -72,10 +72,10 @@ def least_sure(known: Digits, classifier: Classifier) -> Source:
         }
     }
     digits = Digits(known.images[chosen], known.labels[chosen], fingerprints=fingerprints)
-    return Source("least sure", digits, _weight(SHARE_OF_LEAST_SURE, count, len(known)))
+    return Source("least sure", digits, _weight(LEAST_CONFIDENT_SHARE, count, len(known)))
 
 
-def steps_to_learn(split: Split, new: Sequence[Source], arguments: Arguments) -> int:
+def fine_tuning_steps(split: Split, new: Sequence[Source], recipe: Recipe) -> int:
     """Say how many steps show every new digit thirty times on average.
 
     Parameters
@@ -84,7 +84,7 @@ def steps_to_learn(split: Split, new: Sequence[Source], arguments: Arguments) ->
         All that is shown.
     new
         Which of its sources are of new digits; the one of the least weight decides.
-    arguments
+    recipe
         How many digits make a step.
 
     Returns
@@ -92,10 +92,10 @@ def steps_to_learn(split: Split, new: Sequence[Source], arguments: Arguments) ->
     int
         1 or more.
     """
-    per_epoch = Batches(split.sources, arguments).per_epoch
+    per_epoch = Batches(split.sources, recipe).per_epoch
     least = min(source.weight for source in new)
     return math.ceil(TIMES_SHOWN / least * per_epoch)
 
 
 def _weight(share: float, count: int, known: int) -> float:
-    return share / (1 - SHARE_OF_NEW - SHARE_OF_LEAST_SURE) * known / count
+    return share / (1 - NEW_SHARE - LEAST_CONFIDENT_SHARE) * known / count

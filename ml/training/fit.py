@@ -20,7 +20,7 @@ from ml.errors import TrainingError
 from ml.model.metrics import accuracy
 from ml.training.batches import Batches
 from ml.training.checkpoint import read_run, restore_checkpoint, save_checkpoint
-from ml.training.recipes import Arguments
+from ml.training.recipes import Recipe
 
 if TYPE_CHECKING:
     import keras
@@ -60,7 +60,7 @@ class Fit:
 
 def fit(
     split: Split,
-    arguments: Arguments,
+    recipe: Recipe,
     *,
     checkpoint: Path,
     resume: bool = False,
@@ -76,8 +76,8 @@ def fit(
     ----------
     split
         The digits to train on; those for validation are only measured.
-    arguments
-        How; on resuming, those of the interrupted run (`choose_arguments` gives them).
+    recipe
+        How; on resuming, those of the interrupted run (`choose_recipe` gives them).
     checkpoint
         The file to keep the run's state in; it stays there at the end.
     resume
@@ -101,13 +101,13 @@ def fit(
     KeyboardInterrupt
         After the checkpoint is written.
     """
-    batches = Batches(split.sources, arguments)
-    steps = arguments.steps or (arguments.epochs or 0) * batches.per_epoch
-    run: dict[str, Any] = {"arguments": arguments.describe(), **split.describe()}
+    batches = Batches(split.sources, recipe)
+    steps = recipe.steps or (recipe.epochs or 0) * batches.per_epoch
+    run: dict[str, Any] = {"arguments": recipe.describe(), **split.describe()}
     run |= {"started_from": None, "duration_s": 0.0}
-    model = _compile(arguments, steps)
+    model = _compile(recipe, steps)
     if start_from is not None:
-        _take_weights(model, arguments.architecture, start_from)
+        _take_weights(model, recipe.architecture, start_from)
         run["started_from"] = hashlib.sha256(start_from.read_bytes()).hexdigest()
     if resume:
         run |= _resume(checkpoint, model, run)
@@ -135,24 +135,24 @@ def predict_logits(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.
     return logits
 
 
-def _compile(arguments: Arguments, steps: int) -> keras.Model:
+def _compile(recipe: Recipe, steps: int) -> keras.Model:
     import keras
 
     from ml.training.architectures import build
 
-    keras.utils.set_random_seed(arguments.seed)
-    model = build(arguments.architecture)
-    learning_rate: Any = arguments.learning_rate
-    if arguments.schedule == "cosine":
+    keras.utils.set_random_seed(recipe.seed)
+    model = build(recipe.architecture)
+    learning_rate: Any = recipe.learning_rate
+    if recipe.schedule == "cosine":
         warm_up = max(1, round(steps * _WARM_UP_SHARE))
         learning_rate = keras.optimizers.schedules.CosineDecay(
             initial_learning_rate=0.0,
-            warmup_target=arguments.learning_rate,
+            warmup_target=recipe.learning_rate,
             warmup_steps=warm_up,
             decay_steps=max(1, steps - warm_up),
         )
     model.compile(
-        optimizer=keras.optimizers.AdamW(learning_rate, weight_decay=arguments.weight_decay),
+        optimizer=keras.optimizers.AdamW(learning_rate, weight_decay=recipe.weight_decay),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
         # Measured on two cores: XLA makes a step of these networks 1.4 to 1.8 times slower.

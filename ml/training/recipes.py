@@ -14,7 +14,7 @@ from ml.training.checkpoint import read_run
 
 
 @dataclass(frozen=True)
-class Arguments:
+class Recipe:
     """Everything that decides how a network is fitted.
 
     Attributes
@@ -58,8 +58,8 @@ class Arguments:
 
 
 # `compact` is the recipe of the shipped network, `reference` that of the original system.
-PRESETS: Mapping[str, Arguments] = {
-    "compact": Arguments(
+PRESETS: Mapping[str, Recipe] = {
+    "compact": Recipe(
         architecture="compact",
         epochs=32,
         steps=None,
@@ -70,7 +70,7 @@ PRESETS: Mapping[str, Arguments] = {
         augmentation=GROUPS,
         negatives_share=0.25,
     ),
-    "reference": Arguments(
+    "reference": Recipe(
         architecture="reference",
         epochs=None,
         steps=20_000,
@@ -88,32 +88,32 @@ QUICK = dataclasses.replace(
 )
 
 # To go on from weights that read well, in steps so small that what they know is kept.
-TRAINING_ON: Mapping[str, Any] = {"epochs": 1, "steps": None, "learning_rate": 1e-4}
+FINE_TUNING: Mapping[str, Any] = {"epochs": 1, "steps": None, "learning_rate": 1e-4}
 
 
-def choose_arguments(
+def choose_recipe(
     given: Mapping[str, Any],
     *,
     quick: bool = False,
-    training_on: bool = False,
+    fine_tune: bool = False,
     checkpoint: Path | None = None,
-) -> Arguments:
+) -> Recipe:
     """Complete what the caller wants: from the checkpoint to resume, or the architecture's preset.
 
     Parameters
     ----------
     given
-        Values for some attributes of `Arguments`.
+        Values for some attributes of `Recipe`.
     quick
         Whether to start from `QUICK`, which is of the compact network.
-    training_on
-        Whether to change the preset by `TRAINING_ON`; not together with ``quick``.
+    fine_tune
+        Whether to change the preset by `FINE_TUNING`; not together with ``quick``.
     checkpoint
         Where to go on; None starts afresh.
 
     Returns
     -------
-    Arguments
+    Recipe
         Complete.
 
     Raises
@@ -130,37 +130,37 @@ def choose_arguments(
         )
     if quick and architecture != QUICK.architecture:
         raise TrainingError(f"There is no quick recipe for {architecture}: leave one of them out.")
-    if quick and training_on:
+    if quick and fine_tune:
         raise TrainingError("The quick recipe starts afresh: leave it out to train on.")
     if given.keys() >= {"epochs", "steps"}:
         raise TrainingError("Say either epochs or steps, not both.")
     length = {"epochs": None, "steps": None} if given.keys() & {"epochs", "steps"} else {}
     preset = QUICK if quick else PRESETS[architecture]
-    if training_on:
-        preset = dataclasses.replace(preset, **TRAINING_ON)
-    arguments = dataclasses.replace(preset, **{**length, **given})
+    if fine_tune:
+        preset = dataclasses.replace(preset, **FINE_TUNING)
+    recipe = dataclasses.replace(preset, **{**length, **given})
     for name in ("epochs", "steps", "batch_size", "learning_rate"):
-        if (value := getattr(arguments, name)) is not None and not value > 0:
+        if (value := getattr(recipe, name)) is not None and not value > 0:
             raise TrainingError(f"{name} must be more than 0, not {value}.")
-    if unknown := set(arguments.augmentation) - set(GROUPS):
+    if unknown := set(recipe.augmentation) - set(GROUPS):
         raise TrainingError(f"There is no augmentation {unknown}: choose of {', '.join(GROUPS)}.")
-    if arguments.seed < 0:
-        raise TrainingError(f"seed must be 0 or more, not {arguments.seed}.")
-    return arguments
+    if recipe.seed < 0:
+        raise TrainingError(f"seed must be 0 or more, not {recipe.seed}.")
+    return recipe
 
 
-def _resume_arguments(given: Mapping[str, Any], checkpoint: Path) -> Arguments:
+def _resume_arguments(given: Mapping[str, Any], checkpoint: Path) -> Recipe:
     try:
         told = read_run(checkpoint)["arguments"]
-        arguments = Arguments(**{**told, "augmentation": tuple(told["augmentation"])})
+        recipe = Recipe(**{**told, "augmentation": tuple(told["augmentation"])})
     except (KeyError, TypeError) as e:
         raise TrainingError(
             f"The checkpoint {checkpoint} is of another release of this program: start afresh."
         ) from e
     for name, value in given.items():
-        if value != (before := getattr(arguments, name)):
+        if value != (before := getattr(recipe, name)):
             raise TrainingError(
                 f"The interrupted run has {name} {before}, not {value}: leave it out to go on, or "
                 "start a new run elsewhere."
             )
-    return arguments
+    return recipe

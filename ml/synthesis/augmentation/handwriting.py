@@ -27,7 +27,7 @@ _STROKE = 100  # of 255: darker pixels are the edge of a stroke
 _SHIFT = 4  # OpenCV takes coordinates as whole sixteenths of a pixel
 
 
-def write_otherwise(
+def vary_forms(
     images: NDArray[np.uint8], labels: NDArray[np.uint8], rng: np.random.Generator
 ) -> NDArray[np.uint8]:
     """Give a share of the 0s, 1s and 7s another usual form.
