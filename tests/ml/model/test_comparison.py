@@ -78,7 +78,7 @@ def test_answers_are_read_back_as_written(tmp_path: Path) -> None:
     write_outcomes(tmp_path / "answers", given)
     kept = read_outcomes(tmp_path / "answers", given.fingerprint)
     assert np.array_equal(kept.pairs, given.pairs)
-    assert kept.right.sum() == 19
+    assert kept.is_correct.sum() == 19
     (tmp_path / "answers").write_bytes((tmp_path / "answers").read_bytes()[:-1])
-    with pytest.raises(DatasetError, match="cut short"):
+    with pytest.raises(DatasetError, match="is truncated"):
         read_outcomes(tmp_path / "answers", given.fingerprint)

@@ -254,8 +254,8 @@ def test_resuming_without_a_checkpoint_is_refused(checkpoint: Path) -> None:
         ({"batch_size": 0}, "batch_size must be more than 0"),
         ({"learning_rate": float("nan")}, "learning_rate must be more than 0"),
         ({"seed": -1}, "seed must be 0 or more"),
-        ({"architecture": "huge"}, "no architecture 'huge'"),
-        ({"augmentation": ("rain",)}, "no augmentation {'rain'}"),
+        ({"architecture": "huge"}, "Unknown architecture 'huge'"),
+        ({"augmentation": ("rain",)}, "Unknown augmentation {'rain'}"),
     ],
 )
 def test_arguments_that_make_no_sense_are_refused(given: dict[str, Any], words: str) -> None:
@@ -268,7 +268,7 @@ def test_training_on_takes_small_steps_and_has_no_quick_recipe() -> None:
 
     assert on.learning_rate < afresh.learning_rate / 10
     assert dataclasses.replace(on, epochs=afresh.epochs, learning_rate=3e-3) == afresh
-    with pytest.raises(TrainingError, match="quick recipe starts afresh"):
+    with pytest.raises(TrainingError, match="quick recipe trains a new network"):
         choose_recipe({}, quick=True, fine_tune=True)
 
 
@@ -352,7 +352,7 @@ def test_its_answers_to_the_digits_for_validation_are_kept(exported: Exported) -
     assert told == {"part": "validation", "fingerprint": fingerprint(DIGITS.validation)}
     answers = read_outcomes(exported.directory / ANSWERS_FILE, told["fingerprint"])
     assert answers.pairs[:, 0].tolist() == DIGITS.validation.labels.tolist()
-    assert answers.right.mean() == exported.manifest["metrics"]["validation"]["accuracy"]
+    assert answers.is_correct.mean() == exported.manifest["metrics"]["validation"]["accuracy"]
 
 
 def test_every_file_of_the_model_is_in_the_manifest_with_its_sum(exported: Exported) -> None:
@@ -424,7 +424,7 @@ def test_export_does_not_replace_a_model(fitted: Fit, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "manifest.json").write_text("mine")
 
-    with pytest.raises(TrainingError, match="is there already"):
+    with pytest.raises(TrainingError, match="already exists"):
         write_model(fitted, tmp_path / "model")
 
     assert (tmp_path / "model" / "manifest.json").read_text() == "mine"
