@@ -28,7 +28,7 @@ from ml.model.classifier import load_classifier
 from ml.synthesis.augmentation import GROUPS
 from ml.training.export import export
 from ml.training.fit import Progress, fit
-from ml.training.recipes import PRESETS, QUICK, Arguments
+from ml.training.recipes import PRESETS, QUICK, Recipe
 
 ALL, NONE = "all groups", "no group"
 GROUPS_OF: Mapping[str, Sequence[str]] = {
@@ -38,21 +38,21 @@ GROUPS_OF: Mapping[str, Sequence[str]] = {
 }
 
 
-def train(name: str, arguments: Arguments, digits: Split, directory: Path) -> Path:
+def train(name: str, recipe: Recipe, digits: Split, directory: Path) -> Path:
     """Train and export a network, or go on with it; one that lies there is taken as it is."""
     model = directory / name.replace(" ", "-")
     checkpoint = directory / f"{model.name}.npz"
     if model.exists():
         return model
-    print(f"{name}: {' '.join(arguments.augmentation) or 'pictures as they are'}", flush=True)
+    print(f"{name}: {' '.join(recipe.augmentation) or 'pictures as they are'}", flush=True)
     fitted = fit(
         digits,
-        arguments,
+        recipe,
         checkpoint=checkpoint,
         resume=checkpoint.exists(),
         on_progress=_tell,
     )
-    export(fitted, model, arguments=arguments, split=digits)
+    export(fitted, model, recipe=recipe, split=digits)
     checkpoint.unlink()
     return model
 

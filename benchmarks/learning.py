@@ -140,12 +140,12 @@ def figures_of(
 ) -> dict[str, object]:
     from ml.data.dataset import as_input
     from ml.model.classifier import load_classifier
-    from ml.model.comparison import Answers, compare
+    from ml.model.comparison import Outcomes, compare
     from ml.model.metrics import accuracy
 
     # A text is right or wrong: as if there were two digits, and 1 the truth.
     first, second = (
-        Answers("other half", np.stack([np.ones_like(right), right], axis=1).astype(np.uint8))
+        Outcomes("other half", np.stack([np.ones_like(right), right], axis=1).astype(np.uint8))
         for right in (before, after)
     )
     probabilities = load_classifier(network).probabilities(as_input(validation.images))

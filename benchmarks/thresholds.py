@@ -76,7 +76,7 @@ def read_all(reader: Reader, pages: list[Page], labels: list[str], name: str) ->
     rows = []
     for page, label in zip(tqdm(pages, name, leave=False, disable=None), labels, strict=True):
         reading = reader.read(cv2.imencode(".png", page)[1].tobytes())
-        rows.append((reading.confidence or 0.0, reading.left_out > 0, reading.text == label))
+        rows.append((reading.confidence or 0.0, reading.unread_marks > 0, reading.text == label))
     confidences, reviewed, right = zip(*rows, strict=True)
     return Answers(np.array(confidences), np.array(reviewed), np.array(right))
 

@@ -28,11 +28,11 @@ from matplotlib.figure import Figure
 from ml.data.dataset import Split, load_digits, split
 from ml.model.metrics import accuracy
 from ml.training.fit import Progress, fit, predict_logits
-from ml.training.recipes import Arguments, choose_arguments
+from ml.training.recipes import Recipe, choose_recipe
 
-RECIPES: Mapping[str, Arguments] = {
-    "quick": choose_arguments({}, quick=True),
-    "original": choose_arguments(
+RECIPES: Mapping[str, Recipe] = {
+    "quick": choose_recipe({}, quick=True),
+    "original": choose_recipe(
         {"architecture": "reference", "steps": 20_000, "batch_size": 50, "learning_rate": 1e-4}
     ),
 }
@@ -82,17 +82,17 @@ class Log:
         print(f"step {point.step:6} {read_right:>11} {point.cpu_s:8.0f} s", flush=True)
 
 
-def run(name: str, arguments: Arguments, digits: Split, directory: Path) -> None:
+def run(name: str, recipe: Recipe, digits: Split, directory: Path) -> None:
     """Train by a recipe, or go on with it; one that is done is left as it is."""
     done, checkpoint = directory / f"{name}.done", directory / f"{name}.npz"
     if done.exists():
         return
-    print(f"{name}: {arguments.describe()}", flush=True)
+    print(f"{name}: {recipe.describe()}", flush=True)
     log = Log(directory, name)
     try:
         fitted = fit(
             digits,
-            arguments,
+            recipe,
             checkpoint=checkpoint,
             resume=checkpoint.exists(),
             on_progress=log.follow,
@@ -156,10 +156,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a checkpoint is written
     digits = split(load_digits(options.data, "training"))
     for name in [options.only] if options.only else RECIPES:
-        arguments = RECIPES[name]
+        recipe = RECIPES[name]
         if options.steps:
-            arguments = replace(arguments, epochs=None, steps=options.steps)
-        run(name, arguments, digits, options.directory)
+            recipe = replace(recipe, epochs=None, steps=options.steps)
+        run(name, recipe, digits, options.directory)
     logs = {name: Log(options.directory, name) for name in RECIPES}
     report(logs)
     if options.plot:

@@ -1,4 +1,4 @@
-"""Reading handwritten digits: from a picture's bytes to the digits in it. No Django in here.
+"""Reading handwritten digits, from image bytes to digits. Independent of Django.
 
-Each package imports only from packages beneath it; `pyproject.toml` lists the order.
+Each package imports only from lower layers; `pyproject.toml` lists their order.
 """

@@ -1,11 +1,11 @@
-"""What all of `ml` shares: the size of a digit's picture, the digits, boxes and array types."""
+"""Constants and types shared by all of `ml`."""
 
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-SIDE = 28  # pixels a side of the picture that the digit network sees
+SIDE = 28  # pixels; the digit network takes SIDE x SIDE glyphs
 DIGITS = 10  # 0 to 9
 
 Grey = npt.NDArray[np.uint8]
@@ -13,7 +13,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 class Box(NamedTuple):
-    """A rectangle in pixels of the upright picture at full size."""
+    """A bounding box in pixels of the upright picture at full size."""
 
     x: int
     y: int

@@ -1,21 +1,21 @@
-"""What can go wrong in `ml`, each with words for the person who has to do something about it."""
+"""Errors of `ml`; each message says what went wrong and what to do about it."""
 
 
 class MLError(Exception):
-    """Base of every error that `ml` raises on purpose."""
+    """Base class of all errors raised by `ml`."""
 
 
 class PictureError(MLError):
-    """A picture that cannot be read, and why.
+    """A picture that cannot be read.
 
     Parameters
     ----------
     code
-        A stable word for programs: ``empty_file``, ``unsupported_format``, ``broken_file``,
+        A stable, machine-readable code: ``empty_file``, ``unsupported_format``, ``broken_file``,
         ``encrypted_file``, ``too_many_pixels``, ``too_many_pages``, ``too_complex`` or
         ``wrong_pixels``.
     message
-        A sentence for people: what was wrong and what to do.
+        What was wrong and what to do, for the user.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -25,41 +25,41 @@ class PictureError(MLError):
 
 
 class ModelError(MLError):
-    """A network that cannot be loaded: missing, corrupt, or of a shape it should not have."""
+    """A network that is missing, corrupt or of an unexpected shape."""
 
 
 class DatasetError(MLError):
-    """Training data that cannot be used; the message names the file."""
+    """Unusable training data; the message names the file."""
 
 
 class TrainingError(MLError):
-    """A training run that cannot start or go on."""
+    """A training run that cannot start or continue."""
 
 
 class ComparisonError(MLError):
-    """Two networks that cannot be compared as they are."""
+    """Two networks that cannot be compared."""
 
 
 def broken_file(page: int | None = None) -> PictureError:
-    """Refuse a damaged file; `page`, counted from 0, is the one of several that is damaged."""
+    """Return the error for a damaged file, or for its damaged page, counted from 0."""
     what = "This file" if page is None else f"Page {page + 1} of this file"
     return PictureError(
         "broken_file",
-        f"{what} is damaged or cut short and cannot be read. Save it anew and send it again.",
+        f"{what} is damaged or truncated and cannot be read. Save it again and resend it.",
     )
 
 
-def too_many_pixels(words: str, max_pixels: int) -> PictureError:
-    """Refuse a picture for its size; `words` name it."""
+def too_many_pixels(subject: str, max_pixels: int) -> PictureError:
+    """Return the error for an oversized picture; `subject` names it."""
     return PictureError(
         "too_many_pixels",
-        f"{words} is too large: at most {max_pixels:,} pixels (width by height) are read. "
-        "Make it smaller or cut out the digits.",
+        f"{subject} is too large: the limit is {max_pixels:,} pixels (width x height). "
+        "Scale it down or crop it to the digits.",
     )
 
 
-def too_many_pages(words: str, max_pages: int) -> PictureError:
-    """Refuse a file for the number of its pages; `words` say how many it has."""
+def too_many_pages(found: str, max_pages: int) -> PictureError:
+    """Return the error for a file with too many pages; `found` says how many it has."""
     return PictureError(
-        "too_many_pages", f"{words}: at most {max_pages:,} are read at once. Send it in parts."
+        "too_many_pages", f"{found}: at most {max_pages:,} are read at once. Split the file."
     )

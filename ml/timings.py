@@ -1,4 +1,4 @@
-"""How long the steps of reading take: measured where they run, collected by whoever asks."""
+"""Timing of the steps of reading, collected per thread or task."""
 
 import time
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ _collected: ContextVar[dict[str, float] | None] = ContextVar("timings", default=
 
 @contextmanager
 def collect_timings() -> Iterator[dict[str, float]]:
-    """Collect the milliseconds of each step that runs meanwhile, in this thread or task.
+    """Collect the duration of each step that runs in this thread or task.
 
     Yields
     ------
     dict
-        Milliseconds by step; a step that runs more than once is added up.
+        Total milliseconds by step.
     """
     timings: dict[str, float] = {}
     token = _collected.set(timings)
@@ -28,22 +28,22 @@ def collect_timings() -> Iterator[dict[str, float]]:
         _collected.reset(token)
 
 
-class step(ContextDecorator):  # noqa: N801 - it reads as contextlib's do
-    """Measure what runs inside, less the steps that are measured there; a decorator as well.
+class step(ContextDecorator):  # noqa: N801 - named like contextlib's
+    """Measure a block or function, excluding nested steps.
 
-    Where nobody collects, it costs next to nothing.
+    Costs next to nothing while nobody collects.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     def _recreate_cm(self) -> "step":
-        return step(self.name)  # each call of a decorated function is measured for itself
+        return step(self.name)  # one timer per call of a decorated function
 
     def __enter__(self) -> None:
         self.timings = _collected.get()
         if self.timings is not None:
-            self.timings.setdefault(self.name, 0.0)  # in the order in which they begin
+            self.timings.setdefault(self.name, 0.0)  # keeps the order of start
             self.before = sum(self.timings.values())
             self.start = time.perf_counter()
 
@@ -54,7 +54,7 @@ class step(ContextDecorator):  # noqa: N801 - it reads as contextlib's do
 
 
 def each_step(name: str, items: Iterator[T]) -> Iterator[T]:
-    """Measure how long each of the items takes to come."""
+    """Measure how long each item takes to arrive."""
     while True:
         with step(name):
             item = next(items, None)

@@ -1,1 +1,1 @@
-"""Data sets of labelled digits: MNIST's files, and how they are fetched and split."""
+"""Data sets of labelled digits: MNIST's files and their split."""

@@ -1,4 +1,4 @@
-"""MNIST from files, checked, and split so that no writer is on both sides.
+"""MNIST from files, validated and split by writer.
 
 The digits are those of LeCun, Cortes and Burges, http://yann.lecun.com/exdb/mnist/. The writers
 come from QMNIST's extended labels, in the same order (Yadav and Bottou, "Cold Case: the Lost MNIST
@@ -29,7 +29,7 @@ _FILES: Mapping[Part, tuple[str, str]] = {
 _WRITERS_FILE = "qmnist-train-labels-idx2-int"
 _LABEL_COLUMN, _WRITER_COLUMN = 0, 2
 
-# One cut for all time, whatever the seed of a training run: networks stay comparable.
+# The same split for every training run, so that networks stay comparable.
 _SPLIT_SEED = 1998
 _VALIDATION_SHARE = 0.1
 
@@ -45,9 +45,9 @@ class Digits:
     labels
         uint8 (N,), 0 to 9.
     writers
-        int32 (N,), who wrote each; None where nobody knows.
+        int32 (N,), who wrote each; None if unknown.
     fingerprints
-        The files they come from: name to ``sha256`` (of the file as it lies there) and ``count``.
+        Source files: name to ``sha256`` (of the file as stored) and ``count``.
     """
 
     images: NDArray[np.uint8]
@@ -59,23 +59,27 @@ class Digits:
         return len(self.labels)
 
     def take(self, indices: NDArray[np.intp]) -> Digits:
-        """Choose some of the digits, in the order of ``indices``."""
+        """Select digits, in the order of ``indices``."""
         writers = None if self.writers is None else self.writers[indices]
         return Digits(self.images[indices], self.labels[indices], writers, self.fingerprints)
+
+    def describe_files(self) -> dict[str, dict[str, str | int]]:
+        """Describe the source files for the manifest."""
+        return {name: dict(fingerprint) for name, fingerprint in self.fingerprints.items()}
 
 
 @dataclass(frozen=True)
 class Source:
-    """Digits from somewhere, and how much they count.
+    """Weighted training digits of one origin.
 
     Attributes
     ----------
     name
-        Says where they come from.
+        The origin.
     digits
         At least one.
     weight
-        How often each is shown an epoch, on average; above 0, and need not be whole.
+        Mean number of times each digit is shown per epoch, above 0.
     """
 
     name: str
@@ -84,18 +88,18 @@ class Source:
 
     @property
     def draws(self) -> int:
-        """How many pictures an epoch shows of it."""
+        """Number of digits drawn per epoch."""
         return max(1, round(self.weight * len(self.digits)))
 
     def describe(self) -> dict[str, Any]:
-        """Say for the manifest what it is."""
-        files = {name: dict(print_) for name, print_ in self.digits.fingerprints.items()}
+        """Describe the source for the manifest."""
+        files = self.digits.describe_files()
         return {"weight": self.weight, "count": len(self.digits), "files": files}
 
 
 @dataclass(frozen=True)
 class Split:
-    """Digits to train on and digits to choose by, and more to train on from elsewhere."""
+    """Digits for training and for validation, and extra training digits from elsewhere."""
 
     training: Digits
     validation: Digits
@@ -104,15 +108,15 @@ class Split:
 
     @property
     def sources(self) -> tuple[Source, ...]:
-        """All that is trained on."""
+        """All training digits."""
         return (Source("mnist", self.training), *self.extra)
 
     def describe(self) -> dict[str, Any]:
-        """Say for the manifest which files these are and how they were split."""
+        """Describe the files and the split for the manifest."""
         sides = {"training": self.training, "validation": self.validation}
         return {
             "extra": {source.name: source.describe() for source in self.extra},
-            "files": {name: dict(print_) for name, print_ in self.training.fingerprints.items()},
+            "files": self.training.describe_files(),
             "split": {
                 "method": self.method,
                 "seed": _SPLIT_SEED,
@@ -130,26 +134,26 @@ class Split:
 
 
 def load_digits(directory: Path, part: Part) -> Digits:
-    """Read and check one half of MNIST.
+    """Read and validate the training or test part of MNIST.
 
     Parameters
     ----------
     directory
-        Where the idx files lie, plain or with ``.gz``. The writers of the training digits are
-        read where ``qmnist-train-labels-idx2-int`` lies there, in ``writers/`` inside it or in
-        ``writers/`` beside it.
+        Contains the idx files, plain or with ``.gz``. The writers of the training digits are
+        read from ``qmnist-train-labels-idx2-int`` if it is there, in ``writers/`` inside it or
+        in ``writers/`` beside it.
     part
         ``training`` or ``test``.
 
     Returns
     -------
     Digits
-        Any number of them: a part of MNIST, or digits of one's own, do as well.
+        Any number: a subset of MNIST or one's own digits will do.
 
     Raises
     ------
     DatasetError
-        When a file is missing, broken, or does not fit the other.
+        When a file is missing or broken, or the files do not match.
     """
     images_path, labels_path = (_find(directory, name) for name in _FILES[part])
     images, images_sha256 = read_idx(images_path, np.dtype("u1"), (None, SIDE, SIDE))
@@ -173,10 +177,10 @@ def load_digits(directory: Path, part: Part) -> Digits:
 
 
 def split(digits: Digits) -> Split:
-    """Set about a tenth of the training digits aside for validation, always the same ones.
+    """Hold out about a tenth of the training digits for validation, always the same ones.
 
-    Where the writers are known, a tenth of the writers with all that they wrote, so that
-    validation asks how unknown hands are read; otherwise a tenth of every class.
+    A tenth of the writers if they are known, so that validation measures unseen handwriting;
+    otherwise a tenth of every class.
 
     Parameters
     ----------
@@ -186,37 +190,37 @@ def split(digits: Digits) -> Split:
     Returns
     -------
     Split
-        Both sides in the order of the files.
+        Both parts in the order of the files.
 
     Raises
     ------
     DatasetError
-        When there are too few to split: fewer than two writers, or one digit of each class.
+        When there are too few writers or digits to split.
     """
     rng = np.random.default_rng(_SPLIT_SEED)
     if digits.writers is not None:
         writers = np.unique(digits.writers)
         chosen = rng.choice(writers, math.ceil(len(writers) * _VALIDATION_SHARE), replace=False)
-        aside = np.isin(digits.writers, chosen)
+        held_out = np.isin(digits.writers, chosen)
     else:
-        aside = np.zeros(len(digits), bool)
+        held_out = np.zeros(len(digits), bool)
         for label in np.unique(digits.labels):
             indices = np.flatnonzero(digits.labels == label)
             size = round(len(indices) * _VALIDATION_SHARE)
-            aside[rng.choice(indices, size, replace=False)] = True
-    if aside.all() or not aside.any():
+            held_out[rng.choice(indices, size, replace=False)] = True
+    if held_out.all() or not held_out.any():
         raise DatasetError(
-            f"{len(digits)} digits are too few to set some aside for validation: add more."
+            f"{len(digits)} digits are too few to hold some out for validation: add more."
         )
     return Split(
-        training=digits.take(np.flatnonzero(~aside)),
-        validation=digits.take(np.flatnonzero(aside)),
+        training=digits.take(np.flatnonzero(~held_out)),
+        validation=digits.take(np.flatnonzero(held_out)),
         method="stratified" if digits.writers is None else "writers",
     )
 
 
 def as_input(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Turn uint8 (N, 28, 28) into what a network takes: float32 (N, 28, 28, 1) in [0, 1]."""
+    """Convert uint8 (N, 28, 28) to network input: float32 (N, 28, 28, 1) in [0, 1]."""
     return (images[..., np.newaxis] / np.float32(255)).astype(np.float32, copy=False)
 
 
@@ -238,6 +242,6 @@ def _read_writers(path: Path, labels: NDArray[np.uint8]) -> tuple[NDArray[np.int
     if len(rows) != len(labels) or not np.array_equal(rows[:, _LABEL_COLUMN], labels):
         raise DatasetError(
             f"{path} does not describe these digits: its classes differ from their labels. "
-            "Take it away, or give the digits it was made for."
+            "Remove it, or use the digits it belongs to."
         )
     return rows[:, _WRITER_COLUMN].astype(np.int32), sha256

@@ -23,40 +23,40 @@ _TYPES = {0x08: np.dtype("u1"), 0x0C: np.dtype(">i4")}
 
 
 def write_idx(path: Path, array: NDArray[np.uint8]) -> None:
-    """Write an array of uint8, of any shape."""
+    """Write an array of uint8 of any shape."""
     path.write_bytes(idx_header(array.shape) + array.tobytes())
 
 
 def idx_header(shape: tuple[int, ...]) -> bytes:
-    """Give what stands before the numbers of an array of uint8."""
+    """Return the header of an idx file of uint8."""
     return struct.pack(f">4B{len(shape)}i", 0, 0, 0x08, len(shape), *shape)
 
 
 def read_idx(
     path: Path, dtype: np.dtype[Any], shape: tuple[int | None, ...]
 ) -> tuple[NDArray[Any], str]:
-    """Read an idx file and check every byte of its header against what is expected.
+    """Read an idx file and validate its header.
 
     Parameters
     ----------
     path
-        A file, plain or, where it ends with ``.gz``, packed.
+        Plain, or compressed if it ends in ``.gz``.
     dtype
         uint8 or big-endian int32.
     shape
-        The expected sizes; None for any but 0.
+        The expected sizes; None for any above 0.
 
     Returns
     -------
     array
         Of this type and shape, read-only.
     sha256
-        Of the file as it lies there.
+        Of the file as stored.
 
     Raises
     ------
     DatasetError
-        When the file is not all of that; names it.
+        When the file is not as expected.
     """
     content = path.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
@@ -64,21 +64,19 @@ def read_idx(
         try:
             content = gzip.decompress(content)
         except (OSError, EOFError, zlib.error) as e:
-            raise DatasetError(f"{path} is no whole gzip file ({e}): fetch it again.") from e
+            raise DatasetError(f"{path} is an incomplete gzip file ({e}): fetch it again.") from e
     start = 4 + 4 * len(shape)
     if len(content) < start or content[:2] != b"\0\0" or content[3] != len(shape):
-        raise DatasetError(f"{path} is no idx file of {len(shape)} dimensions: fetch it again.")
+        raise DatasetError(f"{path} is not an idx file of {len(shape)} dimensions: fetch it again.")
     if _TYPES.get(content[2]) != dtype:
         raise DatasetError(f"{path} holds numbers of type 0x{content[2]:02x}, not {dtype}.")
     sizes = tuple(np.frombuffer(content, ">i4", len(shape), 4).tolist())
     if any(want not in (None, size) for size, want in zip(sizes, shape, strict=True)):
         raise DatasetError(f"{path} has the sizes {sizes}; expected {shape} (None: any).")
     if sizes[0] < 1:
-        raise DatasetError(f"{path} says that it holds {sizes[0]} entries: there must be some.")
+        raise DatasetError(f"{path} holds {sizes[0]} entries: at least one is needed.")
     expected, found = math.prod(sizes) * dtype.itemsize, len(content) - start
     if found != expected:
-        what = "cut short" if found < expected else "followed by something else"
-        raise DatasetError(
-            f"{path} is {what}: {expected:,} bytes were announced, {found:,} are there."
-        )
+        problem = "is truncated" if found < expected else "has trailing bytes"
+        raise DatasetError(f"{path} {problem}: expected {expected:,} bytes, found {found:,}.")
     return np.frombuffer(content, dtype, offset=start).reshape(sizes), sha256

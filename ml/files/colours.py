@@ -1,4 +1,4 @@
-"""From the colours of any picture to grey: ink and ground stay apart."""
+"""Conversion of any colours to grey that keeps ink and background apart."""
 
 import math
 
@@ -8,25 +8,25 @@ import numpy.typing as npt
 from PIL import Image
 
 _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, as Pillow's own conversion to grey
-_SAMPLE_SIDE = 96  # pixels a side looked at to judge the colours of a picture
-_OWN_CONTRAST = 64  # grey levels by which what can be seen of a picture shows ink of its own
+_SAMPLE_SIDE = 96  # pixels; colours are judged by a sample of at most this side
+_MIN_CONTRAST = 64  # grey levels; with more, the opaque part has both paper and ink
 
 
 def to_rgb_or_grey(image: Image.Image) -> Image.Image:
-    """Bring any mode to ``L`` (8-bit grey) or ``RGB``.
+    """Convert any mode to ``L`` (8-bit grey) or ``RGB``.
 
     Parameters
     ----------
     image
-        Of any mode, loaded.
+        Loaded, in any mode.
 
     Returns
     -------
     Image.Image
-        What was transparent lies over the ground on which the ink can be seen.
+        Transparency is flattened onto a background that contrasts with the ink.
     """
     if image.has_transparency_data:
-        return _over_ground(image if image.mode == "RGBA" else image.convert("RGBA"))
+        return _flatten(image if image.mode == "RGBA" else image.convert("RGBA"))
     if image.mode.startswith(("I", "F")):
         return Image.fromarray(_eight_bits(np.asarray(image)))
     if image.mode == "LAB":  # its first channel is the lightness
@@ -37,10 +37,10 @@ def to_rgb_or_grey(image: Image.Image) -> Image.Image:
 
 
 def _eight_bits(deep: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
-    """Scale 16-bit, 32-bit or float grey to 8 bits by the range of numbers that it uses.
+    """Scale 16-bit, 32-bit or float grey to 8 bits by the range in use.
 
-    The range is the smallest of 1 bit, 8 bits, 9 bits … that holds the numbers, not the least and
-    greatest number themselves: the slight noise of a blank page must stay slight.
+    The range is the smallest of 1 bit, 8 bits, 9 bits … that holds all values, rather than their
+    minimum and maximum, which would amplify the noise of a blank page.
     """
     grey = deep.astype(deep.dtype.newbyteorder("="), copy=False)  # (H, W) as OpenCV takes it
     if grey.dtype.kind == "f":
@@ -51,28 +51,28 @@ def _eight_bits(deep: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     return np.asarray(cv2.convertScaleAbs(grey, alpha=255 / white, beta=-low * 255 / white))
 
 
-def _over_ground(image: Image.Image) -> Image.Image:
-    """Lay an RGBA image over the ground on which its ink can be seen."""
+def _flatten(image: Image.Image) -> Image.Image:
+    """Flatten an RGBA image onto a background that contrasts with its ink."""
     sample = _sample(image).reshape(-1, 4).astype(np.float64)  # (n, 4)
     alpha = sample[:, 3]
     visible = sample[(alpha > 0) & (alpha >= alpha.max() / 2), :3] @ _LUMA  # (m,)
-    ground = 255
+    background = 255
     if visible.size:
         low, middle, high = np.percentile(visible, (5, 50, 95))
-        if high - low > _OWN_CONTRAST:  # paper and ink are both there; only a margin is missing
-            ground = round(middle)
+        if high - low > _MIN_CONTRAST:  # only a margin is transparent
+            background = round(middle)
         elif middle >= 128:
-            ground = 0
-    flat = Image.new("RGB", image.size, (ground, ground, ground))
+            background = 0
+    flat = Image.new("RGB", image.size, (background, background, background))
     flat.paste(image, mask=image.getchannel("A"))
     return flat
 
 
 def to_grey(image: Image.Image) -> Image.Image:
-    """Turn colours into grey so that ink and ground stay apart.
+    """Convert colours to grey so that ink and background stay apart.
 
-    Ordinarily that is luma. Where luma hardly tells the colours apart (red on a green of the same
-    lightness), it is the principal axis of the colours, by principal component analysis.
+    Usually by luma. Where luma hardly separates the colours (red on a green of the same
+    lightness), by their first principal component.
 
     Parameters
     ----------
@@ -88,13 +88,13 @@ def to_grey(image: Image.Image) -> Image.Image:
     covariance = np.cov(colours, rowvar=False, bias=True)  # (3, 3)
     axis = np.linalg.eigh(covariance).eigenvectors[:, -1]
     axis = axis / np.abs(axis).sum()  # so that the greys span at most 255
-    if axis @ covariance @ axis < 4 * (_LUMA @ covariance @ _LUMA):  # less than twice the spread
+    if axis @ covariance @ axis < 4 * (_LUMA @ covariance @ _LUMA):  # < 2x the deviation
         return image.convert("L")
     offset = -255 * np.minimum(axis, 0).sum()
     return image.convert("L", (*axis.tolist(), float(offset)))
 
 
 def _sample(image: Image.Image) -> npt.NDArray[np.uint8]:
-    """Take at most 96x96 pixels, evenly spread, as (h, w, channels)."""
+    """Sample at most 96x96 evenly spaced pixels, (h, w, channels)."""
     size = (min(image.width, _SAMPLE_SIDE), min(image.height, _SAMPLE_SIDE))
     return np.asarray(image.resize(size, Image.Resampling.NEAREST))

@@ -1,4 +1,4 @@
-"""Picture files (PNG, JPEG, GIF, BMP, WebP, TIFF) to upright pages, by Pillow."""
+"""Decoding of image files (PNG, JPEG, GIF, BMP, WebP, TIFF) by Pillow."""
 
 import io
 import math
@@ -16,10 +16,10 @@ from ml.files.colours import to_grey, to_rgb_or_grey
 IMAGE_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
 PREVIEW_SIDE = 1024  # pixels of the longer side of a preview
 
-# How the files of these formats begin: tells a damaged picture from something that is no picture.
+# File signatures of these formats: they tell damaged pictures from other files.
 SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
 
-# What undoes each EXIF orientation (tag 274; orientation 1 is upright).
+# The transposition that undoes each EXIF orientation (tag 274; 1 is upright).
 # https://exiftool.org/TagNames/EXIF.html
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -31,28 +31,28 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 
-# A TIFF frame that is a smaller copy of another, or a mask for it, is no page (TIFF 6.0, page 36).
-_KIND_OF_FRAME = 254
-_COPY_OR_MASK = 1 | 4
+# TIFF's NewSubfileType: thumbnails and masks are not pages (TIFF 6.0, page 36).
+_SUBFILE_TYPE = 254
+_THUMBNAIL_OR_MASK = 1 | 4
 
-# Above 89 million pixels Pillow only warns; here that is an error like its other limits.
+# Above 89 million pixels Pillow only warns; make that an error like its hard limit.
 # https://pillow.readthedocs.io/en/stable/reference/Image.html#PIL.Image.open
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
 @dataclass(frozen=True, eq=False)
 class DecodedPicture:
-    """A picture, or one page of a file, as it is meant to be looked at.
+    """A picture, or one page of a file, upright.
 
     Parameters
     ----------
     page : uint8, shape (height, width)
-        Upright, at full size, in grey, 0-255, ink dark or light as it came; what was transparent
-        lies over the ground (white, black or the picture's own) on which the ink can be seen.
+        Full size, grey, 0-255, ink dark or light as in the file; transparency is flattened onto a
+        background that contrasts with the ink.
     image
-        The same for previews: mode ``RGB``, shrunk so that no side exceeds `PREVIEW_SIDE`.
+        The preview: mode ``RGB``, scaled down so that no side exceeds `PREVIEW_SIDE`.
     format
-        What the content is: one of `ml.files.decoding.FORMATS`.
+        One of `ml.files.decoding.FORMATS`.
     """
 
     page: npt.NDArray[np.uint8]
@@ -61,31 +61,31 @@ class DecodedPicture:
 
     @property
     def width(self) -> int:
-        """Width in pixels, upright and at full size."""
+        """Width in pixels."""
         return int(self.page.shape[1])
 
     @property
     def height(self) -> int:
-        """Height in pixels, upright and at full size."""
+        """Height in pixels."""
         return int(self.page.shape[0])
 
 
 def decode_image(content: bytes, *, max_pixels: int, max_pages: int) -> Iterator[DecodedPicture]:
-    """Decode a picture file: a TIFF's pages one after another, of others the first frame.
+    """Decode all pages of a TIFF, or the first frame of another image file.
 
     Parameters
     ----------
     content
         The whole file.
     max_pixels
-        The most pixels (width by height) of a page.
+        Limit on width x height of a page.
     max_pages
-        The most pages of a TIFF.
+        Limit on the pages of a TIFF.
 
     Yields
     ------
     DecodedPicture
-        A page.
+        One per page.
 
     Raises
     ------
@@ -103,17 +103,19 @@ def decode_image(content: bytes, *, max_pixels: int, max_pages: int) -> Iterator
         yield _decoded(image, of_several=len(pages) > 1, page=page)
 
 
-def picture_of(image: Image.Image, format_: str, orientation: int | None = None) -> DecodedPicture:
-    """Turn an image into a page in grey and a small preview, both upright.
+def make_picture(
+    image: Image.Image, format_: str, orientation: int | None = None
+) -> DecodedPicture:
+    """Convert an image to an upright grey page and its preview.
 
     Parameters
     ----------
     image
         Mode ``L`` or ``RGB``.
     format_
-        What the content was.
+        The format of the file.
     orientation
-        EXIF's, 1-8; other numbers mean nothing.
+        EXIF's, 1-8; other values are ignored.
 
     Returns
     -------
@@ -121,7 +123,7 @@ def picture_of(image: Image.Image, format_: str, orientation: int | None = None)
         The page and its preview.
     """
     grey = image if image.mode == "L" else to_grey(image)
-    # Shrunk first and turned then: a full-size copy in colour costs time and memory.
+    # Scale down before transposing: a full-size colour copy costs time and memory.
     preview = image.reduce(math.ceil(max(image.size) / PREVIEW_SIDE)).convert("RGB")
     if orientation in _UPRIGHT:
         grey = grey.transpose(_UPRIGHT[orientation])
@@ -130,19 +132,19 @@ def picture_of(image: Image.Image, format_: str, orientation: int | None = None)
 
 
 def _decoded(image: Image.Image, *, page: int = 0, of_several: bool = False) -> DecodedPicture:
-    """Load the frame that an image stands at."""
+    """Load the current frame of an image."""
     format_ = "JPEG" if image.format == "MPO" else str(image.format)  # a phone's JPEG with extras
     try:
         image.load()
-        orientation = image.getexif().get(ExifTags.Base.Orientation)  # of a TIFF: done by `load`
+        orientation = image.getexif().get(ExifTags.Base.Orientation)  # `load` applies a TIFF's
         loaded = to_rgb_or_grey(image)
-    except Exception as e:  # what a decoder makes of a hostile file can be any exception at all
+    except Exception as e:  # decoders raise anything at all on hostile files
         raise broken_file(page if of_several else None) from e
-    return picture_of(loaded, format_, orientation)
+    return make_picture(loaded, format_, orientation)
 
 
 def _open(content: bytes, max_pixels: int) -> Image.Image:
-    """Read the header, and refuse by it what is no picture or too large a one."""
+    """Read the header; refuse files that are not pictures or too large."""
     try:
         image = Image.open(io.BytesIO(content), formats=IMAGE_FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as e:
@@ -152,10 +154,10 @@ def _open(content: bytes, max_pixels: int) -> Image.Image:
             raise broken_file() from e
         raise PictureError(
             "unsupported_format",
-            "This file is not one that can be read here. Send a PNG, JPEG, GIF, BMP, WebP or TIFF "
-            "picture, a PDF, or 28x28 numbers as text.",
+            "This file format is not supported. Send a PNG, JPEG, GIF, BMP, WebP or TIFF picture, "
+            "a PDF, or 28x28 numbers as text.",
         ) from e
-    except Exception as e:  # what a decoder makes of a hostile file can be any exception at all
+    except Exception as e:  # as above
         raise broken_file() from e
     _check_size(image, max_pixels)
     return image
@@ -163,18 +165,18 @@ def _open(content: bytes, max_pixels: int) -> Image.Image:
 
 def _check_size(image: Image.Image, max_pixels: int) -> None:
     if image.width * image.height > max_pixels:
-        words = f"This picture of {image.width:,} x {image.height:,} pixels"
-        raise too_many_pixels(words, max_pixels)
+        subject = f"This picture of {image.width:,} x {image.height:,} pixels"
+        raise too_many_pixels(subject, max_pixels)
 
 
 def _pages_of_tiff(image: Image.Image, max_pages: int) -> list[int]:
-    """Name the frames that are pages; their headers are read, and no pixel is decoded."""
+    """Return the frames that are pages, reading only their headers."""
     pages: list[int] = []
     for frame in range(max_pages + 1):
         try:
             image.seek(frame)
-            kind = image.tag_v2.get(_KIND_OF_FRAME, 0)  # type: ignore[attr-defined]
-            is_page = frame == 0 or not kind & _COPY_OR_MASK
+            kind = image.tag_v2.get(_SUBFILE_TYPE, 0)  # type: ignore[attr-defined]
+            is_page = frame == 0 or not kind & _THUMBNAIL_OR_MASK
         except EOFError:
             return pages
         except Exception as e:  # as above

@@ -1,8 +1,7 @@
-"""Pictures that come as numbers: 28x28 of them, from a program or as the text of a CSV file.
+"""Pictures given as 28x28 numbers, by a program or as CSV text.
 
-A row of a text holds 28 numbers, or the 784 of a whole picture as MNIST's CSV files have them, with
-or without a line of names above and a label beside; a label is left out, since the picture is what
-is to be read.
+A row of text holds 28 numbers, or the 784 of a whole picture as in MNIST's CSV files, with or
+without a header and a label column. Labels are ignored.
 """
 
 import io
@@ -18,8 +17,8 @@ from ml.errors import PictureError, too_many_pages
 from ml.files.images import DecodedPicture
 
 PIXELS = SIDE * SIDE
-LABEL_NAMES = {"label", "class", "digit", "target", "y"}  # columns that tell the digit
-LONGEST_LINE = 32 * (PIXELS + 1)  # characters: so a hostile line is not taken apart
+LABEL_NAMES = {"label", "class", "digit", "target", "y"}  # names of the label column
+MAX_LINE_LENGTH = 32 * (PIXELS + 1)  # characters; limits the parsing of hostile lines
 
 # Nothing before the first digit can be one: a line is matched, or not, in one pass.
 _NUMBERS = re.compile(r"[\s.,;eE+-]*\d[\d\s.,;eE+-]*")
@@ -29,7 +28,7 @@ Page = npt.NDArray[np.uint8]
 
 
 def picture_from_pixels(pixels: Sequence[Sequence[float]]) -> DecodedPicture:
-    """Turn 28x28 numbers, checked one by one, into a picture.
+    """Convert 28x28 numbers to a picture.
 
     Parameters
     ----------
@@ -39,12 +38,12 @@ def picture_from_pixels(pixels: Sequence[Sequence[float]]) -> DecodedPicture:
     Returns
     -------
     DecodedPicture
-        Its page has the shape (28, 28).
+        With a page of shape (28, 28).
 
     Raises
     ------
     PictureError
-        ``wrong_pixels``: another shape, no numbers, not finite, or out of range.
+        ``wrong_pixels``: wrong shape, not numbers, not finite, or out of range.
     """
     _check_length(pixels, "pixels", "rows")
     for y, row in enumerate(pixels):
@@ -52,23 +51,23 @@ def picture_from_pixels(pixels: Sequence[Sequence[float]]) -> DecodedPicture:
         for x, value in enumerate(row):
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise _wrong_pixels(f"Pixel {x} of row {y} is not a number.")
-            if not 0 <= value <= 255:  # NaN is not either
+            if not 0 <= value <= 255:  # also refuses NaN
                 raise _wrong_pixels(f"Pixel {x} of row {y} is not between 0 and 255.")
     return _picture(_as_greys(np.array(pixels, np.float64)))
 
 
-def text_of(content: bytes) -> str | None:
-    """Return the text of a file that begins as rows of numbers do; None of any other.
+def decode_text(content: bytes) -> str | None:
+    """Decode a text file that starts like rows of numbers; None for any other.
 
     Parameters
     ----------
     content
-        The whole file: UTF-8, or UTF-16 with a byte order mark as spreadsheets write it.
+        The whole file: UTF-8, or UTF-16 with a byte order mark, as written by spreadsheets.
 
     Returns
     -------
     str or None
-        The text. Its first line holds numbers, or as many names as the second holds numbers.
+        Its first line holds numbers, or as many names as the second line holds numbers.
     """
     encoding = next((e for mark, e in _BYTE_ORDER_MARKS.items() if content.startswith(mark)), None)
     try:
@@ -82,21 +81,21 @@ def text_of(content: bytes) -> str | None:
 
 
 def decode_grids(text: str, *, max_pages: int) -> Iterator[DecodedPicture]:
-    """Decode the pictures of a text of numbers, one after another.
+    """Decode the pictures in rows of numbers.
 
     Parameters
     ----------
     text
-        Rows of 28 numbers, 28 for a picture, or of 784, one for a picture; commas, semicolons,
-        tabs or blanks between them. 0-255, or 0-1 when nothing exceeds 1; ink dark or light. With
-        785 in a row, one of them is a label: the column of that name, or the first.
+        28 rows of 28 numbers, or one row of 784, per picture, separated by commas, semicolons,
+        tabs or spaces. 0-255, or 0-1 when nothing exceeds 1; ink dark or light. In rows of 785,
+        one column is a label: the one named so, or the first.
     max_pages
-        The most pictures.
+        Limit on the pictures.
 
     Yields
     ------
     DecodedPicture
-        A picture of 28x28 pixels.
+        Of 28x28 pixels.
 
     Raises
     ------
@@ -122,17 +121,17 @@ def _picture(page: Page) -> DecodedPicture:
 
 
 def _lines(text: str) -> Iterator[str]:
-    """Give the lines that are not empty, one by one: a file may have a million of them."""
+    """Iterate over the non-empty lines; there may be millions."""
     return (line.strip().rstrip(",;").rstrip() for line in io.StringIO(text, None) if line.strip())
 
 
 def _is_numbers(line: str) -> bool:
-    return len(line) <= LONGEST_LINE and _NUMBERS.fullmatch(line) is not None
+    return len(line) <= MAX_LINE_LENGTH and _NUMBERS.fullmatch(line) is not None
 
 
 def _fields(line: str) -> list[str]:
-    """Part a line; where semicolons part it, a comma stands for the decimal point."""
-    if len(line) > LONGEST_LINE:
+    """Split a line; between semicolons, a comma is the decimal point."""
+    if len(line) > MAX_LINE_LENGTH:
         return []
     if ";" in line:
         return [field.strip().replace(",", ".") for field in line.split(";")]
@@ -142,7 +141,7 @@ def _fields(line: str) -> list[str]:
 
 
 def _rows(text: str, max_pages: int) -> tuple[list[list[str]], int]:
-    """Part a text into rows of fields, and say which column would be the label."""
+    """Split a text into rows of fields; return them and the label column."""
     label = 0
     rows: list[list[str]] = []
     for number, line in enumerate(_lines(text)):
@@ -150,11 +149,11 @@ def _rows(text: str, max_pages: int) -> tuple[list[list[str]], int]:
             names = [name.strip("\"'").lower() for name in _fields(line)]
             label = next((n for n, name in enumerate(names) if name in LABEL_NAMES), 0)
             continue
-        if len(line) > LONGEST_LINE:
+        if len(line) > MAX_LINE_LENGTH:
             raise _wrong_grid(f"Line {number + 1} is too long.")
         rows.append(_fields(line))
-        of_a_picture = SIDE if len(rows[0]) < PIXELS else 1
-        if len(rows) > max_pages * of_a_picture:
+        rows_per_picture = SIDE if len(rows[0]) < PIXELS else 1
+        if len(rows) > max_pages * rows_per_picture:
             raise too_many_pages(f"This text holds more than {max_pages:,} pictures", max_pages)
     return rows, label
 
@@ -166,7 +165,7 @@ def _floats(row: list[str], y: int) -> list[float]:
             value = float(field)
         except ValueError as e:
             raise _wrong_grid(f"Number {x + 1} of row {y + 1} is not a number.") from e
-        if not 0 <= value <= 255:  # NaN is not either
+        if not 0 <= value <= 255:  # also refuses NaN
             raise _wrong_grid(f"Number {x + 1} of row {y + 1} is not between 0 and 255.")
         values.append(value)
     return values
@@ -180,7 +179,7 @@ def _without_label(numbers: npt.NDArray[np.float64], label: int) -> npt.NDArray[
 
 
 def _as_greys(numbers: npt.NDArray[np.float64]) -> Page:
-    """Bring 0-255, or 0-1 where nothing exceeds 1, to 0-255."""
+    """Scale 0-1, if nothing exceeds 1, to 0-255."""
     return np.rint(numbers * 255 if numbers.max() <= 1 else numbers).astype(np.uint8)
 
 
@@ -199,6 +198,6 @@ def _wrong_pixels(problem: str) -> PictureError:
 def _wrong_grid(problem: str) -> PictureError:
     return PictureError(
         "wrong_pixels",
-        f"This text is not a picture in numbers. {problem} Send {SIDE} rows of {SIDE} numbers from "
+        f"This text is not a picture as numbers. {problem} Send {SIDE} rows of {SIDE} numbers from "
         f"0 to 255 (or from 0 to 1), or rows of {PIXELS}, each a picture.",
     )

@@ -1,1 +1,1 @@
-"""The digit network as it serves: normalising, classifying, measuring and comparing."""
+"""The digit network in production: normalisation, classification, evaluation, comparison."""

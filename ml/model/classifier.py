@@ -1,8 +1,8 @@
-"""From 28x28 pictures to calibrated probabilities, by LiteRT: TensorFlow is not needed to serve.
+"""From 28x28 glyphs to calibrated probabilities by LiteRT; serving needs no TensorFlow.
 
 An interpreter is not thread-safe (https://ai.google.dev/edge/litert/inference),
-so every thread has one of its own over the same bytes. The probabilities are calibrated by the
-temperature of the manifest: C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On Calibration of Modern
+so every thread has its own over the same bytes. The probabilities are calibrated with the
+manifest's temperature: C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On Calibration of Modern
 Neural Networks", ICML 2017, https://arxiv.org/abs/1706.04599.
 """
 
@@ -19,25 +19,26 @@ from ai_edge_litert.interpreter import Interpreter
 
 from ml.digits import DIGITS, SIDE
 from ml.errors import ModelError
+from ml.model.metrics import softmax
 from ml.timings import step
 
 MANIFEST_FILE = "manifest.json"
 NETWORK_FILE = "network.tflite"
 MANIFEST_FORMAT = 1
-# Networks have an output for each digit; one more says "no digit", where they have it.
+# One output per digit; some networks have another for "no digit".
 OUTPUTS = (DIGITS, DIGITS + 1)
-PICTURE_SHAPE = (SIDE, SIDE, 1)
+GLYPH_SHAPE = (SIDE, SIDE, 1)
 
 
 class Classification(NamedTuple):
-    """What a network says of N pictures.
+    """A network's output for N glyphs.
 
     Attributes
     ----------
     probabilities : float32, shape (N, 10)
-        Which digit each is, given that it is one; every row sums to 1.
+        Of each digit, given that the glyph is one; rows sum to 1.
     is_digit : float32, shape (N,)
-        How probable it is that each is one digit at all, 0-1; 1 where the network cannot tell.
+        Probability of being a digit at all, 0-1; always 1 without a "no digit" output.
     """
 
     probabilities: npt.NDArray[np.float32]
@@ -45,22 +46,22 @@ class Classification(NamedTuple):
 
 
 class Classifier:
-    """A trained network, ready to say which digit each picture shows; any thread may ask.
+    """A trained network that classifies glyphs. Thread-safe.
 
     Parameters
     ----------
     network
         The bytes of a ``.tflite`` file: float32 input (1 or N, 28, 28, 1), float32 logits
-        (1 or N, 10), or (1 or N, 11) where the last is of what is no digit.
+        (1 or N, 10), or (1 or N, 11) with "no digit" last.
     manifest
-        What is known of the network; its ``temperature`` calibrates the probabilities.
+        Its ``temperature`` calibrates the probabilities.
     version
-        The number of the model version.
+        The model version number.
 
     Raises
     ------
     ModelError
-        When LiteRT cannot run the network, or its input or output has another shape.
+        When LiteRT cannot run the network, or its input or output shape is wrong.
     """
 
     def __init__(self, network: bytes, manifest: dict[str, Any], *, version: int) -> None:
@@ -68,41 +69,25 @@ class Classifier:
         self.manifest = manifest
         self._network = network
         self._temperature = _temperature(manifest)
-        self._of_thread = threading.local()
-        self._runnable()  # a network that cannot run should fail here, not in a request
+        self._local = threading.local()
+        self._runnable()  # fail here, not in a request
 
     def probabilities(self, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Return the calibrated probability of each digit for each picture.
-
-        Parameters
-        ----------
-        x : float32, shape (N, 28, 28, 1)
-            Pictures in [0, 1], ink 1.
-
-        Returns
-        -------
-        float32, shape (N, 10)
-            Softmax of the digits' logits / temperature; every row sums to 1.
-
-        Raises
-        ------
-        ValueError
-            When `x` has another shape.
-        """
+        """Return `classify`'s probabilities only, float32 (N, 10)."""
         return self.classify(x).probabilities
 
     def classify(self, x: npt.NDArray[np.float32]) -> Classification:
-        """Return what each picture shows, and whether it is a digit at all.
+        """Classify glyphs.
 
         Parameters
         ----------
         x : float32, shape (N, 28, 28, 1)
-            Pictures in [0, 1], ink 1.
+            Glyphs in [0, 1], ink 1.
 
         Returns
         -------
         Classification
-            Calibrated.
+            Calibrated by the temperature.
 
         Raises
         ------
@@ -114,12 +99,12 @@ class Classifier:
     @step("classify")
     def _logits(self, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Run the network: float32 (N, 10 or 11)."""
-        if x.shape[1:] != PICTURE_SHAPE:
+        if x.shape[1:] != GLYPH_SHAPE:
             raise ValueError(f"x has the shape {x.shape}; (N, 28, 28, 1) is needed.")
         interpreter, source, target, outputs = self._runnable()
         logits = np.empty((len(x), outputs), np.float32)  # (N, 10 or 11)
-        # One by one: batches were not faster (0.32 ms a picture alone, 0.31-0.37 ms in batches of
-        # 2 to 256), and an interpreter that changes its size has to be set up anew.
+        # One by one: batches of 2 to 256 were no faster (0.31-0.37 ms per glyph against 0.32 ms),
+        # and resizing an interpreter means reallocating its tensors.
         for n in range(len(x)):
             interpreter.set_tensor(source, x[n : n + 1].astype(np.float32, copy=False))
             interpreter.invoke()
@@ -127,19 +112,19 @@ class Classifier:
         return logits
 
     def warm_up(self) -> None:
-        """Read one blank picture, so that this thread's first request is as quick as the others."""
-        self.probabilities(np.zeros((1, *PICTURE_SHAPE), np.float32))
+        """Classify a blank glyph, so that this thread's first request is not slower."""
+        self.probabilities(np.zeros((1, *GLYPH_SHAPE), np.float32))
 
     def _runnable(self) -> "_Runnable":
-        """Return this thread's interpreter, made on first use."""
-        if not hasattr(self._of_thread, "runnable"):
-            self._of_thread.runnable = _make_runnable(self._network)
-        runnable: _Runnable = self._of_thread.runnable
+        """Return this thread's interpreter, created on first use."""
+        if not hasattr(self._local, "runnable"):
+            self._local.runnable = _make_runnable(self._network)
+        runnable: _Runnable = self._local.runnable
         return runnable
 
 
 class _Runnable(NamedTuple):
-    """An interpreter with what it takes long to ask it for: the indices of its tensors."""
+    """An interpreter with its tensor indices, which are slow to look up."""
 
     interpreter: Interpreter
     source: int
@@ -148,27 +133,25 @@ class _Runnable(NamedTuple):
 
 
 def calibrate(logits: npt.NDArray[np.float32], temperature: float) -> Classification:
-    """Turn a network's outputs into what it says.
+    """Convert logits to calibrated probabilities.
 
     Parameters
     ----------
     logits : float32, shape (N, 10) or (N, 11)
-        Of the digits, and of "no digit" where there is an eleventh.
+        Of the digits, then of "no digit" if present.
     temperature
-        What they are divided by, above 0.
+        Divisor of the logits, above 0.
 
     Returns
     -------
     Classification
-        By the softmax over all outputs: ``is_digit`` is the share of the digits in it.
+        ``is_digit`` is the digits' share of the softmax over all outputs.
     """
+    probabilities = softmax(logits[:, :DIGITS], temperature=temperature)
     scaled = logits.astype(np.float64) / temperature
-    # Shifted so that no exponential overflows and the digits' never all vanish.
-    digits = np.exp(scaled[:, :DIGITS] - scaled[:, :DIGITS].max(axis=1, keepdims=True))  # (N, 10)
-    total = digits.sum(axis=1, keepdims=True)  # (N, 1)
-    return Classification(
-        np.asarray(digits / total, np.float32), np.asarray(_share_of_digits(scaled), np.float32)
-    )
+    exponentials = np.exp(scaled - scaled.max(axis=1, keepdims=True))  # (N, 10 or 11)
+    is_digit = exponentials[:, :DIGITS].sum(axis=1) / exponentials.sum(axis=1)
+    return Classification(probabilities, np.asarray(is_digit, np.float32))
 
 
 def load_classifier(directory: Path, *, version: int = 0) -> Classifier:
@@ -177,20 +160,15 @@ def load_classifier(directory: Path, *, version: int = 0) -> Classifier:
     Parameters
     ----------
     directory
-        Where the two files lie.
+        Contains both files.
     version
-        The number of the model version; 0 is the network that ships.
-
-    Returns
-    -------
-    Classifier
-        The network, able to run.
+        The model version number; 0 is the shipped network.
 
     Raises
     ------
     ModelError
-        When a file is missing or damaged, the network is not the one of the manifest, or it has
-        another input or output.
+        When a file is missing or damaged, or the network does not match its manifest or the
+        expected shapes.
     """
     path = directory / MANIFEST_FILE
     try:
@@ -219,7 +197,7 @@ def _sha256_in(manifest: dict[str, Any]) -> object:
     try:
         return manifest["files"][NETWORK_FILE]["sha256"]
     except (KeyError, TypeError) as e:
-        raise ModelError(f"The manifest names no sha256 of {NETWORK_FILE}.") from e
+        raise ModelError(f"The manifest names no sha256 for {NETWORK_FILE}.") from e
 
 
 def _temperature(manifest: dict[str, Any]) -> float:
@@ -233,7 +211,7 @@ def _make_runnable(network: bytes) -> _Runnable:
     try:
         interpreter = Interpreter(model_content=network, num_threads=1)
         source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-        _check_tensor("input", source, [(1, *PICTURE_SHAPE)])
+        _check_tensor("input", source, [(1, *GLYPH_SHAPE)])
         _check_tensor("output", target, [(1, outputs) for outputs in OUTPUTS])
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError, IndexError) as e:
@@ -242,15 +220,9 @@ def _make_runnable(network: bytes) -> _Runnable:
 
 
 def _check_tensor(name: str, details: dict[str, Any], shapes: list[tuple[int, ...]]) -> None:
-    """A dimension that may vary reads 1 before it is set."""
+    """Check shape and type; a dynamic dimension reads 1 until it is set."""
     found = tuple(int(size) for size in details["shape"])
     if found not in shapes or details["dtype"] != np.float32:
         kind = details["dtype"].__name__
         wanted = " or ".join(map(str, shapes))
         raise ModelError(f"The network's {name} is {kind} {found}; float32 {wanted} is needed.")
-
-
-def _share_of_digits(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """(N, 10 or 11) to (N,)."""
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(exponentials[:, :DIGITS].sum(axis=1) / exponentials.sum(axis=1))

@@ -1,6 +1,6 @@
-"""Which of two networks reads better, told from their answers to the same digits.
+"""Comparison of two networks by what they read in the same digits.
 
-A network's answers are kept with it, so that it can be compared without the digits at hand.
+Outcomes are stored with each network, so the digits need not be at hand to compare them.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ from ml.data.idx import read_idx, write_idx
 from ml.errors import ComparisonError
 
 ANSWERS_FILE = "answers-idx2-ubyte"
-_TRUTH, _READ = 0, 1
+_TRUTH, _PREDICTED = 0, 1
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
-    """What a network read in every digit of an evaluation set.
+class Outcomes:
+    """What a network read in each digit of an evaluation set.
 
     Attributes
     ----------
     fingerprint
-        Tells the evaluation set from every other: see `fingerprint`.
+        Identifies the evaluation set: see `fingerprint`.
     pairs
-        uint8 (N, 2): truth and what was read, both 0 to 9.
+        uint8 (N, 2): true and predicted label, both 0 to 9.
     """
 
     fingerprint: str
     pairs: NDArray[np.uint8]
 
     @property
-    def right(self) -> NDArray[np.bool_]:
-        """Whether each digit was read right: (N,)."""
-        return np.asarray(self.pairs[:, _TRUTH] == self.pairs[:, _READ])
+    def is_correct(self) -> NDArray[np.bool_]:
+        """Whether each digit was read correctly: (N,)."""
+        return np.asarray(self.pairs[:, _TRUTH] == self.pairs[:, _PREDICTED])
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,11 @@ class Comparison:
     Attributes
     ----------
     count
-        How many digits there are.
+        Number of digits.
     only_first, only_second
-        How many of them only the one, or only the other, read right.
+        Number of digits that only this network read correctly.
     p_value
-        How often chance alone would part them so far, or farther, were they equally good.
+        Probability of a difference at least this large if both were equally good.
     """
 
     count: int
@@ -62,23 +62,23 @@ class Comparison:
     p_value: float
 
     def second_is_worse(self, *, significance: float = 0.05) -> bool:
-        """Say whether the second network reads worse by more than chance explains."""
+        """Return whether the second network is significantly worse."""
         return self.only_second < self.only_first and self.p_value < significance
 
     def second_is_better(self, *, significance: float = 0.05) -> bool:
-        """Say whether the second network reads better by more than chance explains."""
+        """Return whether the second network is significantly better."""
         return self.only_second > self.only_first and self.p_value < significance
 
 
 def fingerprint(digits: Digits) -> str:
-    """Return the SHA-256 of the pictures and their labels, in their order."""
+    """Return the SHA-256 of the glyphs and labels, in order."""
     digest = hashlib.sha256(digits.images.tobytes())
     digest.update(digits.labels.tobytes())
     return digest.hexdigest()
 
 
-def answers_to(digits: Digits, probabilities: NDArray[np.floating]) -> Answers:
-    """Keep what a network read.
+def record_outcomes(digits: Digits, probabilities: NDArray[np.floating]) -> Outcomes:
+    """Pair each label with the most probable digit.
 
     Parameters
     ----------
@@ -86,61 +86,53 @@ def answers_to(digits: Digits, probabilities: NDArray[np.floating]) -> Answers:
         The evaluation set, N digits.
     probabilities
         Floats (N, 10).
-
-    Returns
-    -------
-    Answers
-        The most probable digit beside each label.
     """
-    read = probabilities.argmax(axis=1).astype(np.uint8)  # (N,)
-    return Answers(fingerprint(digits), np.stack([digits.labels, read], axis=1))
+    predicted = probabilities.argmax(axis=1).astype(np.uint8)  # (N,)
+    return Outcomes(fingerprint(digits), np.stack([digits.labels, predicted], axis=1))
 
 
-def compare(first: Answers, second: Answers) -> Comparison:
-    """Compare two networks by McNemar's exact test on the digits that they read differently.
+def compare(first: Outcomes, second: Outcomes) -> Comparison:
+    """Compare two networks by McNemar's exact test.
 
-    Of the digits that one network read right and the other wrong, each falls to either side like
-    a coin if both are equally good (McNemar, "Note on the sampling error of the difference between
+    If both are equally good, each digit that only one of them read correctly is a coin toss
+    (McNemar, "Note on the sampling error of the difference between
     correlated proportions or percentages", Psychometrika 12, 1947; the exact, two-sided form).
 
     Raises
     ------
     ComparisonError
-        When they answered different digits.
+        When they read different digits.
     """
     if first.fingerprint != second.fingerprint:
         raise ComparisonError(
-            "The two networks were measured on different digits: let both read the same ones."
+            "The two networks were measured on different digits: evaluate both on the same set."
         )
-    only_first = int(np.sum(first.right & ~second.right))
-    only_second = int(np.sum(second.right & ~first.right))
+    only_first = int(np.sum(first.is_correct & ~second.is_correct))
+    only_second = int(np.sum(second.is_correct & ~first.is_correct))
     return Comparison(
         len(first.pairs), only_first, only_second, _sign_test(only_first, only_second)
     )
 
 
-def write_answers(path: Path, answers: Answers) -> None:
-    """Write the pairs as an idx file; the fingerprint belongs into the manifest."""
-    write_idx(path, answers.pairs)
+def write_outcomes(path: Path, outcomes: Outcomes) -> None:
+    """Write the pairs as an idx file; the fingerprint goes into the manifest."""
+    write_idx(path, outcomes.pairs)
 
 
-def read_answers(path: Path, fingerprint: str) -> Answers:
-    """Read what `write_answers` wrote.
+def read_outcomes(path: Path, fingerprint: str) -> Outcomes:
+    """Read a file written by `write_outcomes`.
 
     Raises
     ------
     DatasetError
-        When it is no such file.
+        When the file is not one.
     """
     pairs, _ = read_idx(path, np.dtype("u1"), (None, 2))
-    return Answers(fingerprint, pairs)
+    return Outcomes(fingerprint, pairs)
 
 
 def _sign_test(heads: int, tails: int) -> float:
-    """Return the two-sided probability that a fair coin falls so unevenly, or more so."""
+    """Return the two-sided p-value of a fair coin falling at least this unevenly."""
     tosses = heads + tails
-    term, tail = 1, 0  # exact integers: the binomial coefficients and their sum
-    for k in range(min(heads, tails) + 1):
-        tail += term
-        term = term * (tosses - k) // (k + 1)
-    return min(1.0, math.exp(math.log(2 * tail) - tosses * math.log(2)))
+    tail = sum(math.comb(tosses, k) for k in range(min(heads, tails) + 1))
+    return min(1.0, 2 * tail / 2**tosses)  # exact integers up to the division

@@ -1,4 +1,4 @@
-"""Pictures of how a network reads."""
+"""The confusion matrix as a picture."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _INK, _PAPER, _RULE = (20, 20, 20), (255, 255, 255), (210, 210, 210)
 
 
 def draw_confusion_matrix(matrix: Sequence[Sequence[int]]) -> Image.Image:
-    """Draw a confusion matrix: green what was read right, red what was not.
+    """Draw a confusion matrix: correct cells green, errors red.
 
-    A cell's strength is its share of its row, so that a rare class shows its errors as well; the
-    square root of it, so that a single error still shows.
+    The intensity is the square root of a cell's share of its row: errors of rare classes and
+    single errors stay visible.
 
     Parameters
     ----------

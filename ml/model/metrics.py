@@ -1,4 +1,4 @@
-"""How well a network reads, in scikit-learn's words; numpy only."""
+"""Evaluation metrics, named as in scikit-learn; numpy only."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from ml.digits import DIGITS
 
-_SMALLEST = 1e-12
-_TEMPERATURES = (0.05, 20.0)
+_MIN_PROBABILITY = 1e-12
+_TEMPERATURE_RANGE = (0.05, 20.0)
 
 
 def accuracy(labels: NDArray[Any], probabilities: NDArray[np.floating]) -> float:
-    """Say which share of the digits is read right.
+    """Return the share of digits read correctly.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def accuracy(labels: NDArray[Any], probabilities: NDArray[np.floating]) -> float
 def confusion_matrix(
     labels: NDArray[Any], probabilities: NDArray[np.floating]
 ) -> NDArray[np.int64]:
-    """Count what was read as what.
+    """Count predictions by true class.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def confusion_matrix(
 
 
 def precision(matrix: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Say for each class how many of the digits read as it are it.
+    """Return the precision of each class.
 
     Parameters
     ----------
@@ -65,14 +65,14 @@ def precision(matrix: NDArray[np.int64]) -> NDArray[np.float64]:
     Returns
     -------
     ndarray
-        float64 (10,), 0 to 1; 0 where nothing was read as that class.
+        float64 (10,), 0 to 1; 0 for a class that was never predicted.
     """
     share: NDArray[np.float64] = matrix.diagonal() / np.maximum(matrix.sum(axis=0), 1)
     return share
 
 
 def recall(matrix: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Say for each class how many of its digits were read as it.
+    """Return the recall of each class.
 
     Parameters
     ----------
@@ -82,14 +82,13 @@ def recall(matrix: NDArray[np.int64]) -> NDArray[np.float64]:
     Returns
     -------
     ndarray
-        float64 (10,), 0 to 1; 0 where there was no digit of that class.
+        float64 (10,), 0 to 1; 0 for a class without digits.
     """
-    share: NDArray[np.float64] = matrix.diagonal() / np.maximum(matrix.sum(axis=1), 1)
-    return share
+    return precision(matrix.T)
 
 
 def negative_log_likelihood(labels: NDArray[Any], probabilities: NDArray[np.floating]) -> float:
-    """Give the mean of -log p(truth), in nats: low when confident and right.
+    """Return the mean of -log p(truth), in nats.
 
     Parameters
     ----------
@@ -104,13 +103,13 @@ def negative_log_likelihood(labels: NDArray[Any], probabilities: NDArray[np.floa
         0 or more.
     """
     of_truth = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    return float(-np.log(np.maximum(of_truth, _SMALLEST)).mean())
+    return float(-np.log(np.maximum(of_truth, _MIN_PROBABILITY)).mean())
 
 
 def calibration(
     labels: NDArray[Any], probabilities: NDArray[np.floating], *, bins: int = 15
 ) -> dict[str, list[Any]]:
-    """Set confidence beside accuracy: what a reliability diagram draws.
+    """Return the data of a reliability diagram.
 
     Parameters
     ----------
@@ -119,12 +118,12 @@ def calibration(
     probabilities
         Floats (N, 10), rows sum to 1.
     bins
-        How many, of equal width, the confidences fall into.
+        Number of bins of equal width.
 
     Returns
     -------
     dict
-        For each bin ``counts``, mean ``confidences`` and ``accuracies`` (None in an empty one).
+        Per bin: ``counts``, mean ``confidences`` and ``accuracies`` (None if empty).
     """
     confidences = probabilities.max(axis=1).astype(np.float64)
     correct = probabilities.argmax(axis=1) == labels
@@ -141,11 +140,10 @@ def calibration(
 def expected_calibration_error(
     labels: NDArray[Any], probabilities: NDArray[np.floating], *, bins: int = 15
 ) -> float:
-    """Say how far confidence and accuracy lie apart, on average.
+    """Return the mean gap between confidence and accuracy.
 
-    The gaps between mean confidence and accuracy of each bin of `calibration` are averaged, each
-    bin weighted by its digits (Guo et al., "On Calibration of Modern Neural Networks",
-    arXiv:1706.04599).
+    Each bin of `calibration` is weighted by its digits (Guo et al., "On Calibration of Modern
+    Neural Networks", arXiv:1706.04599).
 
     Parameters
     ----------
@@ -154,31 +152,31 @@ def expected_calibration_error(
     probabilities
         Floats (N, 10), rows sum to 1.
     bins
-        How many.
+        Number of bins.
 
     Returns
     -------
     float
-        0 (calibrated) to 1.
+        0 (perfectly calibrated) to 1.
     """
-    of_bins = calibration(labels, probabilities, bins=bins)
+    curve = calibration(labels, probabilities, bins=bins)
     gaps = [
         count * abs(accurate - confident)
-        for count, confident, accurate in zip(*of_bins.values(), strict=True)
+        for count, confident, accurate in zip(*curve.values(), strict=True)
         if count
     ]
     return float(sum(gaps) / len(labels))
 
 
 def softmax(logits: NDArray[np.floating], *, temperature: float = 1.0) -> NDArray[np.float32]:
-    """Turn logits into probabilities.
+    """Return the softmax of logits / temperature.
 
     Parameters
     ----------
     logits
         Floats (N, 10).
     temperature
-        What the logits are divided by, above 0: more than 1 makes a network less sure.
+        Above 0; more than 1 lowers the confidences.
 
     Returns
     -------
@@ -192,7 +190,7 @@ def softmax(logits: NDArray[np.floating], *, temperature: float = 1.0) -> NDArra
 
 
 def fit_temperature(labels: NDArray[Any], logits: NDArray[np.floating]) -> float:
-    """Find the temperature that makes these logits say how sure they may be.
+    """Return the temperature that calibrates these logits.
 
     Minimises the negative log likelihood (Guo et al., arXiv:1706.04599), which has one minimum,
     by golden-section search over the logarithm of the temperature.
@@ -200,21 +198,21 @@ def fit_temperature(labels: NDArray[Any], logits: NDArray[np.floating]) -> float
     Parameters
     ----------
     labels
-        Integers (N,), 0 to 9, N > 0: digits that the network was not trained on.
+        Integers (N,), 0 to 9, N > 0, of digits outside the training set.
     logits
         Floats (N, 10).
 
     Returns
     -------
     float
-        0.05 to 20, near a bound only where every digit is read right, or every one wrong.
+        0.05 to 20; near a bound only if all digits were read correctly, or none.
     """
 
     def loss(log_temperature: float) -> float:
         return negative_log_likelihood(labels, softmax(logits, temperature=np.exp(log_temperature)))
 
     ratio = (np.sqrt(5) - 1) / 2
-    low, high = np.log(_TEMPERATURES)
+    low, high = np.log(_TEMPERATURE_RANGE)
     while high - low > 1e-4:
         left, right = high - ratio * (high - low), low + ratio * (high - low)
         low, high = (low, right) if loss(left) < loss(right) else (left, high)
@@ -222,7 +220,7 @@ def fit_temperature(labels: NDArray[Any], logits: NDArray[np.floating]) -> float
 
 
 def evaluate(labels: NDArray[Any], probabilities: NDArray[np.floating]) -> dict[str, Any]:
-    """Measure everything that a manifest holds about one set of digits.
+    """Return all metrics that a manifest holds for one set of digits.
 
     Parameters
     ----------
@@ -255,7 +253,7 @@ def evaluate(labels: NDArray[Any], probabilities: NDArray[np.floating]) -> dict[
 
 
 def report(metrics: Mapping[str, Any]) -> str:
-    """Put what `evaluate` measured into a text of several lines."""
+    """Format the metrics of `evaluate` as text."""
     matrix = np.array(metrics["confusion_matrix"])
     per_class = metrics["per_class"]
     lines = [

@@ -1,4 +1,4 @@
-"""How a picture was read, step by step, as pictures for people."""
+"""The steps of reading a picture, as images for people."""
 
 import math
 import time
@@ -18,15 +18,15 @@ from ml.page.interpretation import Interpretation
 from ml.reading.reader import Reader
 from ml.reading.result import Reading
 
-LONGEST_SIDE = 1024  # pixels of a step's picture at most,
-SHORTEST_SIDE = 320  # and of its longer side at least: small ones are enlarged
-GLYPHS_A_ROW = 10
-GLYPH_GAP = 2  # pixels between the pictures that the network saw, before they are enlarged
+MAX_SIDE = 1024  # pixels of a step's image
+MIN_LONGER_SIDE = 320  # pixels; smaller images are enlarged
+GLYPHS_PER_ROW = 10
+GLYPH_GAP = 2  # pixels, before enlarging
 BOX_COLOUR = (214, 51, 108)  # red, green, blue
 PIECE_COLOURS = np.array(
     [(31, 119, 180), (214, 39, 40), (44, 160, 44), (148, 103, 189), (255, 127, 14), (23, 190, 207)],
     np.uint8,
-)  # red, green, blue, in turn
+)  # red, green, blue; used in turn
 
 Colour = npt.NDArray[np.uint8]  # (H, W, 3), red, green, blue
 
@@ -40,7 +40,7 @@ class Step:
     name
         ``page``, ``flattened``, ``ink``, ``pieces``, ``boxes`` or ``digits``.
     image : uint8, shape (H, W) or (H, W, 3)
-        What it made, in grey or in red, green and blue; no side is longer than `LONGEST_SIDE`.
+        Its output, grey or RGB; no side exceeds `MAX_SIDE`.
     """
 
     name: str
@@ -48,53 +48,53 @@ class Step:
 
 
 def explain(page: Grey, interpretation: Interpretation | None, reading: Reading) -> list[Step]:
-    """Show how a picture was read.
+    """Illustrate how a picture was read.
 
     Parameters
     ----------
     page : uint8, shape (H, W)
-        What was read: upright, at full size,
+        Upright, at full size.
     interpretation
-        the view of it that made most sense,
+        The chosen interpretation of the page.
     reading
-        and what came of it.
+        The reading built from it.
 
     Returns
     -------
     list of Step
-        In the order in which reading takes them; ``digits`` only where there are any. Where digits
-        may touch, ``pieces`` are parted by cuts.
+        In processing order; ``digits`` only if any were found. ``pieces`` are separated by cuts
+        where digits may touch.
     """
-    small = shrink(page, factor_to(page.shape, LONGEST_SIDE))
+    small = shrink(page, factor_to(page.shape, MAX_SIDE))
     steps = [Step("page", small)]
     if interpretation is not None:
         sheet = interpretation.sheet
         steps += [
             Step("flattened", np.asarray(255 - sheet.contrast)),
             Step("ink", np.where(sheet.labels > 0, 0, 255).astype(np.uint8)),
-            Step("pieces", _coloured(sheet.labels)),
+            Step("pieces", _colour(sheet.labels)),
         ]
-    steps = [Step(step.name, _enlarged(step.image)) for step in steps]
-    steps.append(Step("boxes", _with_boxes(_enlarged(small), reading)))
+    steps = [Step(step.name, _enlarge(step.image)) for step in steps]
+    steps.append(Step("boxes", _draw_boxes(_enlarge(small), reading)))
     if reading.digits:
-        steps.append(Step("digits", _enlarged(_side_by_side(reading.glyphs))))
+        steps.append(Step("digits", _enlarge(_tile(reading.glyphs))))
     return steps
 
 
 def read_explained(reader: Reader, content: bytes) -> Iterator[tuple[Reading, list[Step]]]:
-    """Read the pages of a file, and show how.
+    """Read the pages of a file and illustrate how.
 
     Parameters
     ----------
     reader
-        Who reads.
+        The reader to use.
     content
         The whole file.
 
     Returns
     -------
     iterator of (Reading, list of Step)
-        What each page says, and how it was read.
+        One pair per page.
 
     Raises
     ------
@@ -108,20 +108,20 @@ def read_explained(reader: Reader, content: bytes) -> Iterator[tuple[Reading, li
 def read_pixels_explained(
     reader: Reader, pixels: Sequence[Sequence[float]]
 ) -> tuple[Reading, list[Step]]:
-    """Read a picture that comes as numbers, and show how.
+    """Read a picture given as numbers and illustrate how.
 
     Parameters
     ----------
     reader
-        Who reads.
+        The reader to use.
     pixels : shape (28, 28)
         As in `Reader.read_pixels`.
 
     Returns
     -------
-    Reading
-        What it says.
-    list of Step
+    reading
+        The result.
+    steps
         How it was read.
 
     Raises
@@ -135,18 +135,18 @@ def read_pixels_explained(
 def _explained(reader: Reader, picture: DecodedPicture) -> tuple[Reading, list[Step]]:
     start = time.perf_counter()
     interpretation = reader.interpret(picture.page)
-    reading = reader.reading_of(picture, interpretation, start=start)
+    reading = reader.build_reading(picture, interpretation, start=start)
     return reading, explain(picture.page, interpretation, reading)
 
 
-def _coloured(pieces: npt.NDArray[np.int32]) -> Colour:
-    """Give neighbours colours of their own, on white."""
+def _colour(pieces: npt.NDArray[np.int32]) -> Colour:
+    """Colour adjacent pieces differently, on white."""
     colours = PIECE_COLOURS[pieces % len(PIECE_COLOURS)]  # (H, W, 3)
     colours[pieces == 0] = 255
     return np.asarray(colours)
 
 
-def _with_boxes(image: Grey, reading: Reading) -> Colour:
+def _draw_boxes(image: Grey, reading: Reading) -> Colour:
     coloured = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
     scale = image.shape[1] / reading.width
     thickness = max(1, round(max(image.shape) / 400))
@@ -168,24 +168,24 @@ def _with_boxes(image: Grey, reading: Reading) -> Colour:
     return np.asarray(coloured)
 
 
-def _side_by_side(glyphs: npt.NDArray[np.uint8]) -> Grey:
-    """Lay out (n, 28, 28) in rows, on grey."""
+def _tile(glyphs: npt.NDArray[np.uint8]) -> Grey:
+    """Tile (n, 28, 28) in rows, on grey."""
     _, height, width = glyphs.shape
-    rows = math.ceil(len(glyphs) / GLYPHS_A_ROW)
-    columns = min(len(glyphs), GLYPHS_A_ROW)
+    rows = math.ceil(len(glyphs) / GLYPHS_PER_ROW)
+    columns = min(len(glyphs), GLYPHS_PER_ROW)
     sheet = np.full(
         (rows * (height + GLYPH_GAP) + GLYPH_GAP, columns * (width + GLYPH_GAP) + GLYPH_GAP),
         128,
         np.uint8,
     )
     for n, glyph in enumerate(glyphs):
-        y = GLYPH_GAP + n // GLYPHS_A_ROW * (height + GLYPH_GAP)
-        x = GLYPH_GAP + n % GLYPHS_A_ROW * (width + GLYPH_GAP)
+        y = GLYPH_GAP + n // GLYPHS_PER_ROW * (height + GLYPH_GAP)
+        x = GLYPH_GAP + n % GLYPHS_PER_ROW * (width + GLYPH_GAP)
         sheet[y : y + height, x : x + width] = glyph
     return sheet
 
 
-def _enlarged(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Enlarge a small picture by a whole factor, pixel by pixel."""
-    factor = max(1, math.ceil(SHORTEST_SIDE / max(image.shape[:2])))
+def _enlarge(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Enlarge a small image by an integer factor, without interpolation."""
+    factor = max(1, math.ceil(MIN_LONGER_SIDE / max(image.shape[:2])))
     return image.repeat(factor, axis=0).repeat(factor, axis=1)

@@ -1,4 +1,4 @@
-"""From the bytes of a picture to what it says: decode, segment, normalise, classify."""
+"""From image bytes to digits: decode, segment, normalise, classify."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -17,22 +17,22 @@ from ml.page.interpretation import Interpretation
 from ml.page.search import interpret
 from ml.reading.result import DigitReading, Reading
 
-LEAST_CONFIDENCE = 0.1
+MIN_CONFIDENCE = 0.1
 
 
 class Reader:
-    """Reads pictures with one classifier; any thread may ask.
+    """Reads pictures with one classifier. Thread-safe.
 
     Parameters
     ----------
     classifier
         The network.
     max_pixels
-        The most pixels (width by height) of a picture that is read.
+        Limit on width x height of a picture.
     max_pages
-        The most pages of a file.
-    least_confidence
-        The probability below which a page of digits, all of them so little sure, shows none.
+        Limit on the pages of a file.
+    min_confidence
+        A page whose digits are all less confident than this is read as having none.
     """
 
     def __init__(
@@ -41,25 +41,25 @@ class Reader:
         *,
         max_pixels: int,
         max_pages: int = 1,
-        least_confidence: float = LEAST_CONFIDENCE,
+        min_confidence: float = MIN_CONFIDENCE,
     ) -> None:
         self.classifier = classifier
         self.max_pixels = max_pixels
         self.max_pages = max_pages
-        self.least_confidence = least_confidence
+        self.min_confidence = min_confidence
 
     def read(self, content: bytes) -> Reading:
-        """Read a file of one picture.
+        """Read a file with one picture.
 
         Parameters
         ----------
         content
-            The bytes of a file that `ml.files.decoding.decode` knows.
+            A file in any format of `ml.files.decoding.decode`.
 
         Returns
         -------
         Reading
-            Its digits; none when it is blank.
+            Without digits if the picture is blank.
 
         Raises
         ------
@@ -68,35 +68,35 @@ class Reader:
         """
         start = time.perf_counter()
         picture = decode(content, max_pixels=self.max_pixels)
-        return self.reading_of(picture, self.interpret(picture.page), start=start)
+        return self.build_reading(picture, self.interpret(picture.page), start=start)
 
     def read_pages(self, content: bytes) -> Iterator[Reading]:
-        """Read the pages of a file, one after another.
+        """Read the pages of a file one by one.
 
-        Each page is read before the next is decoded: many pages take no more memory than one.
+        Each page is read before the next is decoded, so memory does not grow with the pages.
 
         Parameters
         ----------
         content
-            The bytes of a file that `ml.files.decoding.decode_pages` knows.
+            A file in any format of `ml.files.decoding.decode_pages`.
 
         Yields
         ------
         Reading
-            A page's digits; there is at least one page.
+            One per page, at least one.
 
         Raises
         ------
         PictureError
-            When a page cannot be decoded; what was read of the pages before it still stands.
+            When a page cannot be decoded; readings of earlier pages remain valid.
         """
         start = time.perf_counter()
         for picture in decode_pages(content, max_pixels=self.max_pixels, max_pages=self.max_pages):
-            yield self.reading_of(picture, self.interpret(picture.page), start=start)
+            yield self.build_reading(picture, self.interpret(picture.page), start=start)
             start = time.perf_counter()
 
     def read_pixels(self, pixels: Sequence[Sequence[float]]) -> Reading:
-        """Read a picture that comes as numbers.
+        """Read a picture given as numbers.
 
         Parameters
         ----------
@@ -106,7 +106,7 @@ class Reader:
         Returns
         -------
         Reading
-            Its digit; none when it is blank.
+            Without digits if the picture is blank.
 
         Raises
         ------
@@ -115,7 +115,7 @@ class Reader:
         """
         start = time.perf_counter()
         picture = picture_from_pixels(pixels)
-        return self.reading_of(picture, self.interpret(picture.page), start=start)
+        return self.build_reading(picture, self.interpret(picture.page), start=start)
 
     def read_batch(self, contents: Sequence[bytes]) -> list[Reading | PictureError]:
         """Read several pictures.
@@ -123,12 +123,12 @@ class Reader:
         Parameters
         ----------
         contents
-            The bytes of each file.
+            The content of each file.
 
         Returns
         -------
         list of Reading or PictureError
-            In the order of `contents`; a picture that cannot be read does not stop the rest.
+            In the order of `contents`; an unreadable picture does not affect the others.
         """
         outcomes: list[Reading | PictureError] = []
         for content in contents:
@@ -139,7 +139,7 @@ class Reader:
         return outcomes
 
     def interpret(self, page: npt.NDArray[np.uint8]) -> Interpretation | None:
-        """Find the digits on a page, and keep how they were found.
+        """Find the digits on a page.
 
         Parameters
         ----------
@@ -149,38 +149,38 @@ class Reader:
         Returns
         -------
         Interpretation or None
-            The view of the page that made most sense; None where there is nothing to look at.
+            The most plausible interpretation; None for a blank page.
         """
         return interpret(page, self.classifier)
 
-    def reading_of(
+    def build_reading(
         self, picture: DecodedPicture, interpretation: Interpretation | None, *, start: float
     ) -> Reading:
-        """Say what a picture says.
+        """Build the reading of a picture from its interpretation.
 
         Parameters
         ----------
         picture
-            The picture.
+            The decoded picture.
         interpretation
-            What was found on its page.
+            As returned by `interpret`.
         start
-            When reading it began, by `time.perf_counter`, in seconds.
+            When reading began, in seconds of `time.perf_counter`.
 
         Returns
         -------
         Reading
-            Its digits.
+            Without digits if none is confident enough.
         """
         found = interpretation.digits if interpretation else []
-        left_out = interpretation.left_out if interpretation else 0
-        if all(digit.adjusted_confidence < self.least_confidence for digit in found):
-            found, left_out = [], left_out + len(found)
-        lines = sorted({digit.line for digit in found})  # those that say something
+        unread_marks = interpretation.left_out if interpretation else 0
+        if all(digit.adjusted_confidence < self.min_confidence for digit in found):
+            found, unread_marks = [], unread_marks + len(found)
+        lines = sorted({digit.line for digit in found})  # without empty lines
         return Reading(
             digits=tuple(_digit(digit, lines.index(digit.line)) for digit in found),
             glyphs=np.array([digit.picture for digit in found], np.uint8).reshape(-1, SIDE, SIDE),
-            left_out=left_out,
+            unread_marks=unread_marks,
             width=picture.width,
             height=picture.height,
             image=picture.image,

@@ -1,4 +1,4 @@
-"""What reading a picture gives: digits with their places, in lines of text."""
+"""Result of reading a picture: located digits in lines of text."""
 
 import statistics
 from collections.abc import Sequence
@@ -11,8 +11,9 @@ from PIL import Image
 
 from ml.digits import Box
 
-SPACE_FRACTION = 0.8  # of the digits' height: a wider gap is a space,
-SPACE_GAPS = 2.5  # where it is also so many times as wide as the line's gaps are
+# A gap is a space if it exceeds both:
+MIN_SPACE_HEIGHTS = 0.8  # times the median height of the line's digits,
+MIN_SPACE_GAPS = 2.5  # times the median gap of the line.
 
 
 @dataclass(frozen=True)
@@ -24,13 +25,13 @@ class DigitReading:
     digit
         0-9, the most probable.
     confidence
-        The calibrated probability that it is a digit, and this one, 0-1.
+        The calibrated probability of being a digit and this one, 0-1.
     probabilities
-        Of the digits 0 to 9, given that it is one of them; they sum to 1.
+        Of the digits 0 to 9, given that it is one; they sum to 1.
     box
-        Where it stands, in pixels of the upright picture at full size.
+        The bounding box in pixels of the upright picture at full size.
     line
-        The number of its line, counted from 0.
+        Line number, from 0.
     """
 
     digit: int
@@ -41,36 +42,36 @@ class DigitReading:
 
     @property
     def margin(self) -> float:
-        """By how much the first choice is more probable than the second."""
+        """Probability of the first choice minus that of the second."""
         second, first = sorted(self.probabilities)[-2:]
         return first - second
 
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """What a picture says; a blank picture says nothing and has no digits.
+    """What was read in a picture; a blank one has no digits.
 
     Parameters
     ----------
     digits
         In reading order.
     glyphs : uint8, shape (N, 28, 28)
-        What the network saw of each digit, ink bright on 0.
-    left_out
-        How much there is besides that could be a digit by its size, and is none.
+        The network's input for each digit, ink bright on 0.
+    unread_marks
+        Number of marks as large as a digit that were not read as one.
     width, height
         Of the upright picture at full size, in pixels.
     image
         The upright picture for previews: mode ``RGB``, the longer side at most 1,024 pixels.
     model_version
-        The version of the network that read.
+        The version of the network.
     duration_ms
-        How long it took, in milliseconds.
+        Time taken, in milliseconds.
     """
 
     digits: tuple[DigitReading, ...]
     glyphs: npt.NDArray[np.uint8]
-    left_out: int
+    unread_marks: int
     width: int
     height: int
     image: Image.Image
@@ -79,35 +80,35 @@ class Reading:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The digits of each line, written one after another; a wide gap becomes a space."""
+        """The digits of each line; a wide gap becomes a space."""
         count = 1 + max((digit.line for digit in self.digits), default=-1)
         lines = ([d for d in self.digits if d.line == number] for number in range(count))
         return tuple(_line_text(line) for line in lines)
 
     @property
     def text(self) -> str:
-        """The lines, one below the other."""
+        """The lines, joined by newlines."""
         return "\n".join(self.lines)
 
     @property
     def confidence(self) -> float | None:
-        """The least digit's confidence; None without digits."""
+        """The lowest confidence of a digit; None without digits."""
         return min((digit.confidence for digit in self.digits), default=None)
 
     @property
     def margin(self) -> float | None:
-        """The least gap between first and second choice; None without digits."""
+        """The smallest margin of a digit; None without digits."""
         return min((digit.margin for digit in self.digits), default=None)
 
 
 def _line_text(digits: Sequence[DigitReading]) -> str:
-    """Write the digits of one line; a gap that is wide for it parts two numbers."""
+    """Join the digits of one line, with a space in wide gaps."""
     if len(digits) == 1:
         return str(digits[0].digit)
     height = statistics.median(digit.box.height for digit in digits)
     gaps = [b.box.x - a.box.x - a.box.width for a, b in pairwise(digits)]
-    wide = max(SPACE_FRACTION * height, SPACE_GAPS * statistics.median(gaps))
+    min_space = max(MIN_SPACE_HEIGHTS * height, MIN_SPACE_GAPS * statistics.median(gaps))
     text = str(digits[0].digit)
     for digit, gap in zip(digits[1:], gaps, strict=True):
-        text += " " * (gap > wide) + str(digit.digit)
+        text += " " * (gap > min_space) + str(digit.digit)
     return text

@@ -1,1 +1,1 @@
-"""Training pictures that are made: augmented digits, and drawings that are no digits."""
+"""Synthetic training glyphs: augmented digits, and negatives."""

@@ -1,7 +1,7 @@
-"""Ink that is no digit: letters, words, signs, shapes, scribbles and blotches, drawn by a machine.
+"""Synthetic drawings that are not digits: letters, words, signs, shapes, scribbles and blotches.
 
-Each function gives a drawing: uint8 (H, W), ink bright on 0, about 100 pixels high. Whatever people
-also write as a digit is left out: an O, an l, an S, a plus (a hasty 4), an upright stroke, a loop.
+Each function returns a drawing: uint8 (H, W), ink bright on 0, about 100 pixels high. Anything that
+people also write as a digit is excluded: O, l, S, plus (a hasty 4), vertical strokes and loops.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LETTERS = "ACDEFGHKLMNPRTUVWXacdehkmnpruvwx"
 _WORD_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _SIGNS = "#%*=@<^~"
 
-# In a unit square, y down; a shape is one stroke or several.
+# Strokes in the unit square, y down.
 _SHAPES: dict[str, Sequence[Points]] = {
     "cross": [[(0, 0), (1, 1)], [(1, 0), (0, 1)]],
     "check": [[(0, 0.55), (0.35, 1), (1, 0)]],
@@ -63,7 +63,7 @@ _SHAPES: dict[str, Sequence[Points]] = {
     "kite": [[(0.5, 0), (0.85, 0.35), (0.5, 1), (0.15, 0.35), (0.5, 0)]],
     "open book": [[(0.5, 1), (0.5, 0.1), (0, 0), (0, 0.9), (0.5, 1), (1, 0.9), (1, 0), (0.5, 0.1)]],
 }
-# These are drawn with their corners rounded off.
+# Drawn with rounded corners.
 _CURVES: dict[str, Sequence[Points]] = {
     "arch": [[(0, 1), (0.05, 0.3), (0.3, 0), (0.7, 0), (0.95, 0.3), (1, 1)]],
     "rainbow": [
@@ -101,7 +101,7 @@ _CURVES: dict[str, Sequence[Points]] = {
 
 
 def draw_letter(rng: np.random.Generator) -> Drawing:
-    """Draw a letter or a sign that is unlike every digit."""
+    """Draw a letter or a sign that resembles no digit."""
     return _write(str(rng.choice(list(_LETTERS if rng.random() < 0.8 else _SIGNS))), rng)
 
 
@@ -111,29 +111,17 @@ def draw_word(rng: np.random.Generator) -> Drawing:
 
 
 def draw_shape(rng: np.random.Generator) -> Drawing:
-    """Draw a cross, an arrow, a square …, by an unsteady hand."""
-    strokes = _SHAPES[str(rng.choice(list(_SHAPES)))]
-    width, height = rng.uniform(0.6, 1, 2) * (_SIDE - 40)
-    drawing, pen = _canvas(), _pen(rng)
-    for stroke in strokes:
-        points = np.array(stroke) * (width, height) + 20 + rng.normal(0, 3, (len(stroke), 2))
-        _line(drawing, points, pen)
-    return _bend(drawing, rng)
+    """Draw an unsteady cross, arrow, square or the like."""
+    return _draw_strokes(_SHAPES, rng, min_scale=0.6)
 
 
 def draw_curve(rng: np.random.Generator) -> Drawing:
-    """Draw an arch, a bowl, a crescent …, by an unsteady hand."""
-    strokes = _CURVES[str(rng.choice(list(_CURVES)))]
-    width, height = rng.uniform(0.5, 1, 2) * (_SIDE - 40)
-    drawing, pen = _canvas(), _pen(rng)
-    for stroke in strokes:
-        points = np.array(stroke) * (width, height) + 20 + rng.normal(0, 3, (len(stroke), 2))
-        _line(drawing, _round_off(points), pen)
-    return _bend(drawing, rng)
+    """Draw an unsteady arch, bowl, crescent or the like."""
+    return _draw_strokes(_CURVES, rng, min_scale=0.5, rounded=True)
 
 
 def draw_figure(rng: np.random.Generator) -> Drawing:
-    """Draw a body with limbs, ears, windows …, as people draw animals and things."""
+    """Draw a body with limbs, ears or windows, like people's drawings of animals and things."""
     drawing, pen = _canvas(), int(rng.integers(2, 8))
     middle = np.array([_SIDE, _SIDE]) / 2 + rng.normal(0, 5, 2)
     axes = rng.uniform(14, 34, 2)
@@ -155,7 +143,7 @@ def draw_figure(rng: np.random.Generator) -> Drawing:
 
 
 def draw_smiley(rng: np.random.Generator) -> Drawing:
-    """Draw a face: eyes, a mouth, and mostly a circle around them."""
+    """Draw a face: eyes, a mouth and usually a circle around them."""
     drawing, pen, middle = _canvas(), _pen(rng), _SIDE // 2
     if rng.random() < 0.8:
         cv2.circle(drawing, (middle, middle), 42, 255, pen, cv2.LINE_AA)
@@ -168,10 +156,10 @@ def draw_smiley(rng: np.random.Generator) -> Drawing:
 
 
 def draw_scribble(rng: np.random.Generator) -> Drawing:
-    """Draw a long line without aim, with many turns."""
+    """Draw a long aimless line with many turns."""
     drawing = _canvas()
     points = rng.uniform(12, _SIDE - 12, (int(rng.integers(7, 18)), 2))
-    if rng.random() < 0.4:  # to and fro, as one fills or strikes out
+    if rng.random() < 0.4:  # back and forth, as for filling or crossing out
         points[:, 0] = np.where(np.arange(len(points)) % 2, 95, 15) + rng.normal(0, 6, len(points))
         points[:, 1] = np.linspace(25, 85, len(points)) + rng.normal(0, 5, len(points))
     _line(drawing, _round_off(points), int(rng.integers(3, 10)))
@@ -179,7 +167,7 @@ def draw_scribble(rng: np.random.Generator) -> Drawing:
 
 
 def draw_blotch(rng: np.random.Generator) -> Drawing:
-    """Draw filled patches: dots, stains, the shadows that objects leave."""
+    """Draw filled patches: dots, stains, shadows."""
     if rng.random() < 0.3:
         drawing, middle = _canvas(), (_SIDE // 2, _SIDE // 2)
         axes = (int(rng.integers(10, 40)), int(rng.integers(10, 40)))
@@ -211,6 +199,22 @@ def _pen(rng: np.random.Generator) -> int:
     return int(rng.integers(3, 13))
 
 
+def _draw_strokes(
+    figures: dict[str, Sequence[Points]],
+    rng: np.random.Generator,
+    *,
+    min_scale: float,
+    rounded: bool = False,
+) -> Drawing:
+    strokes = figures[str(rng.choice(list(figures)))]
+    size = rng.uniform(min_scale, 1, 2) * (_SIDE - 40)  # width, height
+    drawing, pen = _canvas(), _pen(rng)
+    for stroke in strokes:
+        points = np.array(stroke) * size + 20 + rng.normal(0, 3, (len(stroke), 2))
+        _line(drawing, _round_off(points) if rounded else points, pen)
+    return _bend(drawing, rng)
+
+
 def _write(text: str, rng: np.random.Generator) -> Drawing:
     font, pen = _FONTS[rng.integers(len(_FONTS))], _pen(rng)
     scale = cv2.getFontScaleFromHeight(font, 70, pen)
@@ -226,7 +230,7 @@ def _line(drawing: Drawing, points: NDArray[np.float64], pen: int) -> None:
 
 
 def _round_off(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Turn corners (n, 2) into curves by cutting them off again and again.
+    """Round the corners of a polyline (n, 2) by repeated corner cutting.
 
     G. Chaikin, "An Algorithm for High-Speed Curve Generation", 1974,
     https://doi.org/10.1016/0146-664X(74)90028-8
@@ -238,7 +242,7 @@ def _round_off(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _bend(drawing: Drawing, rng: np.random.Generator) -> Drawing:
-    """Slant a drawing and warp it as an unsteady hand would."""
+    """Slant a drawing and warp it like an unsteady hand."""
     height, width = drawing.shape
     field = cv2.resize(rng.normal(0, _BENDING_PX, (4, 4, 2)), (width, height), None, 0, 0, 2)
     rows, columns = np.indices(drawing.shape, np.float32)

@@ -1,4 +1,4 @@
-"""Training a network: architectures, recipes, batches, fitting, fine-tuning, export.
+"""Training: architectures, recipes, batches, fitting, fine-tuning and export.
 
 The only package that may import TensorFlow.
 """

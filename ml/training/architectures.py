@@ -1,9 +1,8 @@
-"""The networks, as Keras models: definition only, no training and no reading.
+"""Network definitions as Keras models.
 
-Every network takes float32 pictures (N, 28, 28, 1) in [0, 1], ink 1, and gives float32 logits
-of the ten digits (N, 10), or (N, 11) where the last is of what is no digit at all. The softmax is
-left to the loss in training and to the classifier in serving, which divides the logits by the
-temperature first.
+Every network maps float32 glyphs (N, 28, 28, 1) in [0, 1], ink 1, to float32 logits of the ten
+digits (N, 10), or (N, 11) with "no digit" last. The softmax is applied by the loss in training and
+by the classifier in serving, after dividing the logits by the temperature.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ INPUT_SHAPE = (SIDE, SIDE, 1)
 
 
 def reference() -> keras.Model:
-    """Make the CNN of the system this project grew from: 3,274,634 weights.
+    """Return the CNN of the system this project grew from: 3,274,634 weights.
 
     Two 5x5 convolutions of 32 and 64 filters with ReLU, each followed by 2x2 max pooling, 1,024
-    fully connected units, dropout of a half. Weights start as a truncated normal distribution
+    fully connected units, 50 % dropout. Weights start as a truncated normal distribution
     (0.1) and biases at 0.1, as in TensorFlow's old tutorial "Deep MNIST for Experts", where this
     network comes from.
 
@@ -50,13 +49,13 @@ def reference() -> keras.Model:
 
 
 def compact() -> keras.Model:
-    """Make a small CNN that is cheap on one core: 226,027 weights, 9.4 M multiplications a digit.
+    """Return a small CNN, cheap on one core: 226,027 weights, 9.4 M multiplications per digit.
 
     Convolutions, mostly without padding, each with batch normalisation, in the manner of An et
     al., "An Ensemble of Simple Convolutional Neural Network Models for MNIST Digit Recognition"
-    (arXiv:2008.10400). The first one is wide and pooled at once: the large maps are where time
-    goes, and a wide look averages noise out. The export folds the batch normalisation into the
-    convolutions, so that it costs nothing in serving.
+    (arXiv:2008.10400). The first has a large kernel and is pooled at once: large maps cost the most
+    time, and a large receptive field averages noise out. The export folds the batch normalisation
+    into the convolutions.
 
     Returns
     -------
@@ -78,7 +77,7 @@ def compact() -> keras.Model:
 
 def _convolution(x: Any, filters: int, side: int, *, padding: str = "valid") -> Any:
     x = layers.Conv2D(filters, side, padding=padding, use_bias=False)(x)
-    # Averages over tens of batches, not Keras' hundreds: short runs get valid statistics too.
+    # Averages over tens of batches rather than Keras' hundreds, for the sake of short runs.
     x = layers.BatchNormalization(momentum=0.9)(x)
     return layers.ReLU()(x)
 
@@ -87,12 +86,12 @@ ARCHITECTURES: dict[str, Callable[[], keras.Model]] = {"compact": compact, "refe
 
 
 def build(architecture: str) -> keras.Model:
-    """Make an untrained network.
+    """Return an untrained network.
 
     Parameters
     ----------
     architecture
-        A name in ``ARCHITECTURES``.
+        A key of ``ARCHITECTURES``.
 
     Returns
     -------
@@ -102,10 +101,10 @@ def build(architecture: str) -> keras.Model:
     Raises
     ------
     TrainingError
-        When there is no such architecture.
+        When the architecture is unknown.
     """
     if architecture not in ARCHITECTURES:
         raise TrainingError(
-            f"There is no architecture {architecture!r}: choose {' or '.join(ARCHITECTURES)}."
+            f"Unknown architecture {architecture!r}: choose {' or '.join(ARCHITECTURES)}."
         )
     return ARCHITECTURES[architecture]()

@@ -1,4 +1,4 @@
-"""The state of a training run in one file, from which it goes on as if nothing had happened."""
+"""Checkpoints: the state of a training run in one file, for an exact resume."""
 
 from __future__ import annotations
 
@@ -17,18 +17,17 @@ if TYPE_CHECKING:
 
 
 def save_checkpoint(path: Path, model: keras.Model, run: dict[str, Any]) -> None:
-    """Write a checkpoint in place of the one before; what is cut off half-way leaves that one.
+    """Atomically replace the checkpoint.
 
     Parameters
     ----------
     path
         An ``.npz`` file.
     model
-        Compiled, its optimizer built. Kept are weights, moving averages, the states of its random
-        generators and of its optimizer, whose count of steps is also the place in the schedule
-        and in the training data.
+        Compiled, with its optimizer built. Saves weights, moving averages, random generators and
+        the optimizer, whose step count also gives the position in schedule and training data.
     run
-        What else the run has to know, ready for JSON.
+        Other state of the run, JSON-serialisable.
     """
     states = [np.asarray(variable) for variable in _variables(model)]
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,30 +38,30 @@ def save_checkpoint(path: Path, model: keras.Model, run: dict[str, Any]) -> None
 
 
 def read_run(path: Path) -> dict[str, Any]:
-    """Read what `save_checkpoint` was told of the run.
+    """Read the state of the run from a checkpoint.
 
     Raises
     ------
     TrainingError
-        When there is no checkpoint, or it is broken.
+        When the checkpoint is missing or broken.
     """
     run, *_ = _read(path)
-    told: dict[str, Any] = json.loads(str(run))
-    return told
+    state: dict[str, Any] = json.loads(str(run))
+    return state
 
 
 def restore_checkpoint(path: Path, model: keras.Model) -> None:
-    """Put a compiled model and its optimizer, built, into the state of the checkpoint.
+    """Restore a compiled model and its built optimizer from a checkpoint.
 
     Raises
     ------
     TrainingError
-        When there is no checkpoint, it is broken, or it is of another network.
+        When the checkpoint is missing, broken, or of another network.
     """
     _, *states = _read(path)
     variables = _variables(model)
     if [state.shape for state in states] != [tuple(variable.shape) for variable in variables]:
-        raise TrainingError(f"The checkpoint {path} is of another network: start afresh.")
+        raise TrainingError(f"The checkpoint {path} is of another network: start a new run.")
     for variable, state in zip(variables, states, strict=True):
         variable.assign(state)
 
@@ -72,11 +71,11 @@ def _variables(model: keras.Model) -> list[Any]:
 
 
 def _read(path: Path) -> list[NDArray[Any]]:
-    """Give what the run was told, as JSON, and the states of the variables."""
+    """Return the run as JSON, then the states of the variables."""
     if not path.is_file():
         raise TrainingError(f"There is no checkpoint {path}: start without resuming.")
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as states:
             return [states[f"arr_{i}"] for i in range(len(states))]
     except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as e:
-        raise TrainingError(f"The checkpoint {path} is broken ({e}): start afresh.") from e
+        raise TrainingError(f"The checkpoint {path} is broken ({e}): start a new run.") from e

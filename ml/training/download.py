@@ -1,4 +1,4 @@
-"""MNIST from the web, for those who have no files of their own."""
+"""Download of MNIST."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from ml.errors import DatasetError
 
 
 class Origin(NamedTuple):
-    """Where a file is fetched from, and the sum that it has."""
+    """URL and checksum of a file."""
 
     url: str
     sha256: str
 
 
-# The archive that `keras.datasets.mnist` gives.
+# The archive of `keras.datasets.mnist`.
 DIGITS = Origin(
     "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz",
     "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
 )
-# Who wrote them, by QMNIST: so that the same digits are set aside for validation as were for the
-# network that ships, and the two can be compared.
+# QMNIST's writers, so that the validation digits are those of the shipped network and the two are
+# comparable.
 WRITERS = Origin(
     "https://raw.githubusercontent.com/facebookresearch/qmnist/"
     "94061367ec2e099ea18c553c75727ecf849ddb9b/qmnist-train-labels-idx2-int.gz",
@@ -40,21 +40,21 @@ _FILES = {
 
 
 def download_mnist(directory: Path, *, digits: Origin = DIGITS, writers: Origin = WRITERS) -> None:
-    """Fetch MNIST and its writers through Keras, unless it is there already.
+    """Download MNIST and its writers through Keras, unless the directory exists.
 
     Parameters
     ----------
     directory
-        Appears with all files in it, as `ml.data.dataset.load_digits` finds them, or not at all.
+        Created atomically, laid out as for `ml.data.dataset.load_digits`.
     digits
-        The archive (``x_train``, ``y_train``, ``x_test``, ``y_test``), laid down as idx files.
+        The archive (``x_train``, ``y_train``, ``x_test``, ``y_test``), converted to idx files.
     writers
         QMNIST's extended labels of the training digits.
 
     Raises
     ------
     DatasetError
-        When a file cannot be fetched, or is not what its sum says.
+        When a download fails or a checksum differs.
     """
     if directory.is_dir():
         return
@@ -81,6 +81,6 @@ def _fetch(directory: Path, origin: Origin) -> Path:
         )
     except Exception as e:  # Keras raises nothing narrower.
         raise DatasetError(
-            f"MNIST could not be fetched from {origin.url} ({e}): try again, or point to its files."
+            f"MNIST could not be downloaded from {origin.url} ({e}): try again, or use local files."
         ) from e
     return Path(path)

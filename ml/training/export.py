@@ -1,4 +1,4 @@
-"""A fitted network as a model directory: what serves, what can be trained on, and the manifest."""
+"""Export of a fitted network as a model directory."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from ml.data.dataset import Digits, Split, as_input
 from ml.digits import DIGITS
 from ml.errors import TrainingError
 from ml.model.classifier import calibrate, load_classifier
-from ml.model.comparison import ANSWERS_FILE, answers_to, write_answers
+from ml.model.comparison import ANSWERS_FILE, record_outcomes, write_outcomes
 from ml.model.confusion_plot import draw_confusion_matrix
 from ml.model.metrics import evaluate, fit_temperature
 from ml.synthesis.negatives import draw_negatives
 from ml.training.fit import Fit, predict_logits
-from ml.training.recipes import Arguments
+from ml.training.recipes import Recipe
 
 if TYPE_CHECKING:
     import keras
 
 _FORMAT = 1
-_CHECKED = 100
+_VERIFIED = 100  # validation digits
 _TOLERANCE = 1e-4
 _NEGATIVES_SEED = 0  # the same negatives for every network
 
@@ -38,27 +38,27 @@ def export(
     fit: Fit,
     directory: Path,
     *,
-    arguments: Arguments,
+    recipe: Recipe,
     split: Split,
     test: Digits | None = None,
 ) -> dict[str, Any]:
-    """Write a model directory: all of it appears at once, or nothing.
+    """Write a model directory atomically.
 
     Parameters
     ----------
     fit
         The fitted network.
     directory
-        Must not exist yet, or be empty. Gets ``network.tflite`` (float32 (N, 28, 28, 1) in
+        Must be missing or empty. Gets ``network.tflite`` (float32 (N, 28, 28, 1) in
         [0, 1] to logits (N, 10 or 11)), ``network.keras`` (without the optimizer's state),
-        ``confusion_matrix.png``, its answers to the validation digits (`ml.model.comparison`) and
-        ``manifest.json``.
-    arguments
-        What it was fitted with.
+        ``confusion_matrix.png``, the outcomes on the validation digits (`ml.model.comparison`)
+        and ``manifest.json``.
+    recipe
+        The recipe it was fitted with.
     split
-        The digits it was fitted on, and those for validation: they also give the temperature.
+        Training and validation digits; the latter also give the temperature.
     test
-        Digits to measure once, for the manifest only.
+        Digits to evaluate for the manifest.
 
     Returns
     -------
@@ -68,8 +68,7 @@ def export(
     Raises
     ------
     TrainingError
-        When the exported network answers otherwise than the fitted one, or ``directory`` holds
-        something.
+        When the exported network differs from the fitted one, or ``directory`` is not empty.
     """
     digits = split.validation
     logits = predict_logits(fit.model, digits.images)
@@ -78,28 +77,28 @@ def export(
     validation = evaluate(digits.labels, probabilities)
     validation["taken_for_digits"] = {
         "digits": _share_above_half(is_digit),
-        "negatives": _share_above_half(_tell_negatives(fit.model, digits, temperature)),
+        "negatives": _share_above_half(_score_negatives(fit.model, digits, temperature)),
     }
-    answers = answers_to(digits, probabilities)
+    outcomes = record_outcomes(digits, probabilities)
     partial = directory.with_name(f".{directory.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        _write_network(fit.model, arguments.architecture, partial)
-        write_answers(partial / ANSWERS_FILE, answers)
+        _write_network(fit.model, recipe.architecture, partial)
+        write_outcomes(partial / ANSWERS_FILE, outcomes)
         draw_confusion_matrix(validation["confusion_matrix"]).save(partial / "confusion_matrix.png")
         manifest = {
             "format": _FORMAT,
-            "architecture": arguments.architecture,
+            "architecture": recipe.architecture,
             "weights": fit.model.count_params(),
-            "arguments": arguments.describe(),
+            "arguments": recipe.describe(),
             "started_from": fit.started_from,
             "data": _describe_data(split, test),
             "metrics": {
                 "validation": validation,
                 "test": None if test is None else _evaluate(fit.model, test, temperature),
             },
-            "evaluation_set": {"part": "validation", "fingerprint": answers.fingerprint},
+            "evaluation_set": {"part": "validation", "fingerprint": outcomes.fingerprint},
             "temperature": temperature,
             "files": {path.name: _describe_file(path) for path in sorted(partial.iterdir())},
             "software": _describe_software(),
@@ -107,8 +106,8 @@ def export(
             "duration_s": round(fit.duration_s, 1),
         }
         (partial / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
-        _check(partial, digits.images[:_CHECKED], logits[:_CHECKED], temperature)
-        _put(partial, directory)
+        _verify(partial, digits.images[:_VERIFIED], logits[:_VERIFIED], temperature)
+        _publish(partial, directory)
     except BaseException:
         shutil.rmtree(partial)
         raise
@@ -118,7 +117,7 @@ def export(
 def _write_network(model: keras.Model, architecture: str, directory: Path) -> None:
     from ml.training.architectures import build
 
-    # A network that was never compiled has no optimizer, and so none of its state.
+    # An uncompiled copy is saved without the state of an optimizer.
     network = build(architecture)
     network.set_weights(model.get_weights())
     network.save(directory / "network.keras")
@@ -128,7 +127,7 @@ def _write_network(model: keras.Model, architecture: str, directory: Path) -> No
 def _describe_data(split: Split, test: Digits | None) -> dict[str, Any]:
     data = split.describe()
     if test is not None:
-        data["files"] |= {name: dict(print_) for name, print_ in test.fingerprints.items()}
+        data["files"] |= test.describe_files()
     return data
 
 
@@ -147,8 +146,8 @@ def _evaluate(model: keras.Model, digits: Digits, temperature: float) -> dict[st
     return evaluate(digits.labels, calibrate(logits, temperature).probabilities)
 
 
-def _tell_negatives(model: keras.Model, digits: Digits, temperature: float) -> NDArray[np.float32]:
-    """Say of as many negatives as there are digits how probable it is that each is a digit."""
+def _score_negatives(model: keras.Model, digits: Digits, temperature: float) -> NDArray[np.float32]:
+    """Return the probability of being a digit for as many negatives as there are digits."""
     rng = np.random.default_rng(_NEGATIVES_SEED)
     negatives = draw_negatives(len(digits), digits.images, digits.labels, rng)
     return calibrate(predict_logits(model, negatives), temperature).is_digit
@@ -158,19 +157,19 @@ def _share_above_half(is_digit: NDArray[np.float32]) -> float:
     return float(np.mean(is_digit > 0.5))
 
 
-def _put(partial: Path, directory: Path) -> None:
+def _publish(partial: Path, directory: Path) -> None:
     try:
         partial.rename(directory)
     except OSError as e:
         raise TrainingError(
-            f"{directory} is there already: choose another place for the model ({e.strerror})."
+            f"{directory} already exists: choose another directory ({e.strerror})."
         ) from e
 
 
-def _check(
+def _verify(
     directory: Path, images: NDArray[np.uint8], logits: NDArray[np.float32], temperature: float
 ) -> None:
-    """Load the directory as serving does, and compare its answers with the fitted network's."""
+    """Compare the exported network's probabilities, as served, with the fitted one's."""
     served = load_classifier(directory).classify(as_input(images))
     fitted = calibrate(logits, temperature)
     difference = max(
@@ -178,6 +177,6 @@ def _check(
     )
     if not difference <= _TOLERANCE:
         raise TrainingError(
-            f"The exported network's probabilities are up to {difference:.2g} away from those of "
-            "the fitted one: the conversion went wrong, nothing was written."
+            f"The exported network's probabilities differ by up to {difference:.2g} from "
+            "the fitted one's: the conversion went wrong, nothing was written."
         )

@@ -1,10 +1,10 @@
-"""Training on from a network that reads well already: what is new, among what it knows.
+"""Fine-tuning of a trained network on new digits, mixed with those it knows.
 
-Most of what is shown are the digits that it was trained on, so that it does not forget them
-(rehearsal: Robins, "Catastrophic forgetting, rehearsal and pseudorehearsal", Connection Science 7,
-1995), and many of those are the ones that it is least sure of: a new hand takes them first
-(Aljundi et al., "Online Continual Learning with Maximally Interfered Retrieval",
-arXiv:1908.04742). A run is as long as the new digits need, so that a few of them change little.
+Most digits shown are from the original training set, to prevent forgetting (rehearsal: Robins,
+"Catastrophic forgetting, rehearsal and pseudorehearsal", Connection Science 7, 1995). The least
+confident of them are oversampled, being the first to be forgotten (Aljundi et al., "Online
+Continual Learning with Maximally Interfered Retrieval", arXiv:1908.04742). The length of a run
+depends on the new digits, so that a few of them change little.
 """
 
 from __future__ import annotations
@@ -18,53 +18,53 @@ import numpy as np
 from ml.data.dataset import Digits, Source, Split, as_input
 from ml.model.classifier import Classifier
 from ml.training.batches import Batches
-from ml.training.recipes import Arguments
+from ml.training.recipes import Recipe
 
-# Of the digits that are shown; the others are any that the network knows.
-SHARE_OF_NEW = 0.2
-SHARE_OF_LEAST_SURE = 0.3
-LEAST_SURE = 0.02  # of those that the network knows
-TIMES_SHOWN = 30
+# Shares of the digits shown; the rest are any known digits.
+NEW_SHARE = 0.2
+LEAST_CONFIDENT_SHARE = 0.3
+LEAST_CONFIDENT_FRACTION = 0.02  # of the known digits
+REPETITIONS = 30  # of each new digit
 
 
-def weight_of_new(count: int, *, known: int) -> float:
-    """Say how much each new digit has to count for all to be a fifth of what is shown.
+def new_digit_weight(count: int, *, known: int) -> float:
+    """Return the weight of each new digit for all to make up `NEW_SHARE`.
 
     Parameters
     ----------
     count
-        How many new digits there are, more than 0.
+        Number of new digits, more than 0.
     known
-        How many there are of those that the network knows.
+        Number of known digits.
 
     Returns
     -------
     float
         The weight of `ml.data.dataset.Source`.
     """
-    return _weight(SHARE_OF_NEW, count, known)
+    return _weight(NEW_SHARE, count, known)
 
 
-def least_sure(known: Digits, classifier: Classifier) -> Source:
-    """Choose those of the known digits that a network is least sure of, to be shown more often.
+def least_confident(known: Digits, classifier: Classifier) -> Source:
+    """Select the known digits that a network is least confident of, to oversample them.
 
     Parameters
     ----------
     known
-        What the network was trained on.
+        The digits the network was trained on.
     classifier
-        The network, as it is before.
+        The network before fine-tuning.
 
     Returns
     -------
     Source
-        The fiftieth part of them whose true digit has the least probability, of such a weight that
-        three in ten of what is shown are these, where a fifth is new.
+        The digits with the lowest probability of the true class, weighted to make up
+        `LEAST_CONFIDENT_SHARE`.
     """
     probabilities = classifier.probabilities(as_input(known.images))
-    of_the_truth = probabilities[np.arange(len(known)), known.labels]
-    count = math.ceil(LEAST_SURE * len(known))
-    chosen = np.sort(np.argsort(of_the_truth, kind="stable")[:count])
+    confidences = probabilities[np.arange(len(known)), known.labels]
+    count = math.ceil(LEAST_CONFIDENT_FRACTION * len(known))
+    chosen = np.sort(np.argsort(confidences, kind="stable")[:count])
     fingerprints: dict[str, dict[str, str | int]] = {
         "places among the known": {
             "sha256": hashlib.sha256(chosen.astype("<i8").tobytes()).hexdigest(),
@@ -72,30 +72,30 @@ def least_sure(known: Digits, classifier: Classifier) -> Source:
         }
     }
     digits = Digits(known.images[chosen], known.labels[chosen], fingerprints=fingerprints)
-    return Source("least sure", digits, _weight(SHARE_OF_LEAST_SURE, count, len(known)))
+    return Source("least sure", digits, _weight(LEAST_CONFIDENT_SHARE, count, len(known)))
 
 
-def steps_to_learn(split: Split, new: Sequence[Source], arguments: Arguments) -> int:
-    """Say how many steps show every new digit thirty times on average.
+def fine_tuning_steps(split: Split, new: Sequence[Source], recipe: Recipe) -> int:
+    """Return the number of steps that show every new digit `REPETITIONS` times on average.
 
     Parameters
     ----------
     split
-        All that is shown.
+        All digits shown.
     new
-        Which of its sources are of new digits; the one of the least weight decides.
-    arguments
-        How many digits make a step.
+        Its sources of new digits; the lowest weight decides.
+    recipe
+        Gives the batch size.
 
     Returns
     -------
     int
         1 or more.
     """
-    per_epoch = Batches(split.sources, arguments).per_epoch
-    least = min(source.weight for source in new)
-    return math.ceil(TIMES_SHOWN / least * per_epoch)
+    per_epoch = Batches(split.sources, recipe).per_epoch
+    min_weight = min(source.weight for source in new)
+    return math.ceil(REPETITIONS / min_weight * per_epoch)
 
 
 def _weight(share: float, count: int, known: int) -> float:
-    return share / (1 - SHARE_OF_NEW - SHARE_OF_LEAST_SURE) * known / count
+    return share / (1 - NEW_SHARE - LEAST_CONFIDENT_SHARE) * known / count

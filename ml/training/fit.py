@@ -1,4 +1,4 @@
-"""Fitting a network: what a run is told, its steps, and going on after an interruption."""
+"""The training loop, with exact resume after an interruption."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from ml.errors import TrainingError
 from ml.model.metrics import accuracy
 from ml.training.batches import Batches
 from ml.training.checkpoint import read_run, restore_checkpoint, save_checkpoint
-from ml.training.recipes import Arguments
+from ml.training.recipes import Recipe
 
 if TYPE_CHECKING:
     import keras
 
 _WARM_UP_SHARE = 0.05
-# What a run has to have in common with the one it resumes, and its name in words.
-_SAME = {"arguments": "arguments", "files": "data", "extra": "data", "split": "split"}
+# What must not change on resuming, and its name in error messages.
+_FIXED_ON_RESUME = {"arguments": "arguments", "files": "data", "extra": "data", "split": "split"}
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is after a step; ``loss`` and ``accuracy`` are the epoch's so far.
+    """Progress after a step; ``loss`` and ``accuracy`` are the epoch's so far.
 
-    ``validation_accuracy`` is there after the last step of an epoch.
+    ``validation_accuracy`` is set after the last step of an epoch.
     """
 
     step: int
@@ -48,9 +48,9 @@ class Progress:
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted network and the seconds it took, those before an interruption included.
+    """A fitted network and the seconds it took, interrupted runs included.
 
-    ``started_from`` is the sha256 of the file of the first weights; None: they were random.
+    ``started_from`` is the sha256 of the initial weights' file; None if they were random.
     """
 
     model: keras.Model
@@ -60,7 +60,7 @@ class Fit:
 
 def fit(
     split: Split,
-    arguments: Arguments,
+    recipe: Recipe,
     *,
     checkpoint: Path,
     resume: bool = False,
@@ -69,45 +69,44 @@ def fit(
 ) -> Fit:
     """Train a network, with a checkpoint after every epoch and on Ctrl-C.
 
-    A run that was interrupted and resumed gives the same weights as one that was not. Sets the
-    seeds of Python's, NumPy's and TensorFlow's global generators.
+    A resumed run gives the same weights as an uninterrupted one. Seeds the global generators of
+    Python, NumPy and TensorFlow.
 
     Parameters
     ----------
     split
-        The digits to train on; those for validation are only measured.
-    arguments
-        How; on resuming, those of the interrupted run (`choose_arguments` gives them).
+        Training digits, and validation digits to evaluate.
+    recipe
+        On resuming, that of the interrupted run (see `choose_recipe`).
     checkpoint
-        The file to keep the run's state in; it stays there at the end.
+        The checkpoint file; not deleted at the end.
     resume
-        Whether to go on from ``checkpoint``.
+        Whether to continue from ``checkpoint``.
     start_from
-        A ``.keras`` file whose weights are the first ones; random ones without. On resuming it is
-        not needed.
+        A ``.keras`` file with the initial weights; None for random ones. Not needed on resuming.
     on_progress
         Called after every step.
 
     Returns
     -------
     Fit
-        The network, giving logits.
+        The network, with logits as output.
 
     Raises
     ------
     TrainingError
-        When a batch is larger than the training set, or the checkpoint or the first weights do
-        not fit.
+        When a batch is larger than the training set, or the checkpoint or initial weights do not
+        match.
     KeyboardInterrupt
-        After the checkpoint is written.
+        After writing the checkpoint.
     """
-    batches = Batches(split.sources, arguments)
-    steps = arguments.steps or (arguments.epochs or 0) * batches.per_epoch
-    run: dict[str, Any] = {"arguments": arguments.describe(), **split.describe()}
+    batches = Batches(split.sources, recipe)
+    steps = recipe.steps or (recipe.epochs or 0) * batches.per_epoch
+    run: dict[str, Any] = {"arguments": recipe.describe(), **split.describe()}
     run |= {"started_from": None, "duration_s": 0.0}
-    model = _compile(arguments, steps)
+    model = _compile(recipe, steps)
     if start_from is not None:
-        _take_weights(model, arguments.architecture, start_from)
+        _load_weights(model, recipe.architecture, start_from)
         run["started_from"] = hashlib.sha256(start_from.read_bytes()).hexdigest()
     if resume:
         run |= _resume(checkpoint, model, run)
@@ -130,44 +129,44 @@ def fit(
 
 
 def predict_logits(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Read pictures with a network in training: uint8 (N, 28, 28) to float32 (N, 10 or 11)."""
+    """Classify glyphs, uint8 (N, 28, 28), by a Keras model: float32 (N, 10 or 11)."""
     logits: NDArray[np.float32] = model.predict(as_input(images), batch_size=512, verbose=0)
     return logits
 
 
-def _compile(arguments: Arguments, steps: int) -> keras.Model:
+def _compile(recipe: Recipe, steps: int) -> keras.Model:
     import keras
 
     from ml.training.architectures import build
 
-    keras.utils.set_random_seed(arguments.seed)
-    model = build(arguments.architecture)
-    learning_rate: Any = arguments.learning_rate
-    if arguments.schedule == "cosine":
+    keras.utils.set_random_seed(recipe.seed)
+    model = build(recipe.architecture)
+    learning_rate: Any = recipe.learning_rate
+    if recipe.schedule == "cosine":
         warm_up = max(1, round(steps * _WARM_UP_SHARE))
         learning_rate = keras.optimizers.schedules.CosineDecay(
             initial_learning_rate=0.0,
-            warmup_target=arguments.learning_rate,
+            warmup_target=recipe.learning_rate,
             warmup_steps=warm_up,
             decay_steps=max(1, steps - warm_up),
         )
     model.compile(
-        optimizer=keras.optimizers.AdamW(learning_rate, weight_decay=arguments.weight_decay),
+        optimizer=keras.optimizers.AdamW(learning_rate, weight_decay=recipe.weight_decay),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
-        # Measured on two cores: XLA makes a step of these networks 1.4 to 1.8 times slower.
+        # On two cores, XLA makes a step of these networks 1.4 to 1.8 times slower.
         jit_compile=False,
     )
-    # Before the first step, so that a run that is interrupted in it leaves a whole checkpoint.
+    # So that a run interrupted in its first step leaves a complete checkpoint.
     model.optimizer.build(model.trainable_variables)
     return model
 
 
-def _take_weights(model: keras.Model, architecture: str, path: Path) -> None:
+def _load_weights(model: keras.Model, architecture: str, path: Path) -> None:
     from ml.training.architectures import build
 
-    # Weights only: a file from elsewhere does not say what is built. And of a network without an
-    # optimizer, whose state the file has not.
+    # Weights only: an untrusted file must not define the network. Into an uncompiled copy, since
+    # the file has no optimizer state.
     network = build(architecture)
     try:
         network.load_weights(path)
@@ -179,13 +178,13 @@ def _take_weights(model: keras.Model, architecture: str, path: Path) -> None:
 
 
 def _resume(checkpoint: Path, model: keras.Model, run: dict[str, Any]) -> dict[str, Any]:
-    """Put the model into the state of the checkpoint; return what is told of the run before it."""
+    """Restore the model from the checkpoint; return what to keep of the interrupted run."""
     before = read_run(checkpoint)
-    for name, what in _SAME.items():
+    for name, what in _FIXED_ON_RESUME.items():
         if before[name] != run[name]:
             raise TrainingError(
                 f"The checkpoint {checkpoint} is of a run with other {what}: "
-                "give the same again, or start a new run elsewhere."
+                "use the same again, or start a new run elsewhere."
             )
     restore_checkpoint(checkpoint, model)
     return {name: before[name] for name in ("started_from", "duration_s") if name in before}
@@ -194,7 +193,7 @@ def _resume(checkpoint: Path, model: keras.Model, run: dict[str, Any]) -> dict[s
 def _train(
     model: keras.Model, batches: Batches, validation: Digits, steps: int
 ) -> Iterator[Progress]:
-    """Take the steps that are left; the optimizer has counted those before."""
+    """Run the remaining steps; the optimizer has counted those before."""
     per_epoch = batches.per_epoch
     first = int(model.optimizer.iterations)
     seen: list[Any] = []

@@ -1,7 +1,7 @@
-"""Labelled pictures of one's own as digits to train on, made by the reader that will read others.
+"""Training digits from one's own labelled pictures, segmented by the production reader.
 
-Either a folder with ``labels.tsv`` (tab-separated, header ``file`` and ``text``), or one with
-folders named 0 to 9, each with pictures of that digit.
+The pictures are in a folder with ``labels.tsv`` (tab-separated, header ``file`` and ``text``), or
+in folders named 0 to 9, one per digit.
 """
 
 from __future__ import annotations
@@ -18,59 +18,59 @@ from ml.errors import DatasetError, PictureError
 from ml.reading.reader import Reader
 
 LABELS_FILE = "labels.tsv"
-_TOGETHER = 64
+_BATCH_SIZE = 64
 
 
 def load_pictures(directory: Path, reader: Reader) -> Digits:
-    """Read labelled pictures and keep the digits that can be told apart.
+    """Read labelled pictures as labelled digits.
 
-    Where the reader finds as many digits as the label has, each gets its label; a picture where it
-    finds more or fewer is left out, since nobody knows which is which.
+    A picture where the reader finds more or fewer digits than the label has is skipped, since they
+    cannot be matched.
 
     Parameters
     ----------
     directory
         With ``labels.tsv``, or folders named 0 to 9.
     reader
-        Finds the digits; what it takes them for does not matter.
+        Locates the digits; its classification is ignored.
 
     Returns
     -------
     Digits
-        The fingerprint is of all names, labels and contents, and has how many pictures were
-        ``left_out``.
+        The fingerprint covers all names, labels and contents; its ``left_out`` counts the skipped
+        pictures.
 
     Raises
     ------
     DatasetError
-        When there are no labels, a label has no digit or other characters, a picture is missing or
-        broken, or none can be used.
+        When there are no labels, a label is not all digits, a picture is missing or broken, or none
+        is usable.
     """
     images, labels = [], []
-    sha256, left_out = hashlib.sha256(), 0
+    sha256, skipped = hashlib.sha256(), 0
     labelled = _labelled(directory)
-    for start in range(0, len(labelled), _TOGETHER):
-        some = labelled[start : start + _TOGETHER]
-        contents = [_read(path) for path, _ in some]
+    for start in range(0, len(labelled), _BATCH_SIZE):
+        batch = labelled[start : start + _BATCH_SIZE]
+        contents = [_read(path) for path, _ in batch]
         for (path, text), content, outcome in zip(
-            some, contents, reader.read_batch(contents), strict=True
+            batch, contents, reader.read_batch(contents), strict=True
         ):
             if isinstance(outcome, PictureError):
                 raise DatasetError(f"{path}: {outcome.message}")
             name = path.relative_to(directory).as_posix()
             sha256.update(f"{name}\t{text}\t{hashlib.sha256(content).hexdigest()}\n".encode())
             if len(outcome.digits) != len(text):
-                left_out += 1
+                skipped += 1
                 continue
             images.append(outcome.glyphs)
             labels.append(np.array(list(text), np.uint8))
     if not images:
-        raise DatasetError(f"{directory} holds no picture in which the labelled digits are found.")
+        raise DatasetError(f"{directory} holds no picture in which all labelled digits were found.")
     digits = np.concatenate(images)
     fingerprint: dict[str, str | int] = {
         "sha256": sha256.hexdigest(),
         "count": len(digits),
-        "left_out": left_out,
+        "left_out": skipped,
     }
     return Digits(
         digits, np.concatenate(labels), fingerprints={directory.resolve().name: fingerprint}
@@ -78,7 +78,7 @@ def load_pictures(directory: Path, reader: Reader) -> Digits:
 
 
 def _labelled(directory: Path) -> list[tuple[Path, str]]:
-    """Give every picture with the digits that are written in it."""
+    """Return all pictures with their labels."""
     table = directory / LABELS_FILE
     labelled = list(_rows(table)) if table.is_file() else list(_files(directory))
     if not labelled:
@@ -89,12 +89,12 @@ def _labelled(directory: Path) -> list[tuple[Path, str]]:
 
 
 def _files(directory: Path) -> Iterator[tuple[Path, str]]:
-    """Go through the folders of digits; what begins with a dot is the system's."""
+    """Iterate over the folders of digits, skipping hidden files."""
     for folder in sorted(directory.glob("[!.]*/")):
         if folder.name not in set("0123456789"):
             raise DatasetError(
-                f"{folder} is named after no digit: name folders 0 to 9 after what their pictures "
-                f"show, or put {LABELS_FILE} into {directory}."
+                f"{folder} is not named after a digit: name folders 0 to 9 by what their pictures "
+                f"show, or add {LABELS_FILE} to {directory}."
             )
         for path in sorted(folder.glob("[!.]*")):
             yield path, folder.name
@@ -110,13 +110,13 @@ def _rows(table: Path) -> Iterator[tuple[Path, str]]:
                 where = f"{table}, line {rows.line_num}"
                 yield table.parent / _file_in(row, where), _text_in(row, where)
     except (UnicodeDecodeError, csv.Error) as e:
-        raise DatasetError(f"{table} is no table of text in UTF-8 ({e}).") from e
+        raise DatasetError(f"{table} is not a tab-separated table in UTF-8 ({e}).") from e
 
 
 def _file_in(row: dict[str, str | None], where: str) -> str:
     file = row["file"]
     if not file or Path(file).is_absolute():
-        raise DatasetError(f"{where}: {file!r} is no file beside this table.")
+        raise DatasetError(f"{where}: {file!r} is not a file relative to this table.")
     return file
 
 

@@ -1,4 +1,4 @@
-"""What a training run is told, and the recipes it starts from."""
+"""Training recipes: hyperparameters, presets and their validation."""
 
 from __future__ import annotations
 
@@ -14,31 +14,30 @@ from ml.training.checkpoint import read_run
 
 
 @dataclass(frozen=True)
-class Arguments:
-    """Everything that decides how a network is fitted.
+class Recipe:
+    """Everything that determines how a network is fitted.
 
     Attributes
     ----------
     architecture
-        A name of `ml.training.architectures`.
+        A key of `ml.training.architectures.ARCHITECTURES`.
     epochs, steps
-        How long: so many times through the training digits, or so many batches. One of them.
+        Length of the run; exactly one is set.
     batch_size
-        Digits a step.
+        Glyphs per step.
     learning_rate
-        Its highest value.
+        The peak value.
     schedule
-        ``cosine``: a short warm-up, then down to 0 along a half cosine (Loshchilov and Hutter,
-        "SGDR", arXiv:1608.03983). ``constant``: always the same.
+        ``cosine``: a short warm-up, then cosine decay to 0 (Loshchilov and Hutter,
+        "SGDR", arXiv:1608.03983). ``constant``: no decay.
     weight_decay
         AdamW's (Loshchilov and Hutter, arXiv:1711.05101); 0 is plain Adam.
     augmentation
-        Groups of `ml.synthesis.augmentation`; with none, pictures are shown as they are.
+        Groups of `ml.synthesis.augmentation`; empty for none.
     negatives_share
-        How much of a batch is no digit (`ml.synthesis.negatives`), 0 to less than 1.
+        Share of negatives (`ml.synthesis.negatives`) in a batch, 0 to less than 1.
     seed
-        Decides the first weights, the order of the digits, their variation, the negatives and
-        dropout.
+        Determines initial weights, order of the digits, augmentation, negatives and dropout.
     """
 
     architecture: str
@@ -53,13 +52,13 @@ class Arguments:
     seed: int = 0
 
     def describe(self) -> dict[str, Any]:
-        """Give all of it ready for JSON."""
+        """Return the recipe as JSON-serialisable values."""
         return {**dataclasses.asdict(self), "augmentation": list(self.augmentation)}
 
 
 # `compact` is the recipe of the shipped network, `reference` that of the original system.
-PRESETS: Mapping[str, Arguments] = {
-    "compact": Arguments(
+PRESETS: Mapping[str, Recipe] = {
+    "compact": Recipe(
         architecture="compact",
         epochs=32,
         steps=None,
@@ -70,7 +69,7 @@ PRESETS: Mapping[str, Arguments] = {
         augmentation=GROUPS,
         negatives_share=0.25,
     ),
-    "reference": Arguments(
+    "reference": Recipe(
         architecture="reference",
         epochs=None,
         steps=20_000,
@@ -82,85 +81,85 @@ PRESETS: Mapping[str, Arguments] = {
         negatives_share=0.0,
     ),
 }
-# The compact network in a few minutes: as good at clean digits as the original recipe.
+# Takes a few minutes, and reads clean digits as well as `reference`.
 QUICK = dataclasses.replace(
     PRESETS["compact"], epochs=2, augmentation=("geometry", "strokes"), negatives_share=0.1
 )
 
-# To go on from weights that read well, in steps so small that what they know is kept.
-TRAINING_ON: Mapping[str, Any] = {"epochs": 1, "steps": None, "learning_rate": 1e-4}
+# Changes to a preset for fine-tuning: steps small enough to keep what the network has learnt.
+FINE_TUNING: Mapping[str, Any] = {"epochs": 1, "steps": None, "learning_rate": 1e-4}
 
 
-def choose_arguments(
+def choose_recipe(
     given: Mapping[str, Any],
     *,
     quick: bool = False,
-    training_on: bool = False,
+    fine_tune: bool = False,
     checkpoint: Path | None = None,
-) -> Arguments:
-    """Complete what the caller wants: from the checkpoint to resume, or the architecture's preset.
+) -> Recipe:
+    """Complete a partial recipe from the checkpoint to resume or the architecture's preset.
 
     Parameters
     ----------
     given
-        Values for some attributes of `Arguments`.
+        Values of some attributes of `Recipe`.
     quick
-        Whether to start from `QUICK`, which is of the compact network.
-    training_on
-        Whether to change the preset by `TRAINING_ON`; not together with ``quick``.
+        Whether to use `QUICK`, which is for the compact network.
+    fine_tune
+        Whether to apply `FINE_TUNING`; excludes ``quick``.
     checkpoint
-        Where to go on; None starts afresh.
+        The run to resume; None for a new one.
 
     Returns
     -------
-    Arguments
-        Complete.
+    Recipe
+        The complete recipe.
 
     Raises
     ------
     TrainingError
-        When a value makes no sense, or contradicts the checkpoint.
+        When a value is invalid or contradicts the checkpoint.
     """
     if checkpoint is not None:
         return _resume_arguments(given, checkpoint)
     architecture = given.get("architecture", "compact")
     if architecture not in PRESETS:
         raise TrainingError(
-            f"There is no architecture {architecture!r}: choose {' or '.join(PRESETS)}."
+            f"Unknown architecture {architecture!r}: choose {' or '.join(PRESETS)}."
         )
     if quick and architecture != QUICK.architecture:
-        raise TrainingError(f"There is no quick recipe for {architecture}: leave one of them out.")
-    if quick and training_on:
-        raise TrainingError("The quick recipe starts afresh: leave it out to train on.")
+        raise TrainingError(f"There is no quick recipe for {architecture}: omit one of the two.")
+    if quick and fine_tune:
+        raise TrainingError("The quick recipe trains a new network: omit it for fine-tuning.")
     if given.keys() >= {"epochs", "steps"}:
-        raise TrainingError("Say either epochs or steps, not both.")
+        raise TrainingError("Give either epochs or steps, not both.")
     length = {"epochs": None, "steps": None} if given.keys() & {"epochs", "steps"} else {}
     preset = QUICK if quick else PRESETS[architecture]
-    if training_on:
-        preset = dataclasses.replace(preset, **TRAINING_ON)
-    arguments = dataclasses.replace(preset, **{**length, **given})
+    if fine_tune:
+        preset = dataclasses.replace(preset, **FINE_TUNING)
+    recipe = dataclasses.replace(preset, **{**length, **given})
     for name in ("epochs", "steps", "batch_size", "learning_rate"):
-        if (value := getattr(arguments, name)) is not None and not value > 0:
+        if (value := getattr(recipe, name)) is not None and not value > 0:
             raise TrainingError(f"{name} must be more than 0, not {value}.")
-    if unknown := set(arguments.augmentation) - set(GROUPS):
-        raise TrainingError(f"There is no augmentation {unknown}: choose of {', '.join(GROUPS)}.")
-    if arguments.seed < 0:
-        raise TrainingError(f"seed must be 0 or more, not {arguments.seed}.")
-    return arguments
+    if unknown := set(recipe.augmentation) - set(GROUPS):
+        raise TrainingError(f"Unknown augmentation {unknown}: choose from {', '.join(GROUPS)}.")
+    if recipe.seed < 0:
+        raise TrainingError(f"seed must be 0 or more, not {recipe.seed}.")
+    return recipe
 
 
-def _resume_arguments(given: Mapping[str, Any], checkpoint: Path) -> Arguments:
+def _resume_arguments(given: Mapping[str, Any], checkpoint: Path) -> Recipe:
     try:
-        told = read_run(checkpoint)["arguments"]
-        arguments = Arguments(**{**told, "augmentation": tuple(told["augmentation"])})
+        saved = read_run(checkpoint)["arguments"]
+        recipe = Recipe(**{**saved, "augmentation": tuple(saved["augmentation"])})
     except (KeyError, TypeError) as e:
         raise TrainingError(
-            f"The checkpoint {checkpoint} is of another release of this program: start afresh."
+            f"The checkpoint {checkpoint} is of another release: start a new run."
         ) from e
     for name, value in given.items():
-        if value != (before := getattr(arguments, name)):
+        if value != (before := getattr(recipe, name)):
             raise TrainingError(
-                f"The interrupted run has {name} {before}, not {value}: leave it out to go on, or "
+                f"The interrupted run has {name} {before}, not {value}: omit it to resume, or "
                 "start a new run elsewhere."
             )
-    return arguments
+    return recipe

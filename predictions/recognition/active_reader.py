@@ -132,5 +132,5 @@ def _reader_with(classifier: Classifier) -> Reader:
         classifier,
         max_pixels=settings.MAX_PIXELS,
         max_pages=settings.MAX_PAGES,
-        least_confidence=settings.UNREADABLE_BELOW_CONFIDENCE,
+        min_confidence=settings.UNREADABLE_BELOW_CONFIDENCE,
     )

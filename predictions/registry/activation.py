@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from ml.data.dataset import Digits, as_input
 from ml.errors import ModelError
-from ml.model.comparison import Comparison, answers_to, compare
+from ml.model.comparison import Comparison, compare, record_outcomes
 from predictions.access.audit import Action, audit
 from predictions.core.errors import VersionRefused
 from predictions.registry import versions
@@ -109,7 +109,7 @@ def _compare(
     if digits is not None:
         x = as_input(digits.images)
         answers = [
-            answers_to(digits, versions.classifier_of(version).probabilities(x))
+            record_outcomes(digits, versions.classifier_of(version).probabilities(x))
             for version in (present, candidate)
         ]
         return compare(*answers)

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from ml.errors import MLError, ModelError
 from ml.model.classifier import NETWORK_FILE, Classifier, load_classifier
-from ml.model.comparison import ANSWERS_FILE, Answers, read_answers
+from ml.model.comparison import ANSWERS_FILE, Outcomes, read_outcomes
 from predictions.access.audit import Action, audit
 from predictions.core.errors import PredictionsError, VersionRefused
 from predictions.registry.models import ModelVersion
@@ -125,12 +125,12 @@ def classifier_of(version: ModelVersion) -> Classifier:
     return classifier
 
 
-def answers_of(version: ModelVersion) -> Answers | None:
+def answers_of(version: ModelVersion) -> Outcomes | None:
     """Return what a version read in its evaluation set; None where that was not kept."""
     if version.answers is None:
         return None
     pairs = np.frombuffer(bytes(version.answers), np.uint8).reshape(-1, 2)
-    return Answers(version.evaluation_set, pairs)
+    return Outcomes(version.evaluation_set, pairs)
 
 
 def from_directory(directory: Path) -> ModelVersion:
@@ -183,5 +183,5 @@ def _file(directory: Path, manifest: dict[str, Any], name: str) -> bytes | None:
 def _answers(directory: Path, manifest: dict[str, Any]) -> bytes | None:
     if _file(directory, manifest, ANSWERS_FILE) is None:
         return None
-    answers = read_answers(directory / ANSWERS_FILE, manifest["evaluation_set"]["fingerprint"])
+    answers = read_outcomes(directory / ANSWERS_FILE, manifest["evaluation_set"]["fingerprint"])
     return answers.pairs.tobytes()

@@ -14,7 +14,7 @@ from ml.digits import SIDE
 from ml.errors import DatasetError
 from ml.model.classifier import load_classifier
 from ml.reading.reader import Reader
-from ml.training.fine_tuning import weight_of_new
+from ml.training.fine_tuning import new_digit_weight
 from ml.training.labelled_pictures import load_pictures
 from predictions.core.records import GLYPH_BYTES
 from predictions.review import corrections
@@ -61,7 +61,7 @@ def load_new(
     usual = WEIGHTS
     if known is not None and found:
         count = sum(len(digits) for *_, digits in found)
-        usual = dict.fromkeys(WEIGHTS, weight_of_new(count, known=known))
+        usual = dict.fromkeys(WEIGHTS, new_digit_weight(count, known=known))
     return tuple(Source(name, digits, weights[kind] or usual[kind]) for kind, name, digits in found)
 
 

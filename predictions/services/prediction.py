@@ -155,7 +155,7 @@ def status_of(reading: Reading) -> Status:
     """Say how far a reading can be believed."""
     if reading.confidence is None:
         return Status.UNREADABLE
-    if reading.left_out or reading.confidence < settings.REVIEW_BELOW_CONFIDENCE:
+    if reading.unread_marks or reading.confidence < settings.REVIEW_BELOW_CONFIDENCE:
         return Status.NEEDS_REVIEW
     return Status.READ
 

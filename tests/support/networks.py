@@ -10,7 +10,7 @@ import numpy as np
 from django.conf import settings
 
 from ml.model.classifier import MANIFEST_FILE, NETWORK_FILE
-from ml.model.comparison import ANSWERS_FILE, Answers, write_answers
+from ml.model.comparison import ANSWERS_FILE, Outcomes, write_outcomes
 
 
 def write_model(
@@ -21,7 +21,7 @@ def write_model(
     truth = (np.arange(100) % 10).astype(np.uint8)
     read = np.where(np.arange(100) < wrong, (truth + 1) % 10, truth).astype(np.uint8)
     pairs = np.stack([truth, read], axis=1)
-    write_answers(directory / ANSWERS_FILE, Answers(evaluation_set, pairs))
+    write_outcomes(directory / ANSWERS_FILE, Outcomes(evaluation_set, pairs))
     network = network or (settings.MODEL_DIR / NETWORK_FILE).read_bytes()
     (directory / NETWORK_FILE).write_bytes(network)
     manifest = _shipped_manifest()

@@ -1,8 +1,8 @@
-"""Pictures as other hands, pens, cameras and scanners would have made them.
+"""Augmentation: glyphs as other hands, pens, cameras and scanners would produce them.
 
-Every picture is bent a little and its strokes and contrast vary a little. A share of them is
-spoiled on top, as unlucky pictures are: noise, blur, a bright ground, clutter, outlines only. The
-other share keeps the network good at clean digits.
+Geometry, strokes and contrast vary slightly in every glyph. A share of them is also degraded by
+noise, blur, a bright background, clutter or reduction to outlines; the rest keeps the network
+accurate on clean digits.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.synthesis.augmentation import blur, clutter, ground, noise, strokes
+from ml.synthesis.augmentation import background, blur, clutter, noise, strokes
 from ml.synthesis.augmentation.geometry import distort
-from ml.synthesis.augmentation.hands import write_otherwise
+from ml.synthesis.augmentation.handwriting import vary_forms
 
 Picture = NDArray[np.float32]  # (28, 28) in [0, 1], ink 1
-Spoiler = Callable[[Picture, np.random.Generator], Picture]
+Degradation = Callable[[Picture, np.random.Generator], Picture]
 
-_SPOILERS: Mapping[str, Sequence[Spoiler]] = {
+_DEGRADATIONS: Mapping[str, Sequence[Degradation]] = {
     "strokes": (strokes.thicken, strokes.thin, strokes.fade, strokes.outline),
     "blur": (blur.defocus, blur.move, blur.frost, blur.coarsen),
     "noise": (noise.grain, noise.few_photons, noise.salt_and_pepper),
-    "ground": (ground.brighten, ground.shade, ground.fog, ground.stripes),
+    "ground": (background.brighten, background.shade, background.fog, background.stripes),
     "clutter": (clutter.spatter, clutter.cross_out, clutter.border),
 }
-GROUPS = ("hands", "geometry", *_SPOILERS)
-SPOILED_SHARE = 0.45
-_SPOILED_TWICE_SHARE = 0.15  # of those
+GROUPS = ("hands", "geometry", *_DEGRADATIONS)
+DEGRADED_SHARE = 0.45
+_TWICE_DEGRADED_SHARE = 0.15  # of the degraded
 
 
 def augment(
@@ -38,51 +38,51 @@ def augment(
     rng: np.random.Generator,
     groups: Sequence[str] = GROUPS,
     *,
-    spoiled_share: float = SPOILED_SHARE,
+    degraded_share: float = DEGRADED_SHARE,
 ) -> NDArray[np.float32]:
-    """Change every picture at random, so that it still shows the same digit, or still none.
+    """Vary glyphs at random, preserving their labels.
 
     Parameters
     ----------
     images
         uint8 (N, 28, 28), ink bright on 0.
     labels
-        uint8 (N,): which digit each shows.
+        uint8 (N,), 0 to 9, or 10 for "no digit".
     rng
-        Where the chance comes from: the same state gives the same pictures.
+        Source of randomness; the same state gives the same result.
     groups
-        What may be changed: some of `GROUPS`.
-    spoiled_share
-        How many of the pictures are spoiled, 0 to 1; as many fewer are bent far.
+        Augmentations to apply, from `GROUPS`.
+    degraded_share
+        Share of glyphs to degrade, 0 to 1; also scales the share of extreme distortions.
 
     Returns
     -------
     ndarray
         float32 (N, 28, 28, 1) in [0, 1], ink 1.
     """
-    # The pictures are far too small to share one out among threads.
+    # Glyphs are too small to parallelise over.
     cv2.setNumThreads(1)
     if "hands" in groups:
-        images = write_otherwise(images, labels, rng)
+        images = vary_forms(images, labels, rng)
     x = images.astype(np.float32) / np.float32(255)
     if "geometry" in groups:
-        x = distort(x, rng, unusual=spoiled_share / SPOILED_SHARE)
+        x = distort(x, rng, unusual=degraded_share / DEGRADED_SHARE)
     if "strokes" in groups:
         x = strokes.vary(x, rng)
     if "ground" in groups:
-        x = ground.vary(x, rng)
-    if spoilers := [_SPOILERS[group] for group in groups if group in _SPOILERS]:
-        for i in np.flatnonzero(rng.random(len(x)) < spoiled_share):
-            x[i] = _spoil(x[i], rng, spoilers)
+        x = background.vary(x, rng)
+    if degradations := [_DEGRADATIONS[group] for group in groups if group in _DEGRADATIONS]:
+        for i in np.flatnonzero(rng.random(len(x)) < degraded_share):
+            x[i] = _degrade(x[i], rng, degradations)
     return np.clip(x, 0, 1, out=x)[..., np.newaxis]
 
 
-def _spoil(
-    picture: Picture, rng: np.random.Generator, groups: Sequence[Sequence[Spoiler]]
+def _degrade(
+    picture: Picture, rng: np.random.Generator, groups: Sequence[Sequence[Degradation]]
 ) -> Picture:
-    """Spoil a picture (28, 28) in one or two ways of any group."""
-    for _ in range(2 if rng.random() < _SPOILED_TWICE_SHARE else 1):
-        spoilers = groups[int(rng.integers(len(groups)))]
-        spoil = spoilers[int(rng.integers(len(spoilers)))]
-        picture = np.clip(spoil(picture, rng), 0, 1)
+    """Apply one or two degradations of any group to (28, 28)."""
+    for _ in range(2 if rng.random() < _TWICE_DEGRADED_SHARE else 1):
+        group = groups[int(rng.integers(len(groups)))]
+        degrade = group[int(rng.integers(len(group)))]
+        picture = np.clip(degrade(picture, rng), 0, 1)
     return picture

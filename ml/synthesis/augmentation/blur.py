@@ -1,4 +1,4 @@
-"""Cameras that miss the focus or move, frosted glass, and scanners of few pixels."""
+"""Defocus, motion blur, frosted glass and low resolution."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _ROWS, _COLUMNS = np.mgrid[0:SIDE, 0:SIDE].astype(np.float32)
 
 
 def defocus(picture: Picture, rng: np.random.Generator) -> Picture:
-    """Blur (28, 28) evenly; ink keeps some of its brightness, as a reader that levels gives it."""
+    """Blur (28, 28) evenly, partly restoring the ink's brightness as contrast stretching would."""
     blurred = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.5, 1.8))
     return np.asarray(blurred * np.float32(rng.uniform(1, 1.5)))
 
 
 def move(picture: Picture, rng: np.random.Generator) -> Picture:
-    """Smear (28, 28) along a line of 3 to 11 pixels in any direction."""
+    """Blur (28, 28) along a line of 3 to 11 pixels in any direction."""
     half = rng.uniform(1, 4.5)
     angle = rng.uniform(0, np.pi)
     steps = np.linspace(-half, half, 2 * int(np.ceil(half)) + 1)
@@ -37,7 +37,7 @@ def move(picture: Picture, rng: np.random.Generator) -> Picture:
 
 
 def frost(picture: Picture, rng: np.random.Generator) -> Picture:
-    """Take each pixel of (28, 28) from somewhere near it, as rough glass does."""
+    """Take each pixel of (28, 28) from nearby, as through frosted glass."""
     reach = rng.uniform(0.7, 2.4)
     offsets = rng.uniform(-reach, reach, (2, SIDE, SIDE)).astype(np.float32)
     scattered = cv2.remap(picture, _COLUMNS + offsets[0], _ROWS + offsets[1], cv2.INTER_LINEAR)
@@ -45,7 +45,7 @@ def frost(picture: Picture, rng: np.random.Generator) -> Picture:
 
 
 def coarsen(picture: Picture, rng: np.random.Generator) -> Picture:
-    """Scan (28, 28) at 10 to 20 pixels, perhaps in black and white, and enlarge it again."""
+    """Downscale (28, 28) to 10 to 20 pixels, perhaps in black and white, and upscale it."""
     side = int(rng.integers(10, 21))
     small = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
     if rng.random() < 0.5:

@@ -1,4 +1,4 @@
-"""What else lies on the paper: splashes, lines across, frames and the strokes of neighbours."""
+"""Clutter: spatter, lines, frames and strokes of neighbours."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ml.synthesis.augmentation.fields import smooth_field
 
 Picture = NDArray[np.float32]
 
-_SHIFT = 4  # OpenCV takes coordinates as whole sixteenths of a pixel
+_SHIFT = 4  # fractional bits of coordinates given to OpenCV
 _MARGIN_PX = 6
 
 
 def spatter(picture: Picture, rng: np.random.Generator) -> Picture:
-    """Splash drops over (28, 28): of ink, or of something that takes the ink away."""
+    """Spatter (28, 28) with drops that add or remove ink."""
     field = smooth_field(rng, cells=int(rng.integers(8, 20)))
     drops = np.clip((field - np.float32(rng.uniform(0.55, 0.85))) * 8, 0, 1)
     if rng.random() < 0.7:
@@ -25,7 +25,7 @@ def spatter(picture: Picture, rng: np.random.Generator) -> Picture:
 
 
 def cross_out(picture: Picture, rng: np.random.Generator) -> Picture:
-    """Draw a line across (28, 28): straight or zigzag, whole or dotted."""
+    """Draw a line across (28, 28): straight or zigzag, solid or dotted."""
     turns = int(rng.integers(2, 9)) if rng.random() < 0.5 else 2
     along = np.linspace(-2, SIDE + 1, turns)
     start, end = rng.uniform(0, SIDE, 2)
@@ -37,9 +37,9 @@ def cross_out(picture: Picture, rng: np.random.Generator) -> Picture:
 
 
 def border(picture: Picture, rng: np.random.Generator) -> Picture:
-    """Leave one to three bits of a frame, a rule or a neighbour's stroke near the edge of (28, 28).
+    """Draw one to three parts of a frame, ruling or neighbour's stroke near the edge of (28, 28).
 
-    Near means within six pixels, which a digit in the middle hardly reaches.
+    Within six pixels, where a centred digit rarely reaches.
     """
     for _ in range(rng.integers(1, 4)):
         along = np.sort(rng.uniform(-4, SIDE + 4, 4))
@@ -54,7 +54,7 @@ def border(picture: Picture, rng: np.random.Generator) -> Picture:
 
 
 def _draw(picture: Picture, points: NDArray[np.float64], rng: np.random.Generator) -> Picture:
-    """Draw straight pieces between points (n, 2) x, y with a pen of any brightness."""
+    """Draw a polyline through points (n, 2), x and y, at a random brightness."""
     line = np.zeros((SIDE, SIDE), np.uint8)
     scaled = np.rint(points * 2**_SHIFT).astype(np.int32)
     thickness = int(rng.integers(1, 3))

@@ -1,4 +1,4 @@
-"""Random fields that change slowly over a picture: fog, shadow, ink that runs dry."""
+"""Smooth random fields, for fog, spatter and fading ink."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from ml.digits import SIDE
 
 
 def smooth_field(rng: np.random.Generator, *, cells: int) -> NDArray[np.float32]:
-    """Draw a smooth field.
+    """Return a smooth random field.
 
     Parameters
     ----------
     rng
-        Where the chance comes from.
+        Source of randomness.
     cells
-        Random values along a side, between which the field is interpolated: more is rougher.
+        Random values per side to interpolate between; more is rougher.
 
     Returns
     -------

@@ -1,8 +1,6 @@
-"""Other hands, and other ways to lay the paper down.
+"""Geometric distortion.
 
-from ml.digits import SIDE
-
-Rotation, shear, scale and shift, with an elastic distortion on top (Simard et al., "Best Practices
+Rotation, shear, scale and shift, and an elastic distortion (Simard et al., "Best Practices
 for Convolutional Neural Networks Applied to Visual Document Analysis", ICDAR 2003), all in one
 interpolation.
 """
@@ -22,7 +20,7 @@ _GRID_Y, _GRID_X = np.mgrid[0:SIDE, 0:SIDE].astype(np.float32) - _CENTRE
 
 
 class _Range(NamedTuple):
-    """How far a picture may be turned, sheared, scaled (by e to this power) and shifted."""
+    """Limits of rotation, shear, scale (as a power of e) and shift."""
 
     degrees: float
     shear: float
@@ -31,17 +29,17 @@ class _Range(NamedTuple):
 
 
 _USUAL = _Range(degrees=15.0, shear=0.25, log_scale=0.18, shift_px=2.0)
-# One of them at a time: a digit that was turned, sheared and moved as far is no digit any more.
+# One at a time: a digit distorted this much in every way would be unrecognisable.
 _WIDE = _Range(degrees=38.0, shear=0.6, log_scale=0.4, shift_px=5.5)
 _WIDE_SHARE = 0.2
-# Small digits: what a reader that joins a digit with its clutter makes of it.
+# Small digits, as when a reader segments a digit together with clutter.
 _SMALL_SHARE = 0.1
 _LOG_SMALLER = (0.15, 0.75)
-# Scans that were cut to the digit and stretched to a square: their proportions are lost.
+# Scans that were cropped to the digit and stretched to a square.
 _STRETCHED_SHARE = 0.08
 _BOX_PX = 20
 _MAX_LOG_STRETCH = 1.0
-# The elastic field: normal displacements on a coarse grid, smoothed by cubic interpolation.
+# Elastic distortion: normal displacements on a coarse grid, with cubic interpolation.
 _ELASTIC_GRID = 5
 _ELASTIC_PX = 0.8
 _INK = 0.2
@@ -50,21 +48,21 @@ _INK = 0.2
 def distort(
     x: NDArray[np.float32], rng: np.random.Generator, *, unusual: float = 1.0
 ) -> NDArray[np.float32]:
-    """Turn, shear, scale, shift and warp pictures.
+    """Rotate, shear, scale, shift and warp glyphs.
 
     Parameters
     ----------
     x
         float32 (N, 28, 28) in [0, 1].
     rng
-        Where the chance comes from.
+        Source of randomness.
     unusual
-        How many are changed far, made small or stretched, by the usual number of them.
+        Factor on the shares of wide, small and stretched glyphs.
 
     Returns
     -------
     ndarray
-        float32 (N, 28, 28): new pictures.
+        float32 (N, 28, 28), a copy.
     """
     matrices, shifts = _affine(len(x), rng, unusual)  # N, 2, 2 and N, 2
     for stretched in np.flatnonzero(rng.random(len(x)) < unusual * _STRETCHED_SHARE):
@@ -86,7 +84,7 @@ def _affine(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Draw matrices (N, 2, 2) that rotate, shear and scale, and shifts (N, 2) in pixels.
 
-    They lead from the new picture to the old: a scale above 1 makes the digit smaller.
+    They map target to source coordinates: a scale above 1 shrinks the digit.
     """
     widened = rng.integers(len(_USUAL), size=(count, 1)) == np.arange(len(_USUAL))  # N, 4
     wide = widened & (rng.random((count, 1)) < unusual * _WIDE_SHARE)
@@ -107,7 +105,7 @@ def _affine(
 
 
 def _stretch(picture: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Give the matrix (2, 2) that stretches the box of the ink to 20x20, as far as is credible."""
+    """Return the matrix (2, 2) that stretches the ink's bounding box to 20x20, within limits."""
     _, _, width, height = cv2.boundingRect((picture > _INK).astype(np.uint8))
     log_stretch = np.log(np.maximum((width, height), 1) / _BOX_PX)
     return np.diag(np.exp(np.clip(log_stretch, -_MAX_LOG_STRETCH, 0))).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Other pens: thin and thick, running dry, and what an edge detector leaves of a stroke."""
+"""Other pens: thin, thick or running dry; and outlines."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MAX_THINNING = 0.6
 
 
 def vary(x: Picture, rng: np.random.Generator) -> Picture:
-    """Make strokes up to a pixel thicker on each side, or thinner, in a share of (N, 28, 28)."""
+    """Thicken by up to a pixel per side, or thin, the strokes of a share of (N, 28, 28)."""
     for i in np.flatnonzero(rng.random(len(x)) < _VARIED_SHARE):
         amount = rng.uniform(-_MAX_THINNING, 1)
         changed = cv2.dilate(x[i], _CROSS) if amount > 0 else cv2.erode(x[i], _CROSS)
@@ -26,27 +26,27 @@ def vary(x: Picture, rng: np.random.Generator) -> Picture:
 
 
 def thicken(picture: Picture, rng: np.random.Generator) -> Picture:
-    """Write (28, 28) with a broad brush: hard, and about two to three pixels thicker."""
+    """Thicken the strokes of (28, 28) by two to three pixels, with hard edges."""
     thick = cv2.dilate(picture, _SQUARE)
     return _steepen(thick, rng.uniform(0.3, 0.6), rng.uniform(1, 6))
 
 
 def thin(picture: Picture, rng: np.random.Generator) -> Picture:
-    """Write (28, 28) with a fine pen: only the middle of the strokes, perhaps faint."""
+    """Reduce the strokes of (28, 28) to their middle, perhaps faint."""
     blurred = cv2.GaussianBlur(picture, (0, 0), 0.8)
     ridge = picture - np.float32(rng.uniform(0.5, 1)) * (cv2.dilate(blurred, _SQUARE) - blurred)
     return np.asarray(np.clip(2 * ridge, 0, 1) * np.float32(rng.uniform(0.4, 1)))
 
 
 def fade(picture: Picture, rng: np.random.Generator) -> Picture:
-    """Let the ink of (28, 28) run dry here and there."""
+    """Fade the ink of (28, 28) in places."""
     level = rng.uniform(-0.3, 0.15)
     ink = _steepen(smooth_field(rng, cells=int(rng.integers(3, 9))) - np.float32(level), 0.25, 3)
     return picture * ink
 
 
 def outline(picture: Picture, rng: np.random.Generator) -> Picture:
-    """Leave only the edges of the strokes of (28, 28), outside or inside of them."""
+    """Reduce the strokes of (28, 28) to their outer or inner edges."""
     strokes = _steepen(picture, rng.uniform(0.3, 0.6), 8)
     if rng.random() < 0.5:
         edges = cv2.dilate(strokes, _CROSS) - strokes
@@ -56,6 +56,6 @@ def outline(picture: Picture, rng: np.random.Generator) -> Picture:
 
 
 def _steepen(picture: Picture, middle: float, steepness: float) -> Picture:
-    """Draw grey values away from a middle, towards black and white."""
+    """Increase the contrast around a middle grey."""
     steep = (picture - np.float32(middle)) * np.float32(steepness)
     return np.asarray(np.clip(steep + np.float32(0.5), 0, 1))

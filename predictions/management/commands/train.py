@@ -23,8 +23,8 @@ from ml.errors import MLError
 from ml.model.metrics import report
 from ml.synthesis.augmentation import GROUPS
 from ml.training.download import download_mnist
-from ml.training.fine_tuning import least_sure, steps_to_learn
-from ml.training.recipes import PRESETS, Arguments, choose_arguments
+from ml.training.fine_tuning import fine_tuning_steps, least_confident
+from ml.training.recipes import PRESETS, Recipe, choose_recipe
 from predictions.core.errors import PredictionsError
 from predictions.management.progress import ProgressBar
 from predictions.registry import versions
@@ -121,10 +121,10 @@ class Command(BaseCommand):
         directory, checkpoint = _choose_output(output, resume=resume)
         base = _choose_base(options)
         given = _given(options, base)
-        arguments = choose_arguments(
+        arguments = choose_recipe(
             given,
             quick=options["quick"],
-            training_on=base is not None,
+            fine_tune=base is not None,
             checkpoint=checkpoint if resume else None,
         )
         if data is None:
@@ -141,10 +141,10 @@ class Command(BaseCommand):
         if base:
             self.stdout.write(f"Goes on from model version {base.number}.")
         if base and new:
-            known = least_sure(digits.training, versions.classifier_of(base))
+            known = least_confident(digits.training, versions.classifier_of(base))
             digits = replace(digits, extra=(*new, known))
             if not resume and not given.keys() & {"epochs", "steps"}:
-                steps = steps_to_learn(digits, new, arguments)
+                steps = fine_tuning_steps(digits, new, arguments)
                 arguments = replace(arguments, epochs=None, steps=steps)
         test_digits = load_digits(data, "test") if test else None
         self.stdout.write(f"{_describe(arguments)}\n{_summary(digits)}")
@@ -161,9 +161,7 @@ class Command(BaseCommand):
                     start_from=start,
                     on_progress=bar.show,
                 )
-            manifest = export(
-                fitted, directory, arguments=arguments, split=digits, test=test_digits
-            )
+            manifest = export(fitted, directory, recipe=arguments, split=digits, test=test_digits)
         except KeyboardInterrupt:
             self.stderr.write("Interrupted.")
             if checkpoint.exists():
@@ -278,7 +276,7 @@ def _command_to_resume(
     return shlex.join([*command, "--output", str(directory), "--resume"])
 
 
-def _describe(arguments: Arguments) -> str:
+def _describe(arguments: Recipe) -> str:
     chosen = {name: value for name, value in arguments.describe().items() if value is not None}
     return ", ".join(
         f"{name} {' '.join(value) or 'none' if isinstance(value, list) else value}"

@@ -60,17 +60,17 @@ def header(*sizes: int, code: int = 0x08) -> bytes:
 @pytest.mark.parametrize(
     ("name", "change", "words"),
     [
-        (IMAGES, lambda content: b"", "no idx file"),
-        (IMAGES, lambda content: content[:10], "no idx file"),
-        (IMAGES, lambda content: b"\x89PNG" + content[4:], "no idx file"),
-        (IMAGES, lambda content: header(200) + content[16:], "no idx file of 3 dimensions"),
+        (IMAGES, lambda content: b"", "not an idx file"),
+        (IMAGES, lambda content: content[:10], "not an idx file"),
+        (IMAGES, lambda content: b"\x89PNG" + content[4:], "not an idx file"),
+        (IMAGES, lambda content: header(200) + content[16:], "not an idx file of 3 dimensions"),
         (IMAGES, lambda content: header(200, 28, 28, code=0x0D) + content[16:], "type 0x0d"),
         (IMAGES, lambda content: header(196, 20, 40) + content[16:], r"sizes \(196, 20, 40\)"),
         (IMAGES, lambda content: header(0, 28, 28), "holds 0 entries"),
         (IMAGES, lambda content: header(-1, 28, 28), "holds -1 entries"),
-        (IMAGES, lambda content: content[:-1], "cut short"),
-        (IMAGES, lambda content: content + b"\0", "followed by something else"),
-        (IMAGES, lambda content: header(2**31 - 1, 28, 28) + content[16:], "cut short"),
+        (IMAGES, lambda content: content[:-1], "is truncated"),
+        (IMAGES, lambda content: content + b"\0", "has trailing bytes"),
+        (IMAGES, lambda content: header(2**31 - 1, 28, 28) + content[16:], "is truncated"),
         (LABELS, lambda content: header(199) + content[8:-1], "do not belong together"),
         (LABELS, lambda content: content[:-1] + b"\x0a", "the label 10"),
     ],
@@ -92,7 +92,7 @@ def test_a_broken_packed_file_is_named(mnist: Path, change: Callable[[bytes], by
     (mnist / f"{IMAGES}.gz").write_bytes(change(gzip.compress(path.read_bytes())))
     path.unlink()
 
-    with pytest.raises(DatasetError, match=rf"{IMAGES}\.gz is no whole gzip file"):
+    with pytest.raises(DatasetError, match=rf"{IMAGES}\.gz is an incomplete gzip file"):
         load_digits(mnist, "training")
 
 
@@ -232,7 +232,7 @@ def test_a_download_that_fails_leaves_no_folder(
     url, sha256 = served[file]
     spoiled = Origin(url, "0" * 64) if wrong == "sum" else Origin(f"{url}.gone", sha256)
 
-    with pytest.raises(DatasetError, match=r"could not be fetched.*try again"):
+    with pytest.raises(DatasetError, match=r"could not be downloaded.*try again"):
         download_mnist(tmp_path / "var" / "mnist", **{**served, file: spoiled})
 
     assert list((tmp_path / "var").iterdir()) == []

@@ -118,7 +118,7 @@ def test_what_is_drawn_over_a_pdf_is_on_its_page() -> None:
 @pytest.mark.parametrize("box", [b"0 0 14400 14400", b"0 0 1 14400", b"0 0 0.01 0.01", b"0 0 0 0"])
 def test_a_pdf_page_of_any_size_is_drawn_in_bounds(box: bytes) -> None:
     (picture,) = decoded(one_page(b"", box=box))
-    assert max(picture.width, picture.height) <= ml.files.pdf.LONGEST_SIDE
+    assert max(picture.width, picture.height) <= ml.files.pdf.MAX_SIDE
     assert picture.page.min() == 255
 
 
@@ -181,7 +181,7 @@ def test_refuses_a_decompression_bomb_in_a_pdf() -> None:
 
 
 def test_gives_up_a_pdf_that_takes_too_long_to_draw(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ml.files.pdf, "MAX_DRAWING_S", 0.2)
+    monkeypatch.setattr(ml.files.pdf, "MAX_RENDER_S", 0.2)
     slow = one_page(b"0 0 200 200 re 0 0 100 100 re f* " * 300_000)
     start = time.monotonic()
     error = refusal(slow)

@@ -6,20 +6,20 @@ import pytest
 from ml.data.dataset import Digits
 from ml.errors import ComparisonError, DatasetError
 from ml.model.comparison import (
-    Answers,
-    answers_to,
+    Outcomes,
     compare,
     fingerprint,
-    read_answers,
-    write_answers,
+    read_outcomes,
+    record_outcomes,
+    write_outcomes,
 )
 from tests.support.digits import draw_digits
 
 
-def answers(right: str) -> Answers:
-    """Answers to digits that are all 3: `+` read right, `-` read as 5."""
+def answers(right: str) -> Outcomes:
+    """Outcomes to digits that are all 3: `+` read right, `-` read as 5."""
     pairs = [[3, 3 if sign == "+" else 5] for sign in right]
-    return Answers("same", np.array(pairs, np.uint8))
+    return Outcomes("same", np.array(pairs, np.uint8))
 
 
 def test_only_digits_read_differently_count() -> None:
@@ -60,7 +60,7 @@ def test_answers_to_other_digits_cannot_be_compared() -> None:
     one, other = draw_digits(20), draw_digits(20, seed=1)
     probabilities = np.eye(10)[one.labels]
     with pytest.raises(ComparisonError, match="measured on different digits"):
-        compare(answers_to(one, probabilities), answers_to(other, probabilities))
+        compare(record_outcomes(one, probabilities), record_outcomes(other, probabilities))
 
 
 def test_a_fingerprint_tells_pictures_labels_and_order() -> None:
@@ -74,11 +74,11 @@ def test_a_fingerprint_tells_pictures_labels_and_order() -> None:
 
 def test_answers_are_read_back_as_written(tmp_path: Path) -> None:
     digits = draw_digits(20)
-    given = answers_to(digits, np.eye(10)[(digits.labels + (np.arange(20) == 7)) % 10])
-    write_answers(tmp_path / "answers", given)
-    kept = read_answers(tmp_path / "answers", given.fingerprint)
+    given = record_outcomes(digits, np.eye(10)[(digits.labels + (np.arange(20) == 7)) % 10])
+    write_outcomes(tmp_path / "answers", given)
+    kept = read_outcomes(tmp_path / "answers", given.fingerprint)
     assert np.array_equal(kept.pairs, given.pairs)
-    assert kept.right.sum() == 19
+    assert kept.is_correct.sum() == 19
     (tmp_path / "answers").write_bytes((tmp_path / "answers").read_bytes()[:-1])
-    with pytest.raises(DatasetError, match="cut short"):
-        read_answers(tmp_path / "answers", given.fingerprint)
+    with pytest.raises(DatasetError, match="is truncated"):
+        read_outcomes(tmp_path / "answers", given.fingerprint)

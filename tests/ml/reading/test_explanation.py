@@ -9,7 +9,7 @@ from PIL import Image
 
 import ml
 from ml.model.classifier import load_classifier
-from ml.reading.explanation import BOX_COLOUR, LONGEST_SIDE, SHORTEST_SIDE, Step, read_explained
+from ml.reading.explanation import BOX_COLOUR, MAX_SIDE, MIN_LONGER_SIDE, Step, read_explained
 from ml.reading.reader import Reader
 from ml.reading.result import Reading
 from tests.support.pdf import pdf_of
@@ -79,7 +79,7 @@ def test_a_blank_picture_is_explained_without_digits(reader: Reader) -> None:
 def test_pictures_of_any_size_are_shown_at_a_size_for_people(reader: Reader, side: int) -> None:
     _, steps = explained(reader, np.full((side, side // 2 + 1), 200, np.uint8))
     for step in steps.values():
-        assert SHORTEST_SIDE <= max(step.image.shape[:2]) <= LONGEST_SIDE
+        assert MIN_LONGER_SIDE <= max(step.image.shape[:2]) <= MAX_SIDE
         assert step.image.dtype == np.uint8
 
 

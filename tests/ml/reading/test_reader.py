@@ -193,9 +193,9 @@ def test_reads_in_many_threads_at_once(reader: Reader) -> None:
 
 
 def test_what_is_hardly_a_digit_is_none(reader: Reader) -> None:
-    strict = Reader(reader.classifier, max_pixels=40_000_000, least_confidence=1.0)
+    strict = Reader(reader.classifier, max_pixels=40_000_000, min_confidence=1.0)
     reading = strict.read(encode(draw(2)))
-    assert (reading.text, reading.confidence, reading.left_out) == ("", None, 1)
+    assert (reading.text, reading.confidence, reading.unread_marks) == ("", None, 1)
     assert reading.glyphs.shape == (0, 28, 28)
 
 

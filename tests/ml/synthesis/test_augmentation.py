@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ml.synthesis.augmentation import GROUPS, augment, blur, clutter, ground, noise, strokes
-from ml.synthesis.augmentation.hands import write_otherwise
+from ml.synthesis.augmentation import GROUPS, augment, background, blur, clutter, noise, strokes
+from ml.synthesis.augmentation.handwriting import vary_forms
 from tests.support.digits import draw_digits
 
 DRAWN = draw_digits(300)
@@ -91,7 +91,7 @@ SPOILERS = [
     *(strokes.thicken, strokes.thin, strokes.fade, strokes.outline),
     *(blur.defocus, blur.move, blur.frost, blur.coarsen),
     *(noise.grain, noise.few_photons, noise.salt_and_pepper),
-    *(ground.brighten, ground.shade, ground.fog, ground.stripes),
+    *(background.brighten, background.shade, background.fog, background.stripes),
     *(clutter.spatter, clutter.cross_out, clutter.border),
 ]
 
@@ -113,7 +113,7 @@ def test_a_spoiled_picture_is_another_one_of_the_same_kind(
 
 
 def test_only_the_digits_that_are_written_otherwise_elsewhere_change() -> None:
-    after = write_otherwise(DRAWN.images, DRAWN.labels, np.random.default_rng(0))
+    after = vary_forms(DRAWN.images, DRAWN.labels, np.random.default_rng(0))
 
     changed = (after != DRAWN.images).any(axis=(1, 2))
     assert set(DRAWN.labels[changed]) == {0, 1, 7}
@@ -122,7 +122,7 @@ def test_only_the_digits_that_are_written_otherwise_elsewhere_change() -> None:
 
 def test_a_flag_falls_to_the_left_of_a_one() -> None:
     ones, labels = bars(), np.ones(300, np.uint8)
-    after = write_otherwise(ones, labels, np.random.default_rng(0))
+    after = vary_forms(ones, labels, np.random.default_rng(0))
 
     flagged = after[(after != ones).any(axis=(1, 2))].astype(int)
     upper = flagged[:, :14]

@@ -14,12 +14,12 @@ from PIL import Image
 from ml.data.dataset import Source, as_input, load_digits, split
 from ml.errors import TrainingError
 from ml.model.classifier import load_classifier
-from ml.model.comparison import ANSWERS_FILE, fingerprint, read_answers
+from ml.model.comparison import ANSWERS_FILE, fingerprint, read_outcomes
 from ml.model.metrics import accuracy, confusion_matrix, softmax
 from ml.training.checkpoint import read_run
 from ml.training.export import export
 from ml.training.fit import Fit, Progress, fit, predict_logits
-from ml.training.recipes import PRESETS, choose_arguments
+from ml.training.recipes import PRESETS, choose_recipe
 from tests.support.digits import draw_digits, write_mnist
 
 # Keras' own way of saving, with NumPy 2.
@@ -139,7 +139,7 @@ def test_another_seed_gives_another_start(whole: Run, checkpoint: Path) -> None:
 
 def test_the_original_recipe_is_constant_adam_without_augmentation(checkpoint: Path) -> None:
     seen: list[Progress] = []
-    arguments = choose_arguments({"architecture": "reference", "steps": 4})
+    arguments = choose_recipe({"architecture": "reference", "steps": 4})
     assert (arguments.batch_size, arguments.learning_rate) == (50, 1e-4)
     assert not arguments.augmentation
 
@@ -169,8 +169,8 @@ def test_a_batch_larger_than_the_training_set_is_refused(checkpoint: Path) -> No
 
 
 def test_resuming_needs_no_arguments(interrupted: Path) -> None:
-    assert choose_arguments({}, checkpoint=interrupted) == QUICK
-    assert choose_arguments({"batch_size": 20}, checkpoint=interrupted) == QUICK
+    assert choose_recipe({}, checkpoint=interrupted) == QUICK
+    assert choose_recipe({"batch_size": 20}, checkpoint=interrupted) == QUICK
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_resuming_with_other_arguments_is_refused(
     interrupted: Path, given: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(TrainingError, match=words):
-        choose_arguments(given, checkpoint=interrupted)
+        choose_recipe(given, checkpoint=interrupted)
 
 
 def test_resuming_on_other_digits_is_refused(interrupted: Path, tmp_path: Path) -> None:
@@ -229,7 +229,7 @@ def test_resuming_from_a_broken_checkpoint_is_refused(interrupted: Path) -> None
     interrupted.write_bytes(interrupted.read_bytes()[:-100])
 
     with pytest.raises(TrainingError, match="is broken"):
-        choose_arguments({}, checkpoint=interrupted)
+        choose_recipe({}, checkpoint=interrupted)
 
 
 def test_resuming_from_a_checkpoint_of_another_release_is_refused(interrupted: Path) -> None:
@@ -237,12 +237,12 @@ def test_resuming_from_a_checkpoint_of_another_release_is_refused(interrupted: P
     _rewrite(interrupted, lambda states: [np.array(told), *states[1:]])
 
     with pytest.raises(TrainingError, match="of another release"):
-        choose_arguments({}, checkpoint=interrupted)
+        choose_recipe({}, checkpoint=interrupted)
 
 
 def test_resuming_without_a_checkpoint_is_refused(checkpoint: Path) -> None:
     with pytest.raises(TrainingError, match="There is no checkpoint"):
-        choose_arguments({}, checkpoint=checkpoint)
+        choose_recipe({}, checkpoint=checkpoint)
 
 
 @pytest.mark.parametrize(
@@ -254,34 +254,34 @@ def test_resuming_without_a_checkpoint_is_refused(checkpoint: Path) -> None:
         ({"batch_size": 0}, "batch_size must be more than 0"),
         ({"learning_rate": float("nan")}, "learning_rate must be more than 0"),
         ({"seed": -1}, "seed must be 0 or more"),
-        ({"architecture": "huge"}, "no architecture 'huge'"),
-        ({"augmentation": ("rain",)}, "no augmentation {'rain'}"),
+        ({"architecture": "huge"}, "Unknown architecture 'huge'"),
+        ({"augmentation": ("rain",)}, "Unknown augmentation {'rain'}"),
     ],
 )
 def test_arguments_that_make_no_sense_are_refused(given: dict[str, Any], words: str) -> None:
     with pytest.raises(TrainingError, match=words):
-        choose_arguments(given)
+        choose_recipe(given)
 
 
 def test_training_on_takes_small_steps_and_has_no_quick_recipe() -> None:
-    afresh, on = choose_arguments({}), choose_arguments({}, training_on=True)
+    afresh, on = choose_recipe({}), choose_recipe({}, fine_tune=True)
 
     assert on.learning_rate < afresh.learning_rate / 10
     assert dataclasses.replace(on, epochs=afresh.epochs, learning_rate=3e-3) == afresh
-    with pytest.raises(TrainingError, match="quick recipe starts afresh"):
-        choose_arguments({}, quick=True, training_on=True)
+    with pytest.raises(TrainingError, match="quick recipe trains a new network"):
+        choose_recipe({}, quick=True, fine_tune=True)
 
 
 def test_the_quick_recipe_is_a_shorter_one_of_the_compact_network() -> None:
-    quick = choose_arguments({}, quick=True)
+    quick = choose_recipe({}, quick=True)
 
     assert quick.architecture == "compact"
     assert quick.epochs is not None
     assert PRESETS["compact"].epochs is not None
     assert quick.epochs < PRESETS["compact"].epochs / 4
-    assert choose_arguments({"epochs": 1}, quick=True).epochs == 1
+    assert choose_recipe({"epochs": 1}, quick=True).epochs == 1
     with pytest.raises(TrainingError, match="no quick recipe for reference"):
-        choose_arguments({"architecture": "reference"}, quick=True)
+        choose_recipe({"architecture": "reference"}, quick=True)
 
 
 @pytest.mark.parametrize(("given", "left"), [("steps", "epochs"), ("epochs", "steps")])
@@ -289,7 +289,7 @@ def test_the_quick_recipe_is_a_shorter_one_of_the_compact_network() -> None:
 def test_the_length_given_replaces_that_of_the_recipe(
     architecture: str, given: str, left: str
 ) -> None:
-    arguments = choose_arguments({"architecture": architecture, given: 7})
+    arguments = choose_recipe({"architecture": architecture, given: 7})
 
     assert getattr(arguments, given) == 7
     assert getattr(arguments, left) is None
@@ -297,7 +297,7 @@ def test_the_length_given_replaces_that_of_the_recipe(
 
 def write_model(fitted: Fit, directory: Path) -> dict[str, Any]:
     test = draw_digits(30, seed=5)
-    return export(fitted, directory, arguments=QUICK, split=DIGITS, test=test)
+    return export(fitted, directory, recipe=QUICK, split=DIGITS, test=test)
 
 
 @dataclass(frozen=True)
@@ -350,9 +350,9 @@ def test_the_manifest_says_how_the_network_was_made_and_how_good_it_is(
 def test_its_answers_to_the_digits_for_validation_are_kept(exported: Exported) -> None:
     told = exported.manifest["evaluation_set"]
     assert told == {"part": "validation", "fingerprint": fingerprint(DIGITS.validation)}
-    answers = read_answers(exported.directory / ANSWERS_FILE, told["fingerprint"])
+    answers = read_outcomes(exported.directory / ANSWERS_FILE, told["fingerprint"])
     assert answers.pairs[:, 0].tolist() == DIGITS.validation.labels.tolist()
-    assert answers.right.mean() == exported.manifest["metrics"]["validation"]["accuracy"]
+    assert answers.is_correct.mean() == exported.manifest["metrics"]["validation"]["accuracy"]
 
 
 def test_every_file_of_the_model_is_in_the_manifest_with_its_sum(exported: Exported) -> None:
@@ -388,7 +388,7 @@ def test_what_a_run_started_from_is_known_after_an_interruption(
     exported: Exported, checkpoint: Path
 ) -> None:
     weights = exported.directory / "network.keras"
-    arguments = choose_arguments({"batch_size": 20, "steps": 2}, training_on=True)
+    arguments = choose_recipe({"batch_size": 20, "steps": 2}, fine_tune=True)
     with pytest.raises(KeyboardInterrupt):
         fit(
             DIGITS,
@@ -424,7 +424,7 @@ def test_export_does_not_replace_a_model(fitted: Fit, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "manifest.json").write_text("mine")
 
-    with pytest.raises(TrainingError, match="is there already"):
+    with pytest.raises(TrainingError, match="already exists"):
         write_model(fitted, tmp_path / "model")
 
     assert (tmp_path / "model" / "manifest.json").read_text() == "mine"

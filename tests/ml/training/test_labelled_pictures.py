@@ -83,10 +83,13 @@ def spoil(table: Path, text: str) -> None:
         (lambda table: spoil(table, "file\ttext\n3/60.png\tx\n"), "'x' is not a label"),
         (lambda table: spoil(table, "file\ttext\n3/60.png\n"), "None is not a label"),
         (lambda table: spoil(table, "file\ttext\nno.png\t3\n"), "no.png cannot be read"),
-        (lambda table: spoil(table, "file\ttext\n\t3\n"), "line 2: '' is no file"),
-        (lambda table: spoil(table, "text\tfile\n3\n"), "line 2: None is no file"),
-        (lambda table: spoil(table, "file\ttext\n/3/60.png\t3\n"), "no file beside this table"),
-        (lambda table: spoil(table, 'file\ttext\n"3/60.png\t3\n'), "no table of text"),
+        (lambda table: spoil(table, "file\ttext\n\t3\n"), "line 2: '' is not a file"),
+        (lambda table: spoil(table, "text\tfile\n3\n"), "line 2: None is not a file"),
+        (
+            lambda table: spoil(table, "file\ttext\n/3/60.png\t3\n"),
+            "relative to this table",
+        ),
+        (lambda table: spoil(table, 'file\ttext\n"3/60.png\t3\n'), "not a tab-separated table"),
         (lambda table: (table / "labels.tsv").write_bytes(b"file\ttext\n\xff"), "in UTF-8"),
         (lambda table: (table / "3" / "60.png").write_bytes(b"GIF"), "60.png: "),
         (lambda table: shutil.rmtree(table / "7"), "120.png cannot be read"),
@@ -110,7 +113,7 @@ def test_an_empty_folder_is_refused(tmp_path: Path, reader: Reader) -> None:
 @pytest.mark.parametrize("name", ["ten", "10", "7 "])
 def test_a_folder_named_after_no_digit_is_refused(folders: Path, reader: Reader, name: str) -> None:
     (folders / name).mkdir()
-    with pytest.raises(DatasetError, match=f"{name} is named after no digit"):
+    with pytest.raises(DatasetError, match=f"{name} is not named after a digit"):
         load_pictures(folders, reader)
 
 

@@ -161,7 +161,7 @@ def test_a_broken_file_is_named(mnist: Path, tmp_path: Path) -> None:
     path = mnist / "train-images-idx3-ubyte"
     path.write_bytes(path.read_bytes()[:-1])
 
-    with pytest.raises(CommandError, match=f"{path.name} is cut short"):
+    with pytest.raises(CommandError, match=f"{path.name} is truncated"):
         train("--data", mnist, "--output", tmp_path / "model")
 
 

@@ -1,7 +1,6 @@
-"""Forms of a digit that are usual elsewhere and that MNIST's American hands hardly ever wrote.
+"""Digit forms that are common elsewhere but rare in MNIST's American handwriting.
 
-A 1 with a flag, and with a bar at its foot; a 7 with a bar through its stem; a 0 with a stroke or
-a dot in it.
+A 1 with a flag and a foot, a 7 with a crossbar, a 0 with a slash or a dot.
 """
 
 from __future__ import annotations
@@ -17,20 +16,20 @@ from ml.model.normalisation import crop, normalise, stroke_width
 Picture = NDArray[np.uint8]  # (28, 28), ink bright on 0
 Point = tuple[float, float]
 
-_SHARES = {0: 0.1, 1: 0.3, 7: 0.15}  # of the class that is written otherwise
-_FLAG_DEGREES = (20.0, 60.0)  # between a 1 and its flag,
-_LONG_FLAG_DEGREES = 45.0  # and at most so many for the longest,
-_FLATTEST_DEGREES = 30.0  # which falls: a level one would make it a 7
+_SHARES = {0: 0.1, 1: 0.3, 7: 0.15}  # of the class to change
+_FLAG_DEGREES = (20.0, 60.0)  # between stem and flag of a 1
+_MAX_LONG_FLAG_DEGREES = 45.0  # for the longest flag
+_MIN_SLOPE_DEGREES = 30.0  # of a flag: a horizontal one would make a 7
 _FLAG_LENGTH = (0.2, 0.85)  # of the height
 _FOOT_SHARE = 0.3
-_STROKE = 100  # of 255: darker pixels are the edge of a stroke
-_SHIFT = 4  # OpenCV takes coordinates as whole sixteenths of a pixel
+_STROKE = 100  # of 255; fainter pixels are the edge of a stroke
+_SHIFT = 4  # fractional bits of coordinates given to OpenCV
 
 
-def write_otherwise(
+def vary_forms(
     images: NDArray[np.uint8], labels: NDArray[np.uint8], rng: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """Give a share of the 0s, 1s and 7s another usual form.
+    """Change a share of the 0s, 1s and 7s to another common form.
 
     Parameters
     ----------
@@ -39,12 +38,12 @@ def write_otherwise(
     labels
         uint8 (N,).
     rng
-        Where the chance comes from.
+        Source of randomness.
 
     Returns
     -------
     ndarray
-        uint8 (N, 28, 28): new pictures, fitted into 20x20 and centred again where changed.
+        uint8 (N, 28, 28), a copy, normalised again where changed.
     """
     images = images.copy()
     shares = np.array([_SHARES.get(int(label), 0.0) for label in labels])
@@ -55,17 +54,17 @@ def write_otherwise(
 
 
 def _flagged_one(picture: Picture, rng: np.random.Generator) -> Picture:
-    """Draw a flag falling to the left from the top of a 1, and at times a bar at its foot."""
+    """Add a flag, sloping down to the left, to a 1, and sometimes a foot."""
     rows, columns = np.nonzero(picture > _STROKE)
     if len(rows) < 2:
         return picture
     top = (float(columns[rows == rows[0]].mean()), float(rows[0]) + 0.5)
     foot = (float(columns[rows == rows[-1]].mean()), float(rows[-1]))
     height = max(1.0, foot[1] - top[1])
-    stem = np.degrees(np.arctan2(height, top[0] - foot[0]))  # 90 upright, less leaning right
+    stem = np.degrees(np.arctan2(height, top[0] - foot[0]))  # 90 if vertical, less if leaning right
     part = rng.uniform(*_FLAG_LENGTH)
-    widest = np.interp(part, _FLAG_LENGTH, (_FLAG_DEGREES[1], _LONG_FLAG_DEGREES))
-    angle = np.deg2rad(max(_FLATTEST_DEGREES, stem - rng.uniform(_FLAG_DEGREES[0], widest)))
+    widest = np.interp(part, _FLAG_LENGTH, (_FLAG_DEGREES[1], _MAX_LONG_FLAG_DEGREES))
+    angle = np.deg2rad(max(_MIN_SLOPE_DEGREES, stem - rng.uniform(_FLAG_DEGREES[0], widest)))
     length = height * part
     tip = (top[0] - length * np.cos(angle), top[1] + length * np.sin(angle))
     flagged = _line(picture, top, tip, rng)
@@ -75,8 +74,8 @@ def _flagged_one(picture: Picture, rng: np.random.Generator) -> Picture:
     return flagged
 
 
-def _barred_seven(picture: Picture, rng: np.random.Generator) -> Picture:
-    """Draw a bar through the stem of a 7, about half-way down."""
+def _crossed_seven(picture: Picture, rng: np.random.Generator) -> Picture:
+    """Add a crossbar to a 7, about halfway down."""
     _, y, _, height = cv2.boundingRect((picture > _STROKE).astype(np.uint8))
     row = min(len(picture) - 1, int(y + height * rng.uniform(0.4, 0.62)))
     columns = np.flatnonzero(picture[row] > _STROKE)
@@ -88,8 +87,8 @@ def _barred_seven(picture: Picture, rng: np.random.Generator) -> Picture:
     return _line(picture, (middle - left, row + rise), (middle + right, row - rise), rng)
 
 
-def _struck_zero(picture: Picture, rng: np.random.Generator) -> Picture:
-    """Draw a rising stroke, or a dot, in a 0."""
+def _slashed_zero(picture: Picture, rng: np.random.Generator) -> Picture:
+    """Add a slash or a dot to a 0."""
     x, y, width, height = cv2.boundingRect((picture > _STROKE).astype(np.uint8))
     middle = (x + width / 2, y + height / 2)
     if rng.random() < 0.3:
@@ -101,14 +100,14 @@ def _struck_zero(picture: Picture, rng: np.random.Generator) -> Picture:
 
 
 _FORMS: dict[int, Callable[[Picture, np.random.Generator], Picture]] = {
-    0: _struck_zero,
+    0: _slashed_zero,
     1: _flagged_one,
-    7: _barred_seven,
+    7: _crossed_seven,
 }
 
 
 def _line(picture: Picture, start: Point, end: Point, rng: np.random.Generator) -> Picture:
-    """Draw a straight stroke by the pen that wrote the digit."""
+    """Draw a straight line about as thick as the digit's strokes."""
     pen = max(1, round(stroke_width(picture) * rng.uniform(0.7, 1.05)))
     start, end = (
         np.rint(np.array(point) * 2**_SHIFT).astype(int).tolist() for point in (start, end)

@@ -1,4 +1,4 @@
-"""Light, paper and ink of another contrast, even or not."""
+"""Lighting, paper and contrast, even or uneven."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ALONG = np.linspace(-0.5, 0.5, SIDE, dtype=np.float32)
 
 
 def vary(x: Picture, rng: np.random.Generator) -> Picture:
-    """Make edges softer or harder (to nearly black and white) and ink paler, in (N, 28, 28)."""
+    """Vary contrast (up to nearly black and white) and lighten the ink of (N, 28, 28)."""
     shape = (len(x), 1, 1)
     steepness = np.exp2(rng.uniform(0, _MAX_LOG2_STEEPNESS, shape)).astype(np.float32)
     x = np.clip((x - np.float32(0.5)) * steepness + np.float32(0.5), 0, 1)
@@ -24,22 +24,22 @@ def vary(x: Picture, rng: np.random.Generator) -> Picture:
 
 
 def brighten(picture: Picture, rng: np.random.Generator) -> Picture:
-    """Put (28, 28) on a ground that is not black, with the ink a little or much brighter."""
-    ground = rng.uniform(0.1, 0.75)
-    ink = rng.uniform(max(0.2, 0.6 - ground), 1.1 - ground)
-    return np.float32(ground) + np.float32(ink) * picture
+    """Put (28, 28) on a brighter background, with low to high contrast."""
+    background = rng.uniform(0.1, 0.75)
+    ink = rng.uniform(max(0.2, 0.6 - background), 1.1 - background)
+    return np.float32(background) + np.float32(ink) * picture
 
 
 def shade(picture: Picture, rng: np.random.Generator) -> Picture:
-    """Let the ground of (28, 28) grow brighter towards one side."""
+    """Brighten the background of (28, 28) towards one side."""
     angle = rng.uniform(0, 2 * np.pi)
     ramp = np.cos(angle) * _ALONG[:, np.newaxis] + np.sin(angle) * _ALONG[np.newaxis]
-    ground = np.clip(rng.uniform(-0.1, 0.4) + rng.uniform(0.2, 1) * ramp, 0, 0.8)
-    return np.asarray(ground + picture * rng.uniform(0.3, 1), np.float32)
+    background = np.clip(rng.uniform(-0.1, 0.4) + rng.uniform(0.2, 1) * ramp, 0, 0.8)
+    return np.asarray(background + picture * rng.uniform(0.3, 1), np.float32)
 
 
 def fog(picture: Picture, rng: np.random.Generator) -> Picture:
-    """Lay a bright uneven veil over (28, 28)."""
+    """Overlay (28, 28) with bright, uneven fog."""
     veil = smooth_field(rng, cells=2) + smooth_field(rng, cells=4) + smooth_field(rng, cells=9) / 2
     density = np.float32(rng.uniform(0.2, 0.8))
     ink = np.float32(rng.uniform(0.3, 0.9))
@@ -47,7 +47,7 @@ def fog(picture: Picture, rng: np.random.Generator) -> Picture:
 
 
 def stripes(picture: Picture, rng: np.random.Generator) -> Picture:
-    """Reverse or brighten one or two upright or level bands of (28, 28)."""
+    """Invert or brighten one or two vertical or horizontal bands of (28, 28)."""
     striped = picture.copy()
     bands = striped.T if rng.random() < 0.5 else striped
     reverse = rng.random() < 0.6
