@@ -8,7 +8,7 @@ import orjson
 import structlog
 
 
-def logging_config(log_format: str, level: int) -> None:
+def configure_logging(log_format: str, level: int) -> None:
     """Set up structlog and the standard library's logging to write alike, to standard error.
 
     The site's own lines are written by structlog itself, which takes half the time.

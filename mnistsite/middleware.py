@@ -6,9 +6,6 @@ import time
 from collections.abc import Callable
 
 import structlog
-from csp.constants import HEADER as CSP_HEADER
-from csp.utils import build_policy
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from ml.timings import collect_timings
@@ -21,7 +18,6 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 
 log = structlog.get_logger("mnistsite.request")
 KNOWN_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
-DEBUG_PAGES = {404, 500}  # Django's own, which carry their styles
 QUIET = {"/healthz", "/readyz", "/metrics"}
 
 
@@ -61,20 +57,6 @@ class RequestLogMiddleware:
 def is_staff(request: HttpRequest) -> bool:
     """Tell whether a member of staff asked; the API has put a token's user there."""
     return hasattr(request, "user") and request.user.is_active and request.user.is_staff
-
-
-class ContentSecurityPolicyMiddleware:
-    """Put the site's policy on every answer: it is the same for all, so it is written once."""
-
-    def __init__(self, get_response: GetResponse) -> None:
-        self.get_response = get_response
-        self.policy = build_policy()
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
-        if not (settings.DEBUG and response.status_code in DEBUG_PAGES):
-            response[CSP_HEADER] = self.policy
-        return response
 
 
 class BodyLimitMiddleware:

@@ -141,7 +141,7 @@ class Worker(ThreadWorker):
     def enqueue_req(self, conn: Connection) -> None:  # type: ignore[override]
         """Begin to collect a request: gunicorn calls this when a connection has something."""
         conn.sock.setblocking(False)
-        conn.incoming = Incoming(max_body_bytes=settings.LONGEST_BODY_BYTES)
+        conn.incoming = Incoming(max_body_bytes=settings.WORKER_MAX_BODY_BYTES)
         self._wait(conn, settings.HEAD_TIMEOUT, self._receive)
         early, conn.early = conn.early, b""
         if early:
