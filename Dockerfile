@@ -1,10 +1,10 @@
-# The site in a container: `docker build .` makes the image that serves, `docker build --target train .`
-# the one that trains. docs/containers.md says how to use them.
+# `docker build .` builds the image that serves, `docker build --target train .` the one that trains:
+# docs/containers.md.
 
 ARG PYTHON_IMAGE=docker.io/library/python:3.13-slim-trixie
 
-# The locked packages, checked by their hashes and all of them wheels, so that nothing is compiled.
-# pip stays outside: nobody installs into a running container.
+# The locked packages, verified by hash, as wheels only, so that nothing is compiled.
+# Without pip, which a running container does not need.
 FROM ${PYTHON_IMAGE} AS serve-packages
 RUN python3 -m venv --without-pip /opt/venv
 COPY requirements-serve.txt /locks/
@@ -18,8 +18,8 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     python3 -m pip --python /opt/venv install --require-hashes --only-binary :all: \
         -r /locks/requirements.txt
 
-# The code with its static files and bytecode, since nothing can be written beside it later.
-# VAR_DIR keeps the secret key that settings make for this step out of the image.
+# The code with static files and bytecode, since a container cannot write them.
+# VAR_DIR keeps the secret key that the settings generate here out of the image.
 FROM serve-packages AS site
 WORKDIR /app
 COPY . .
@@ -27,7 +27,7 @@ RUN VAR_DIR=/tmp/build /opt/venv/bin/python manage.py collectstatic \
         --no-input --ignore redoc --verbosity 0 \
     && /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash .
 
-# What both images share: a user without rights, and one folder that it may write to.
+# Shared by both images: an unprivileged user and the one folder that it can write to.
 FROM ${PYTHON_IMAGE} AS runtime
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -39,13 +39,13 @@ RUN mkdir /app \
         --shell /usr/sbin/nologin mnistsite \
     && install --directory --owner mnistsite --group mnistsite --mode 0700 /var/lib/mnistsite
 WORKDIR /app
-# In numbers, so that whoever runs it can see that it is not root.
+# Numeric, so that orchestrators can verify that it is not root.
 USER 10001:10001
 VOLUME /var/lib/mnistsite
 ARG VERSION=development
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="mnistsite" \
-      org.opencontainers.image.description="Reads handwritten digits in pictures and keeps every reading" \
+      org.opencontainers.image.description="Reads handwritten digits in pictures and keeps every prediction" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
@@ -53,7 +53,7 @@ LABEL org.opencontainers.image.title="mnistsite" \
 FROM runtime AS train
 COPY --from=train-packages /opt/venv /opt/venv
 COPY --from=site /app /app
-# As Ctrl-C: it keeps its checkpoint and says how to go on.
+# Like Ctrl-C: training saves a checkpoint and prints how to resume.
 STOPSIGNAL SIGINT
 CMD ["python", "manage.py", "train"]
 
@@ -65,5 +65,5 @@ COPY --from=site /app /app
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen('http://127.0.0.1:' + os.environ['PORT'] + '/healthz', timeout=4)"]
-# `exec` makes gunicorn the container's first process: the one that `docker stop` signals.
+# `exec` makes gunicorn the container's first process, which `docker stop` signals.
 CMD ["sh", "-c", "python manage.py migrate --verbosity 0 && exec python -m gunicorn -c python:mnistsite.gunicorn_config"]

@@ -1,5 +1,5 @@
-# The two that matter: `make run` and `make test`. The others are for those who work on it.
-# Nothing is needed but make and Python 3.11 or newer (PYTHON=… names another one).
+# `make run` and `make test` are enough to start with; the other targets are for development.
+# Requires make and Python 3.11 or newer (PYTHON=… selects another one).
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,8 +11,8 @@ STORE ?= sql
 VAR_DIR ?= $(CURDIR)/var
 URL ?= http://$(HOST):$(PORT)
 PREPARE = $(BIN)/python manage.py migrate --verbosity 0
-# With Cassandra a node is started for the site and stopped with it, unless
-# CASSANDRA_CONTACT_POINTS names nodes that are there.
+# STORE=cassandra starts a node with the site and stops it afterwards, unless
+# CASSANDRA_CONTACT_POINTS names running nodes.
 ifeq ($(STORE),cassandra)
 WITH_STORE = $(BIN)/python -m tools.local_cassandra --directory $(VAR_DIR)/cassandra --
 PREPARE += && $(BIN)/python manage.py createkeyspace
@@ -23,16 +23,16 @@ export PREDICTION_STORE ?= $(STORE)
 .DEFAULT_GOAL := help
 .PHONY: help run test test-container check format lock screenshots train audit clean
 
-help: ## Say what can be made
+help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
-run: $(VENV)/serve $(STATIC) $(if $(filter cassandra,$(STORE)),$(VENV)/cassandra-node) ## Install what serving needs and serve on http://127.0.0.1:8000 (HOST, PORT, VAR_DIR, STORE=cassandra)
+run: $(VENV)/serve $(STATIC) $(if $(filter cassandra,$(STORE)),$(VENV)/cassandra-node) ## Install what serving needs and serve at http://127.0.0.1:8000 (HOST, PORT, VAR_DIR, STORE=cassandra)
 	@$(WITH_STORE) sh -c '$(PREPARE) && exec $(BIN)/python -m gunicorn -c python:mnistsite.gunicorn_config'
 
-test: $(VENV)/dev ## Install everything and run all tests (TESTS="tests/api -x" for some)
+test: $(VENV)/dev ## Install everything and run the tests (TESTS="tests/predictions/api -x" for some)
 	$(BIN)/python -m pytest $(TESTS)
 
-test-container: $(VENV)/dev ## Build the container image and run it for real
+test-container: $(VENV)/dev ## Build the container image and test containers of it
 	$(BIN)/python -m pytest -m container tests/container
 
 check: $(VENV)/dev ## Lint, format, types, layers, templates, migrations, deployment settings
@@ -45,15 +45,15 @@ check: $(VENV)/dev ## Lint, format, types, layers, templates, migrations, deploy
 	SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))') \
 	ALLOWED_HOSTS=digits.example.org $(BIN)/python manage.py check --deploy --fail-level WARNING
 
-format: $(VENV)/dev ## Put code and templates into shape
+format: $(VENV)/dev ## Format code and templates
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/djlint --reformat --quiet templates
 
-screenshots: $(VENV)/dev ## Take the docs' pictures of the site at URL (make run in another terminal)
+screenshots: $(VENV)/dev ## Take the docs' screenshots of the site at URL (make run in another terminal)
 	$(BIN)/python -m tests.browser.screenshots $(URL)
 
-train: $(VENV)/dev ## Train the compact network: make train DATA=folder-with-MNIST (downloaded without)
+train: $(VENV)/dev ## Train the compact network: make train DATA=folder-with-MNIST (downloaded if not set)
 	$(BIN)/python manage.py train $(if $(DATA),--data $(DATA)) $(ARGUMENTS)
 
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
@@ -65,17 +65,17 @@ lock: $(VENV)/dev ## Lock the newest versions that pyproject.toml allows, with h
 	$(LOCK) --upgrade -c requirements-dev.txt -o requirements-serve.txt
 	$(LOCK) --upgrade --extra cassandra-node -c requirements-dev.txt -o requirements-cassandra-node.txt
 
-audit: $(VENV)/dev ## Look for known holes in what is locked
+audit: $(VENV)/dev ## Check the locked packages for known vulnerabilities
 	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements-dev.txt
 
-clean: ## Remove what was installed and made, but not VAR_DIR
+clean: ## Remove what was installed and built, but not VAR_DIR
 	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 
-# Hashing and compressing takes seconds, so it is part of the installation.
+# Hashing and compressing take seconds, so they are part of the installation.
 $(STATIC): $(VENV)/serve $(shell find predictions/static -type f)
 	@$(BIN)/python manage.py collectstatic --no-input --clear --ignore redoc --verbosity 0
 
-# One environment serves and tests; the stamps say what stands in it.
+# One environment for everything; the stamp files record what is installed in it.
 $(VENV)/serve: requirements-serve.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

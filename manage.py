@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's command line: `python manage.py help` lists what it can do."""
+"""Django's command line: `python manage.py help` lists the commands."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ def main() -> None:
 
     try:
         execute_from_command_line(sys.argv)
-    except (ImproperlyConfigured, EnvError) as error:  # a setting: its words are enough
+    except (ImproperlyConfigured, EnvError) as error:  # an invalid setting: no traceback
         sys.exit(str(error))
 
 

@@ -1,4 +1,4 @@
-"""The settings of the Cassandra store, from the environment: docs/operations.md lists them."""
+"""The settings for connecting to Cassandra: docs/operations.md lists the variables."""
 
 import re
 import ssl
@@ -11,10 +11,10 @@ from environs import Env, validate
 LOOPBACK = re.compile(r"localhost|127\.\d+\.\d+\.\d+|::1")
 DATACENTER = validate.Regexp(r"^[\w.-]+$", error="Not a datacenter's name.")
 KEYSPACE = validate.Regexp(r"^[a-z][a-z0-9_]{0,47}$", error="Not a keyspace's name.")
-# A statement that has not been answered by then is sent to another node as well. All that the
-# store sends is idempotent, so that a node that hangs costs this time and no failure.
-SPECULATE_AFTER_S = 0.3
-SPECULATE_AT_MOST = 2
+# A statement without an answer by then is also sent to another node, so that a node that hangs
+# delays it but does not fail it. The driver does so for idempotent statements.
+SPECULATIVE_DELAY_S = 0.3
+MAX_SPECULATIVE_ATTEMPTS = 2
 
 
 def keyspace(env: Env) -> str:
@@ -22,7 +22,7 @@ def keyspace(env: Env) -> str:
 
 
 def replication(env: Env) -> dict[str, int]:
-    """Say how many copies which datacenter keeps: three, but one where all is on this machine."""
+    """Return the copies per datacenter: 3, or 1 where all contact points are this machine."""
     local = all(LOOPBACK.fullmatch(point) for point in contact_points(env))
     copies = env.int(
         "CASSANDRA_REPLICATION_FACTOR", 1 if local else 3, validate=validate.Range(min=1)
@@ -41,7 +41,7 @@ def contact_points(env: Env) -> list[str]:
 
 
 def database(env: Env) -> dict[str, Any]:
-    """Make the entry of DATABASES that django-cassandra-engine reads."""
+    """Return the entry of DATABASES for django-cassandra-engine."""
     (datacenter,) = replication(env)
     user, password = env.str("CASSANDRA_USERNAME", ""), env.str("CASSANDRA_PASSWORD", "")
     if bool(user) != bool(password):
@@ -60,7 +60,7 @@ def database(env: Env) -> dict[str, Any]:
                 **replication(env),
             },
             "connection": {
-                # Both together, or a cluster that is down at the start would end the start.
+                # Both, so that the site starts while the cluster is down.
                 "lazy_connect": True,
                 "retry_connect": True,
                 **cluster_options(env, datacenter),
@@ -70,10 +70,10 @@ def database(env: Env) -> dict[str, Any]:
 
 
 def cluster_options(env: Env, datacenter: str) -> dict[str, Any]:
-    """Say how the driver talks to the cluster.
+    """Return the driver's options.
 
-    Consistency, balancing and timeouts stand in an execution profile: the engine takes its own
-    option for consistency out of the settings at the first connection, and forgets it.
+    Consistency, balancing and timeouts are in an execution profile, since the engine's own option
+    for consistency only holds for its first connection.
     """
     from cassandra import ConsistencyLevel
     from cassandra.cluster import EXEC_PROFILE_DEFAULT, ExecutionProfile
@@ -93,7 +93,7 @@ def cluster_options(env: Env, datacenter: str) -> dict[str, Any]:
         request_timeout=env.float("CASSANDRA_REQUEST_TIMEOUT", 4.0, validate=seconds),
         row_factory=dict_factory,
         speculative_execution_policy=ConstantSpeculativeExecutionPolicy(
-            SPECULATE_AFTER_S, SPECULATE_AT_MOST
+            SPECULATIVE_DELAY_S, MAX_SPECULATIVE_ATTEMPTS
         ),
     )
     return {
@@ -101,7 +101,7 @@ def cluster_options(env: Env, datacenter: str) -> dict[str, Any]:
         "execution_profiles": {EXEC_PROFILE_DEFAULT: profile},
         "connect_timeout": env.float("CASSANDRA_CONNECT_TIMEOUT", 5.0, validate=seconds),
         "control_connection_timeout": 5.0,
-        # A node that hangs is noticed by its missing heartbeat, and left out until it answers.
+        # Detect a node that hangs by its missing heartbeat.
         "idle_heartbeat_interval": 2,
         "idle_heartbeat_timeout": 3,
         "reconnection_policy": ExponentialReconnectionPolicy(0.5, 10.0),
@@ -110,11 +110,11 @@ def cluster_options(env: Env, datacenter: str) -> dict[str, Any]:
 
 
 def ssl_context(env: Env) -> ssl.SSLContext | None:
-    """Trust CASSANDRA_CA_FILE, and show CASSANDRA_CERT_FILE with its key where nodes ask for it."""
+    """Return the TLS context for CASSANDRA_CA_FILE and, for client authentication, _CERT_FILE."""
     authority = _file(env, "CASSANDRA_CA_FILE")
     certificate = _file(env, "CASSANDRA_CERT_FILE")
     key = _file(env, "CASSANDRA_KEY_FILE")
-    # Nodes are known by address, and their certificates seldom name it.
+    # Off by default: nodes are reached by IP address, which certificates seldom contain.
     check_hostname = env.bool("CASSANDRA_CHECK_HOSTNAME", False)
     if key and not certificate:
         raise ImproperlyConfigured("CASSANDRA_KEY_FILE needs CASSANDRA_CERT_FILE beside it.")

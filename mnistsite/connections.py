@@ -1,32 +1,32 @@
-"""How many connections each worker has, in memory that all workers share.
+"""Connection counts per worker, in shared memory.
 
-All of them accept from one socket. Left to chance, the one that was awake first often took all
-clients that came together, and as long as those stayed the other workers had nothing to do.
+All workers accept from one socket. Without balancing, the worker that wakes up first can take all
+clients of a burst, and the others stay idle as long as those clients keep their connections.
 """
 
 from multiprocessing.sharedctypes import RawArray
 
-MOST_WORKERS = 64  # two of more may share a place; then they only share less evenly
+MAX_WORKERS = 64  # workers beyond that share a slot, which only balances less well
 
 
 class ConnectionCounts:
-    """A count for each worker, by its age; made before workers are forked, so that all see it."""
+    """Counts by worker age. Created before the workers are forked, so that they share them."""
 
     def __init__(self) -> None:
-        self._counts = RawArray("i", MOST_WORKERS)  # one more than it has; 0 where there is none
+        self._counts = RawArray("i", MAX_WORKERS)  # connections + 1, or 0 without a worker
 
-    def note(self, age: int, connections: int) -> None:
-        self._counts[age % MOST_WORKERS] = connections + 1
+    def record(self, age: int, connections: int) -> None:
+        self._counts[age % MAX_WORKERS] = connections + 1
 
-    def forget(self, age: int) -> None:
-        """Leave out a worker that accepts no more."""
-        self._counts[age % MOST_WORKERS] = 0
+    def remove(self, age: int) -> None:
+        """Ignore a worker that no longer accepts connections."""
+        self._counts[age % MAX_WORKERS] = 0
 
     def surplus(self, age: int) -> int:
-        """Tell how many connections a worker has more than the one with the fewest."""
+        """Return how many more connections a worker has than the least loaded one."""
         counts: list[int] = self._counts[:]
         fewest = min((count for count in counts if count), default=0)  # 0: all are stopping
-        return counts[age % MOST_WORKERS] - fewest
+        return counts[age % MAX_WORKERS] - fewest
 
 
 connection_counts = ConnectionCounts()

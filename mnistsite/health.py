@@ -1,4 +1,4 @@
-"""What machines ask: does the process live, can it do its work, what has it counted?"""
+"""Liveness and readiness checks."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ from predictions.stores import get_store
 @never_cache
 @require_safe
 def healthz(request: HttpRequest) -> JsonResponse:
-    """Answer whenever the process lives; ask nothing else."""
+    """Answer 200 as long as the process runs, whatever it depends on."""
     return JsonResponse({"status": "ok"})
 
 
@@ -40,17 +40,17 @@ def readyz(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "ok"})
 
 
-FOR_MACHINES = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics}
+MONITORING_VIEWS = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics}
 
 
 class HealthMiddleware:
-    """Answer before the site looks by which name it was asked.
+    """Answers health checks and /metrics before the host name is checked.
 
-    Those who ask are on the same machine or next to it, and know an address, not a name.
+    Monitoring runs on the same machine or network and uses an IP address.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return FOR_MACHINES.get(request.path, self.get_response)(request)
+        return MONITORING_VIEWS.get(request.path, self.get_response)(request)

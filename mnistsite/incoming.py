@@ -1,49 +1,48 @@
-"""A request on its way in: collected without a thread until the whole of it has come."""
+"""A request that is being received, without a thread, by the event loop."""
 
 import re
 from tempfile import SpooledTemporaryFile
 
-IN_MEMORY_BYTES = 262_144  # of a request; more goes to a temporary file
-MAX_HEAD_BYTES = 65_536
+IN_MEMORY_BYTES = 262_144  # per request; a larger one goes to a temporary file
+MAX_HEADERS_BYTES = 65_536
 CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,15})[ \t]*\r\n", re.IGNORECASE)
 TRANSFER_ENCODING = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
 EXPECT = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*(?=\r\n)", re.IGNORECASE)
 
 
-class Incoming:
-    """The bytes of one request, as they come.
+class IncomingRequest:
+    """The bytes of one request, as they are received.
 
-    Only the end is looked for here; what the head says is gunicorn's to judge. A request whose
-    length cannot be known, or is more than `max_body_bytes`, is over with its head: the site
-    refuses it without its body.
+    This class only finds the end of the request; gunicorn parses it. A request of unknown length,
+    or with more than `max_body_bytes`, ends with its headers: the site refuses it without its body.
     """
 
     def __init__(self, *, max_body_bytes: int) -> None:
         self.max_body_bytes = max_body_bytes
-        self.head = b""
-        self.head_is_complete = False
-        self.whole = False  # or refused before its end
+        self.headers = b""
+        self.headers_complete = False
+        self.accepts_body = False
         self.expects_continue = False
         self.content = SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115 - see close
         self._missing_bytes = 0
 
-    def take(self, received: bytes) -> bytes | None:
-        """Add what came; return what is over, of the next request, or None while more is needed.
+    def feed(self, received: bytes) -> bytes | None:
+        """Add bytes; return those of the next request once this one is complete, else None.
 
         Raises
         ------
         OSError
-            If it cannot be put into a temporary file.
+            If the temporary file cannot be written.
         """
-        if not self.head_is_complete:
-            self.head += received
-            end = self.head.find(b"\r\n\r\n") + 4
-            if end < 4 and len(self.head) <= MAX_HEAD_BYTES:
+        if not self.headers_complete:
+            self.headers += received
+            end = self.headers.find(b"\r\n\r\n") + 4
+            if end < 4 and len(self.headers) <= MAX_HEADERS_BYTES:
                 return None
-            end = len(self.head) if end < 4 else end
-            self.head, received = self.head[:end], self.head[end:]
-            self._read_head()
-            self.content.write(self.head)
+            end = len(self.headers) if end < 4 else end
+            self.headers, received = self.headers[:end], self.headers[end:]
+            self._parse_headers()
+            self.content.write(self.headers)
         body, rest = received[: self._missing_bytes], received[self._missing_bytes :]
         self.content.write(body)
         self._missing_bytes -= len(body)
@@ -52,15 +51,17 @@ class Incoming:
         self.content.seek(0)
         return rest
 
-    def _read_head(self) -> None:
-        self.head_is_complete = True
-        length = CONTENT_LENGTH.search(self.head)
-        declared = int(length[1]) if length else 0
-        self.whole = not TRANSFER_ENCODING.search(self.head) and declared <= self.max_body_bytes
-        self._missing_bytes = declared if self.whole else 0
-        if EXPECT.search(self.head):
-            self.expects_continue = self.whole
-            self.head = EXPECT.sub(b"", self.head)
+    def _parse_headers(self) -> None:
+        self.headers_complete = True
+        match = CONTENT_LENGTH.search(self.headers)
+        length = int(match[1]) if match else 0
+        self.accepts_body = (
+            not TRANSFER_ENCODING.search(self.headers) and length <= self.max_body_bytes
+        )
+        self._missing_bytes = length if self.accepts_body else 0
+        if EXPECT.search(self.headers):
+            self.expects_continue = self.accepts_body
+            self.headers = EXPECT.sub(b"", self.headers)
 
     def close(self) -> None:
         self.content.close()

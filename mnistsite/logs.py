@@ -1,4 +1,4 @@
-"""Structured logs: one line an event, as JSON or for a terminal, with the request's id on it."""
+"""Structured logs: one line per event, as JSON or for a terminal, with the request's id."""
 
 import logging.config
 import sys
@@ -8,10 +8,10 @@ import orjson
 import structlog
 
 
-def logging_config(log_format: str, level: int) -> None:
-    """Set up structlog and the standard library's logging to write alike, to standard error.
+def configure_logging(log_format: str, level: int) -> None:
+    """Configure structlog and the standard library to write the same format to standard error.
 
-    The site's own lines are written by structlog itself, which takes half the time.
+    structlog writes the site's own lines itself, in half the time that `logging` takes.
     """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -41,13 +41,11 @@ def logging_config(log_format: str, level: int) -> None:
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
             "root": {"handlers": ["stderr"], "level": level},
             "loggers": {
-                # Said once by the request's own line already.
+                # RequestLogMiddleware logs requests, the audit log sign-ins.
                 "django.request": {"level": "ERROR"},
                 "django.server": {"level": "WARNING"},
-                # The audit log says it.
                 "axes": {"level": "ERROR"},
-                # Each attempt to reach a node that is down, with its traceback; the store's own
-                # line says what it comes to.
+                # It logs every failed attempt with a traceback; the store logs the outcome.
                 "cassandra": {"level": "CRITICAL"},
             },
         }

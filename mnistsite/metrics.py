@@ -1,7 +1,7 @@
-"""What is counted of requests, and the page on which Prometheus finds all counters.
+"""Request metrics, and the page that Prometheus scrapes.
 
-Each worker counts in files of its own in PROMETHEUS_MULTIPROC_DIR, which gunicorn_config makes;
-whichever worker is asked adds all of them up.
+Each worker writes files of its own to PROMETHEUS_MULTIPROC_DIR, which gunicorn_config creates; the
+worker that answers a scrape adds them up.
 """
 
 import os
@@ -32,27 +32,29 @@ from predictions.web.error_responses import answer_error
 REQUESTS = Counter("mnistsite_requests", "Requests answered.", ["method", "view", "status"])
 REQUEST_SECONDS = Histogram(
     "mnistsite_request_seconds",
-    "From the whole request to its answer.",
+    "Time from the complete request to its response.",
     ["view"],
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
 )
 STEP_SECONDS = Histogram(
     "mnistsite_step_seconds",
-    "The steps of reading: decode, segment, classify, store.",
+    "Time per step: decode, segment, classify, store.",
     ["step"],
     buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5),
 )
-IN_FLIGHT = Gauge("mnistsite_requests_in_flight", "Requests in work.", multiprocess_mode="livesum")
+IN_FLIGHT = Gauge(
+    "mnistsite_requests_in_flight", "Requests in flight.", multiprocess_mode="livesum"
+)
 REFUSED = Counter("mnistsite_refused", "Requests refused by a worker's event loop.", ["reason"])
-# What is counted at every request is looked up once: of views, methods and statuses there are few.
-requests_of = cache(REQUESTS.labels)
-request_seconds_of = cache(REQUEST_SECONDS.labels)
-step_seconds_of = cache(STEP_SECONDS.labels)
+# `labels` is slow, and there are few views, methods and statuses.
+request_counter = cache(REQUESTS.labels)
+request_timer = cache(REQUEST_SECONDS.labels)
+step_timer = cache(STEP_SECONDS.labels)
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 class MetricsMiddleware:
-    """Count every request by the view that answers it, never by its address."""
+    """Counts requests by view: URLs would make too many time series."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -67,20 +69,20 @@ class MetricsMiddleware:
         match = request.resolver_match
         view = match.view_name if match else "none"
         method = request.method if request.method in METHODS else "other"
-        requests_of(method, view, response.status_code).inc()
-        request_seconds_of(view).observe(time.perf_counter() - started)
+        request_counter(method, view, response.status_code).inc()
+        request_timer(view).observe(time.perf_counter() - started)
         return response
 
 
 def observe_steps(timings_ms: Mapping[str, float]) -> None:
     for name, milliseconds in timings_ms.items():
-        step_seconds_of(name).observe(milliseconds / 1000)
+        step_timer(name).observe(milliseconds / 1000)
 
 
 @never_cache
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Show all counters to METRICS_ALLOWED_NETWORKS, and 404 to everybody else."""
+    """Return all metrics to clients in METRICS_ALLOWED_NETWORKS, 404 to others."""
     if not _is_allowed(request):
         return answer_error(request, PredictionsError("not_found", "Nothing here.", status=404))
     registry = REGISTRY
@@ -91,7 +93,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 def _is_allowed(request: HttpRequest) -> bool:
-    # A proxy that nobody has told us of may pass on anybody's question.
+    # A proxy is in front that PROXY_COUNT leaves out: the client's own address is unknown.
     if "X-Forwarded-For" in request.headers and not settings.PROXY_COUNT:
         return False
     try:

@@ -1,4 +1,4 @@
-"""What happens to every request: a log line, a bound on its body, calm words in a fault."""
+"""Middleware for every request: the log line, the limit on its body, outages of a database."""
 
 import re
 import secrets
@@ -6,9 +6,6 @@ import time
 from collections.abc import Callable
 
 import structlog
-from csp.constants import HEADER as CSP_HEADER
-from csp.utils import build_policy
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from ml.timings import collect_timings
@@ -20,20 +17,20 @@ from predictions.web.error_responses import answer_error
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 log = structlog.get_logger("mnistsite.request")
-KNOWN_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
-DEBUG_PAGES = {404, 500}  # Django's own, which carry their styles
-QUIET = {"/healthz", "/readyz", "/metrics"}
+REQUEST_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
+QUIET_PATHS = {"/healthz", "/readyz", "/metrics"}
 
 
 class RequestLogMiddleware:
-    """Write a line a request; put its id on the answer and on every line written meanwhile."""
+    """Logs each request, and sets its id on the response and on all its log lines."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = given if KNOWN_ID.fullmatch(given) else secrets.token_hex(16)
+        request_id = request.META.get("HTTP_X_REQUEST_ID", "")
+        if not REQUEST_ID.fullmatch(request_id):
+            request_id = secrets.token_hex(16)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         started = time.perf_counter()
@@ -46,8 +43,8 @@ class RequestLogMiddleware:
                 response["Server-Timing"] = ", ".join(
                     f"{name};dur={duration:.1f}" for name, duration in timings_ms.items()
                 )
-        write = log.debug if request.path in QUIET else log.info
-        write(
+        log_request = log.debug if request.path in QUIET_PATHS else log.info
+        log_request(
             "request",
             method=request.method,
             path=request.path,
@@ -59,26 +56,12 @@ class RequestLogMiddleware:
 
 
 def is_staff(request: HttpRequest) -> bool:
-    """Tell whether a member of staff asked; the API has put a token's user there."""
+    """Return whether the user is staff; the API sets the user of a token."""
     return hasattr(request, "user") and request.user.is_active and request.user.is_staff
 
 
-class ContentSecurityPolicyMiddleware:
-    """Put the site's policy on every answer: it is the same for all, so it is written once."""
-
-    def __init__(self, get_response: GetResponse) -> None:
-        self.get_response = get_response
-        self.policy = build_policy()
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
-        if not (settings.DEBUG and response.status_code in DEBUG_PAGES):
-            response[CSP_HEADER] = self.policy
-        return response
-
-
 class BodyLimitMiddleware:
-    """Refuse a body that is too long before any of it is read."""
+    """Refuses a body that is too large before it is read."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -92,7 +75,7 @@ class BodyLimitMiddleware:
 
 
 class UnavailableMiddleware:
-    """Answer 503 in words, not 500, when a view could not reach a database."""
+    """Turns an unreachable database into a 503 with a message, instead of a 500."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response

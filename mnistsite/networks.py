@@ -1,12 +1,10 @@
-"""Networks from the environment."""
-
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from environs import Env, EnvError
 
 
 def networks(env: Env, name: str, default: str) -> list[IPv4Network | IPv6Network]:
-    """Read addresses and networks with commas between, such as 10.0.0.0/8."""
+    """Return a variable's comma-separated addresses and networks, such as 10.0.0.0/8."""
     try:
         return [ip_network(text.strip()) for text in env.str(name, default).split(",") if text]
     except ValueError as error:

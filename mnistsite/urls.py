@@ -1,5 +1,3 @@
-"""Which address leads where."""
-
 from django.contrib import admin
 from django.urls import include, path
 

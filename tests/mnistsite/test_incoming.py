@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnistsite.incoming import IN_MEMORY_BYTES, MAX_HEAD_BYTES, Incoming
+from mnistsite.incoming import IN_MEMORY_BYTES, MAX_HEADERS_BYTES, IncomingRequest
 
 HEAD = b"POST /upload HTTP/1.1\r\nHost: a\r\ncontent-length: 5\r\n\r\n"
 WHOLE = HEAD + b"abcde"
@@ -15,36 +15,36 @@ NEXT = b"GET / HTTP/1.1\r\n"
 
 
 @pytest.fixture
-def incoming() -> Iterator[Incoming]:
-    made = Incoming(max_body_bytes=1_000_000)
+def incoming() -> Iterator[IncomingRequest]:
+    made = IncomingRequest(max_body_bytes=1_000_000)
     yield made
     made.close()
 
 
 @given(st.lists(st.integers(0, len(WHOLE + NEXT)), max_size=8))
 def test_finds_the_end_however_it_is_cut(cuts: list[int]) -> None:
-    incoming = Incoming(max_body_bytes=1_000_000)
+    incoming = IncomingRequest(max_body_bytes=1_000_000)
     sent = WHOLE + NEXT
     edges = sorted({0, *cuts, len(WHOLE), len(sent)})
     over = None
     for start, end in pairwise(edges):
         assert over is None or start >= len(WHOLE)
         if over is None:
-            over = incoming.take(sent[start:end])
+            over = incoming.feed(sent[start:end])
     assert over in (b"", NEXT[: len(over or b"")])
     assert incoming.content.read() == WHOLE
-    assert incoming.whole
+    assert incoming.accepts_body
     incoming.close()
 
 
-def test_gives_back_what_belongs_to_the_next(incoming: Incoming) -> None:
-    assert incoming.take(WHOLE + NEXT) == NEXT
+def test_gives_back_what_belongs_to_the_next(incoming: IncomingRequest) -> None:
+    assert incoming.feed(WHOLE + NEXT) == NEXT
     assert incoming.content.read() == WHOLE
 
 
-def test_a_request_without_a_body_ends_with_its_head(incoming: Incoming) -> None:
-    assert incoming.take(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n") == b""
-    assert incoming.whole
+def test_a_request_without_a_body_ends_with_its_head(incoming: IncomingRequest) -> None:
+    assert incoming.feed(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n") == b""
+    assert incoming.accepts_body
 
 
 @pytest.mark.parametrize(
@@ -55,28 +55,28 @@ def test_a_request_without_a_body_ends_with_its_head(incoming: Incoming) -> None
         b"Content-Length: 1000001",
     ],
 )
-def test_what_will_be_refused_is_not_waited_for(incoming: Incoming, line: bytes) -> None:
-    assert incoming.take(b"POST / HTTP/1.1\r\nHost: a\r\n" + line + b"\r\n\r\n") == b""
-    assert not incoming.whole
+def test_what_will_be_refused_is_not_waited_for(incoming: IncomingRequest, line: bytes) -> None:
+    assert incoming.feed(b"POST / HTTP/1.1\r\nHost: a\r\n" + line + b"\r\n\r\n") == b""
+    assert not incoming.accepts_body
     assert not incoming.expects_continue
 
 
-def test_a_head_without_end_is_not_collected_for_ever(incoming: Incoming) -> None:
-    assert incoming.take(b"GET / HTTP/1.1\r\nA: " + b"a" * MAX_HEAD_BYTES) == b""
+def test_a_head_without_end_is_not_collected_for_ever(incoming: IncomingRequest) -> None:
+    assert incoming.feed(b"GET / HTTP/1.1\r\nA: " + b"a" * MAX_HEADERS_BYTES) == b""
     assert incoming.content.tell() == 0
 
 
-def test_a_client_that_asks_is_told_to_go_on_once(incoming: Incoming) -> None:
+def test_a_client_that_asks_is_told_to_go_on_once(incoming: IncomingRequest) -> None:
     head = b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\nHost: a\r\n\r\n"
-    assert incoming.take(head) is None
+    assert incoming.feed(head) is None
     assert incoming.expects_continue
-    assert incoming.take(b"ab") == b""
+    assert incoming.feed(b"ab") == b""
     assert incoming.content.read() == head.replace(b"Expect: 100-continue\r\n", b"") + b"ab"
 
 
-def test_what_is_large_goes_to_a_file(incoming: Incoming) -> None:
+def test_what_is_large_goes_to_a_file(incoming: IncomingRequest) -> None:
     size = IN_MEMORY_BYTES * 2
-    incoming.take(b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % size)
-    assert incoming.take(b"a" * size) == b""
+    incoming.feed(b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % size)
+    assert incoming.feed(b"a" * size) == b""
     assert incoming.content._rolled  # type: ignore[attr-defined]
     assert incoming.content.read().endswith(b"\r\n\r\n" + b"a" * size)

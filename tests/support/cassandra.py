@@ -42,7 +42,7 @@ def local_cluster(directory: Path, **options: Any) -> Iterator[Cluster]:
     if reason:
         skip_or_fail(reason)
     try:
-        cluster = start_cluster(directory, note_statements=True, **options)
+        cluster = start_cluster(directory, log_statements=True, **options)
     except LocalCassandraError as error:
         skip_or_fail(str(error))
     with cluster:

@@ -135,7 +135,7 @@ def test_a_killed_node_is_started_again_and_ctrl_c_ends_the_command_and_then_the
     assert seen["CASSANDRA_DATACENTER"] == "datacenter1"
     assert end == {"signals": [signal.SIGINT], "listens": True}
     assert b"Starting Cassandra 5" in said
-    assert b"has ended; starting it again" in said
+    assert b"has ended and is restarted" in said
     assert b"Stopping Cassandra" in said
     assert processes_of(directory) == []
 

@@ -79,7 +79,7 @@ def test_jars_that_cannot_be_fetched_are_told_and_leave_nothing_half_done(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody listens there
-    with pytest.raises(LocalCassandraError, match=r"cannot be fetched from Maven Central: .+"):
+    with pytest.raises(LocalCassandraError, match=r"cannot be downloaded from Maven Central: .+"):
         cassandra_jars(print)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 

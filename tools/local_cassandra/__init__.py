@@ -3,7 +3,7 @@
 >>> with start_cluster(directory, nodes=3) as cluster:
 ...     subprocess.run(["…"], env=os.environ | cluster.environment)
 
-What stands in the directory outlives the cluster: the next one on it has the same data.
+The data in the directory outlives the cluster: the next one that starts there has it again.
 """
 
 from tools.local_cassandra.cluster import Cluster, start_cluster, why_unavailable

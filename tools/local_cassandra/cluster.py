@@ -23,16 +23,16 @@ from tools.local_cassandra.node import Node
 
 PACKAGES = ("jgo", "requests", "yaml", "cassandra")
 LOCK_TIMEOUT_S = 5
-AGREE_TIMEOUT_S = 60
+RING_TIMEOUT_S = 60
 POLL_S = 0.2
 
 log = logging.getLogger(__name__)
 
 
 class Cluster:
-    """Running nodes. A context manager: at its end they are stopped."""
+    """Running nodes. As a context manager it stops them at its end."""
 
-    datacenter = "datacenter1"  # the name that SimpleSnitch gives
+    datacenter = "datacenter1"  # SimpleSnitch's
 
     def __init__(self, nodes: list[Node], lock: IO[str]) -> None:
         self.nodes = nodes
@@ -45,12 +45,12 @@ class Cluster:
 
     @property
     def port(self) -> int:
-        """The port for CQL, the same on each address."""
+        """The CQL port, the same on each address."""
         return self.nodes[0].port
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the site's settings need to find this cluster."""
+        """The environment variables with which the site connects to this cluster."""
         return {
             "CASSANDRA_CONTACT_POINTS": ",".join(self.contact_points),
             "CASSANDRA_PORT": str(self.port),
@@ -78,10 +78,7 @@ class Cluster:
 
 
 def why_unavailable() -> str | None:
-    """Say why no node can be started here, or None where one can; nothing is started for it.
-
-    That the jars cannot be fetched shows only at the start.
-    """
+    """Return why no node can be started here, or None. The download of jars is not checked."""
     if os.name != "posix":
         return "A local Cassandra needs Linux or macOS."
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
@@ -102,27 +99,27 @@ def start_cluster(
     *,
     nodes: int = 1,
     port: int | None = None,
-    note_statements: bool = False,
+    log_statements: bool = False,
     settings: Mapping[str, Any] | None = None,
     tls: SSLContext | None = None,
     on_progress: Callable[[str], None] = log.info,
 ) -> Cluster:
-    """Start one or three nodes and wait until they answer CQL and know of each other.
+    """Start one or three nodes and wait until they answer CQL and have found each other.
 
     Parameters
     ----------
     directory
-        Where the nodes keep everything: data, settings, logs. An earlier cluster's is gone on with.
+        For the nodes' data, configuration and logs. An earlier cluster's data is used again.
     port
-        The port for CQL, where it is free and the directory has none from an earlier time.
-    note_statements
-        Whether each node notes what it is asked in its `statements` file, whoever asks.
+        The preferred CQL port. The port of an earlier cluster in the directory takes precedence.
+    log_statements
+        Whether each node logs the statements of all clients in its `statements` file.
     settings
-        What else stands in a single node's cassandra.yaml.
+        Further settings for cassandra.yaml.
     tls
-        How to ask a node whether it answers, where these settings make it speak TLS alone.
+        The context for connecting to nodes whose settings require TLS.
     on_progress
-        Is told in words what happens.
+        Called with messages for the user.
     """
     if reason := why_unavailable():
         raise LocalCassandraError(reason)
@@ -133,10 +130,10 @@ def start_cluster(
         lock = undo.enter_context(_lock(directory))
         layout = settle_layout(directory, nodes, preferred_port=port)
         configure = partial(
-            write_configuration, note_statements=note_statements, more=settings or {}
+            write_configuration, log_statements=log_statements, extra=settings or {}
         )
-        made = _make_nodes(directory, layout, jars, configure, lock=lock.fileno(), tls=tls)
-        cluster = Cluster(made, lock)
+        members = _create_nodes(directory, layout, jars, configure, lock=lock.fileno(), tls=tls)
+        cluster = Cluster(members, lock)
         undo.callback(cluster.stop)
         on_progress(
             f"Starting Cassandra {CASSANDRA_VERSION} on {', '.join(layout.addresses)}, "
@@ -148,13 +145,13 @@ def start_cluster(
         for node in cluster.nodes:
             node.wait_until_ready()
         if nodes > 1:
-            _wait_until_all_see_all(cluster)
+            _wait_for_ring(cluster)
         on_progress(f"Cassandra answers after {time.monotonic() - started:.0f} s.")
         undo.pop_all()
     return cluster
 
 
-def _make_nodes(
+def _create_nodes(
     directory: Path,
     layout: Layout,
     jars: list[Path],
@@ -171,15 +168,15 @@ def _make_nodes(
         node_log = home / "node.log"
         node_log.write_text("")
         configuration = configure(home, layout, number)
-        command = java_command(java, jars, home, configuration, alone=len(layout.addresses) == 1)
+        command = java_command(java, jars, home, configuration, single=len(layout.addresses) == 1)
         nodes.append(Node(address, layout.port, log=node_log, command=command, lock=lock, tls=tls))
     return nodes
 
 
 def _lock(directory: Path) -> IO[str]:
-    """Keep others off the directory: two clusters on the same data would destroy it."""
+    """Lock the directory: two clusters on the same data would corrupt it."""
     lock = (directory / "lock").open("w")
-    deadline = time.monotonic() + LOCK_TIMEOUT_S  # nodes that were left alone need a moment to end
+    deadline = time.monotonic() + LOCK_TIMEOUT_S  # orphaned nodes take a moment to end
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -187,21 +184,21 @@ def _lock(directory: Path) -> IO[str]:
             if time.monotonic() > deadline:
                 lock.close()
                 raise LocalCassandraError(
-                    f"Another Cassandra runs on {directory}. Stop it first, or name another folder."
+                    f"Another Cassandra runs on {directory}. Stop it first, or use another folder."
                 ) from error
             time.sleep(POLL_S)
         else:
             return lock
 
 
-def _wait_until_all_see_all(cluster: Cluster) -> None:
-    """Ask each node for what all three have a copy of, until it reaches all of them."""
+def _wait_for_ring(cluster: Cluster) -> None:
+    """Read a fully replicated table at consistency ALL through each node, until that works."""
     from cassandra import ConsistencyLevel, DriverException
     from cassandra.cluster import EXEC_PROFILE_DEFAULT, ExecutionProfile, NoHostAvailable
     from cassandra.cluster import Cluster as Driver
     from cassandra.policies import WhiteListRoundRobinPolicy
 
-    deadline = time.monotonic() + AGREE_TIMEOUT_S
+    deadline = time.monotonic() + RING_TIMEOUT_S
     for node in cluster.nodes:
         profile = ExecutionProfile(
             WhiteListRoundRobinPolicy([node.address]), consistency_level=ConsistencyLevel.ALL
@@ -219,7 +216,7 @@ def _wait_until_all_see_all(cluster: Cluster) -> None:
                     if time.monotonic() > deadline:
                         raise LocalCassandraError(
                             f"The node {node.address} did not find the others within "
-                            f"{AGREE_TIMEOUT_S} s: {error}. Its log: {node.log}"
+                            f"{RING_TIMEOUT_S} s: {error}. Its log: {node.log}"
                         ) from error
                     time.sleep(POLL_S)
                 else:

@@ -1,2 +1,2 @@
 class LocalCassandraError(Exception):
-    """A local Cassandra cannot be started or does not answer; its text says what to do."""
+    """A local Cassandra cannot be started or does not answer; the message says what to do."""

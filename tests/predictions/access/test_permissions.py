@@ -15,7 +15,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from knox.models import AuthToken
 
-from mnistsite.health import FOR_MACHINES
+from mnistsite.health import MONITORING_VIEWS
 from predictions.access.models import AuditEntry
 from predictions.access.tokens import create_token
 from predictions.registry.models import ModelVersion
@@ -100,7 +100,7 @@ def things(visitors: list[Visitor]) -> dict[str, str]:
 def addresses() -> list[str]:
     """Every address of the site, as urls.py has it, and those answered before."""
     routes = {f"/{route}" for route in _routes(get_resolver().url_patterns, "")}
-    return sorted(routes | set(FOR_MACHINES))
+    return sorted(routes | set(MONITORING_VIEWS))
 
 
 def _routes(patterns: list[Any], prefix: str) -> Iterator[str]:

@@ -113,7 +113,7 @@ def test_an_unknown_address_is_said_in_words(browser: Client) -> None:
     page = browser.get("/nothing")
     assert page.status_code == 404
     assert text_of(page, "h1") == "Not found"
-    assert alerts(page) == ["There is nothing at this address."]
+    assert alerts(page) == ["There is nothing at this URL."]
     assert find(page, "a", href="/")
 
 
