@@ -1,5 +1,5 @@
 # The site in a container: `docker build .` makes the image that serves, `docker build --target train .`
-# the one that trains. docs/containers.md says how to use them.
+# the one that trains. docs/run/deploy.md says how to use them.
 
 ARG PYTHON_IMAGE=docker.io/library/python:3.13-slim-trixie
 

@@ -1,4 +1,4 @@
-"""The settings of the Cassandra store, from the environment: docs/operations.md lists them."""
+"""The settings of the Cassandra store, from the environment: docs/use/settings.md lists them."""
 
 import re
 import ssl

@@ -1,6 +1,6 @@
 """The site's settings, each read from the environment with a default for the local, embedded run.
 
-docs/operations.md lists the variables. A bad value stops the start and is named.
+docs/use/settings.md lists the variables. A bad value stops the start and is named.
 """
 
 import logging
@@ -166,7 +166,7 @@ RETENTION_DAYS = env.int(
 )  # 0: for ever
 CASSANDRA_KEYSPACE = cassandra.keyspace(env)
 CASSANDRA_REPLICATION = cassandra.replication(env)
-# Over how many partitions a day's predictions are spread: docs/scaling.md.
+# Over how many partitions a day's predictions are spread: docs/run/scaling.md.
 CASSANDRA_SHARDS = env.int("CASSANDRA_SHARDS", 4, validate=validate.Range(min=1, max=1024))
 # How the cluster is reached: by the store, or else only by what reads a table there.
 CASSANDRA_DATABASE = partial(cassandra.database, env)
@@ -200,7 +200,7 @@ MAX_PIXELS = env.int("MAX_PIXELS", 64_000_000, validate=validate.Range(min=784))
 MAX_PAGES = env.int("MAX_PAGES", 20, validate=validate.Range(min=1, max=100))
 MAX_BATCH_FILES = env.int("MAX_BATCH_FILES", 100, validate=validate.Range(min=1, max=10_000))
 MAX_BATCH_BYTES = env.int("MAX_BATCH_BYTES", 100_000_000, validate=validate.Range(min=1))
-# By the least sure digit's (calibrated) probability; docs/accuracy.md says why these.
+# By the least sure digit's (calibrated) probability; docs/measure/accuracy.md says why these.
 REVIEW_BELOW_CONFIDENCE = env.float(
     "REVIEW_BELOW_CONFIDENCE", 0.85, validate=validate.Range(min=0, max=1)
 )

@@ -2,7 +2,7 @@
 
 A program that has no account sends a form and takes JSON: there is no session, no token and
 nothing to negotiate. To wrap its request and its answer all the same took a tenth of the processor
-time that reading and keeping a 28x28 picture takes in all (docs/performance.md).
+time that reading and keeping a 28x28 picture takes in all (docs/measure/performance.md).
 """
 
 from collections.abc import Callable, Iterator

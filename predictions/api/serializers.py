@@ -1,4 +1,4 @@
-"""What goes in and out of the API, in the names of docs/api.md."""
+"""What goes in and out of the API, in the names of docs/use/api.md."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Predictions as JSON, in the names of docs/api.md: for the API, for pages and for exports."""
+"""Predictions as JSON, in the names of docs/use/api.md: for the API, for pages and for exports."""
 
 from collections.abc import Sequence
 from datetime import datetime
