@@ -106,7 +106,8 @@ def test_every_file_of_a_recipe_exists(recipe: str) -> None:
     names = [
         code
         for code in CODE.findall(RECIPES.get(recipe, ""))
-        if " " not in code and ("/" in code or re.fullmatch(r"[\w.-]+\.(py|md|toml|html|txt)", code))
+        if " " not in code
+        and ("/" in code or re.fullmatch(r"[\w.-]+\.(py|md|toml|html|txt)", code))
     ]
     assert names
     assert [name for name in names if not (ROOT / name).exists()] == []
