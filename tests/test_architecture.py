@@ -18,7 +18,7 @@ OPAQUE = {"static", "models"}  # what they hold is not code
 
 TREE_LINE = re.compile(r"(?P<indent> *)(?P<name>[\w-]+)/ {2,}\S")
 CODE = re.compile(r"`([^`\n]+)`")
-PATH = re.compile(rf"(?<![\w./{{}}-])(?:{'|'.join(FOLDERS)})/(?:[\w./-]*/|[\w./-]*\w\.\w+)")
+PATH = re.compile(rf"(?<![\w./{{}}-])(?:{'|'.join(FOLDERS)})/(?:[\w./-]*\w\.\w+|[\w./-]*/)")
 LINK = re.compile(r"\]\((?!https?:)([^)\s]*)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 RECIPES = dict(re.findall(r"^### (.+)\n((?:(?!^#).*\n?)*)", CONTRIBUTING.read_text(), re.MULTILINE))
