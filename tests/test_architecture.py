@@ -59,6 +59,13 @@ def directories_on_disk(folder: Path) -> Iterator[str]:
             yield from directories_on_disk(path)
 
 
+def layers_of(container: str) -> list[str]:
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    contracts = config["tool"]["importlinter"]["contracts"]
+    (layers,) = [found["layers"] for found in contracts if found.get("containers") == [container]]
+    return [str(layer) for layer in layers]
+
+
 def anchors(document: Path) -> set[str]:
     return {
         re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
@@ -73,16 +80,16 @@ def test_the_tree_names_exactly_the_directories_that_exist() -> None:
 
 
 def test_the_diagram_has_the_layers_of_import_linter_in_their_order() -> None:
-    config = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    contracts = config["tool"]["importlinter"]["contracts"]
-    layers = [
-        layer
-        for contract in contracts
-        if contract["type"] == "layers" and "containers" in contract
-        for layer in contract["layers"]
-    ]
+    layers = [layer for container in ("predictions", "ml") for layer in layers_of(container)]
     boxes = re.findall(r'\["([^"]+)"\]', fenced(ARCHITECTURE, "mermaid"))
     assert boxes == ["mnistsite", *layers]
+
+
+@pytest.mark.parametrize("container", ["predictions", "ml"])
+def test_every_package_has_its_layer(container: str) -> None:
+    packages = {path.parent.name for path in (ROOT / container).glob("*/__init__.py")}
+    layered = {name for layer in layers_of(container) for name in layer.split(" | ")}
+    assert packages - {"migrations"} <= layered
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
