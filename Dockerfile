@@ -1,5 +1,5 @@
 # `docker build .` builds the image that serves, `docker build --target train .` the one that trains:
-# docs/containers.md.
+# docs/run/deploy.md.
 
 ARG PYTHON_IMAGE=docker.io/library/python:3.13-slim-trixie
 

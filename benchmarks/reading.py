@@ -1,4 +1,4 @@
-"""How well, and how fast, pictures are read: a table for docs/accuracy.md.
+"""How well, and how fast, pictures are read: a table for docs/measure/accuracy.md.
 
     .venv/bin/python benchmarks/reading.py                # every folder of photos
     .venv/bin/python benchmarks/reading.py --folders phone pages --errors

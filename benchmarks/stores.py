@@ -7,7 +7,7 @@ It loads the rows first, which takes a while. They stay in --directory: an inter
 where it was, and the next one only measures. Each size is a database or a keyspace of its own, and
 all sizes are measured in turn, so that whatever else the machine does slows each of them alike.
 Cassandra is one local node, or the cluster that CASSANDRA_CONTACT_POINTS names. Printed are
-medians, as the tables of docs/scaling.md.
+medians, as the tables of docs/run/scaling.md.
 """
 
 import argparse

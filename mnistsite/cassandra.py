@@ -1,4 +1,4 @@
-"""The settings for connecting to Cassandra: docs/operations.md lists the variables."""
+"""The settings for connecting to Cassandra: docs/use/settings.md lists the variables."""
 
 import re
 import ssl

@@ -23,14 +23,17 @@ def default_database(env: Env, var_dir: Path) -> dict[str, Any]:
     synchronous = env.str(
         "SQLITE_SYNCHRONOUS", "NORMAL", validate=validate.OneOf(["NORMAL", "FULL"])
     )
-    database = {"ENGINE": "django.db.backends.sqlite3", "NAME": var_dir / "db.sqlite3"}
+    database: dict[str, Any] = {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": var_dir / "db.sqlite3",
+    }
     if env.str("DATABASE_URL", ""):
         database = env.dj_db_url("DATABASE_URL")
     if database["ENGINE"] == "django.db.backends.sqlite3":
         # Opening the file and setting the pragmas costs more than a query: each thread keeps its
         # connection.
         return database | {"CONN_MAX_AGE": None, "OPTIONS": sqlite_options(synchronous)}
-    options = {"connect_timeout": 5} | database.get("OPTIONS", {})
+    options: dict[str, Any] = {"connect_timeout": 5} | database.get("OPTIONS", {})
     return database | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True, "OPTIONS": options}
 
 

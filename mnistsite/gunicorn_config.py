@@ -23,7 +23,7 @@ wsgi_app = "mnistsite.wsgi:application"
 bind = f"{host}:{port}"
 worker_class = "mnistsite.worker.Worker"
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
-# More threads would mostly wait for each other and for SQLite's single writer: docs/performance.md.
+# More would mostly wait for each other and for SQLite's single writer: docs/measure/performance.md.
 threads = int(os.environ.get("WEB_THREADS") or 2)
 # Each worker opens its connections and loads the network after the fork.
 preload_app = False

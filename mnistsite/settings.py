@@ -1,4 +1,4 @@
-"""Django's settings. docs/operations.md lists the environment variables that change them.
+"""Django's settings. docs/use/settings.md lists the environment variables that change them.
 
 The defaults are for a local run. An invalid value stops the start with a message that names it.
 """
@@ -138,7 +138,7 @@ RETENTION_DAYS = env.int(  # 0 keeps predictions for ever
 )
 CASSANDRA_KEYSPACE = cassandra.keyspace(env)
 CASSANDRA_REPLICATION = cassandra.replication(env)
-# Partitions per day of predictions: docs/scaling.md.
+# Partitions per day of predictions: docs/run/scaling.md.
 CASSANDRA_SHARDS = env.int("CASSANDRA_SHARDS", 4, validate=validate.Range(min=1, max=1024))
 # A function, since `importlegacy` reads from Cassandra on either store.
 CASSANDRA_DATABASE = partial(cassandra.database, env)
@@ -163,7 +163,7 @@ MAX_PIXELS = env.int("MAX_PIXELS", 64_000_000, validate=validate.Range(min=784))
 MAX_PAGES = env.int("MAX_PAGES", 20, validate=validate.Range(min=1, max=100))
 MAX_BATCH_FILES = env.int("MAX_BATCH_FILES", 100, validate=validate.Range(min=1, max=10_000))
 MAX_BATCH_BYTES = env.int("MAX_BATCH_BYTES", 100_000_000, validate=validate.Range(min=1))
-# The calibrated probability of the least certain digit; docs/accuracy.md explains both thresholds.
+# Calibrated probability of the least certain digit; docs/measure/accuracy.md explains both.
 REVIEW_BELOW_CONFIDENCE = env.float(
     "REVIEW_BELOW_CONFIDENCE", 0.85, validate=validate.Range(min=0, max=1)
 )

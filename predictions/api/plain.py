@@ -1,7 +1,7 @@
 """Fast path for anonymous uploads, which bypasses the framework's request and response.
 
 Such an upload has no session, no token and nothing to negotiate. The framework's wrappers took a
-tenth of the processor time of reading and storing a 28x28 picture (docs/performance.md).
+tenth of the processor time of reading and storing a 28x28 picture (docs/measure/performance.md).
 """
 
 from collections.abc import Callable, Iterator

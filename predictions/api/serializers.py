@@ -1,4 +1,4 @@
-"""Request and response bodies of the API; docs/api.md documents the fields."""
+"""Request and response bodies of the API; docs/use/api.md documents the fields."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What is counted of predictions, for Prometheus. Names and labels: docs/operations.md."""
+"""What is counted of predictions, for Prometheus. Names and labels: docs/run/runbook.md."""
 
 from functools import cache
 

@@ -1,9 +1,10 @@
-"""The few things this product does. Pages, API, admin and commands all come through here."""
+"""Reading uploads and keeping their predictions."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from django.conf import settings
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 PICTURE_ERROR_STATUS = {"unsupported_format": 415, "too_many_pixels": 413, "too_many_pages": 413}
 PROBABILITY_DECIMALS = 6
+T = TypeVar("T")
 
 
 def predict(
@@ -43,27 +45,29 @@ def predict(
 ) -> list[PredictionRecord]:
     """Read each page of an upload and, unless `store` is false, keep the readings.
 
-    An `upload_id` that is given is kept under a key by which the same upload is sent again.
+    Parameters
+    ----------
+    upload_id
+        The id reserved by the request's idempotency key; a retry arrives with the same one.
 
     Raises
     ------
     UploadRefused
-        If it has a page that cannot be read; nothing is kept.
+        If a page cannot be read; nothing is kept.
     StoreUnavailable
-        If all of it could not be kept.
+        If the predictions could not all be kept.
     """
-    _check_size(upload)
-    try:
+    with _picture_errors():
+        reader = get_reader()
+        # One page at a time: only its records stay in memory.
         pairs = [
-            _records_of(reading, upload, source=source, user=user)
-            for reading in _read(upload)  # one after another: of a page only its records remain
+            _make_records(reading, upload, source=source, user=user)
+            for reading in _read(upload, reader.read_pages, reader.read_pixels)
         ]
-    except PictureError as error:
-        raise _refusal_of(error) from error
-    pairs = _as_pages(pairs, upload_id)
+    pairs = _number_pages(pairs, upload_id)
     if store:
         with step("store"):
-            _keep(pairs, sent_again=upload_id is not None)
+            _keep(pairs, is_retried=upload_id is not None)
         queue.enqueue(record for record, _ in pairs)
     records = [record for record, _ in pairs]
     for record in records:
@@ -75,27 +79,27 @@ def predict(
 def predict_explained(
     upload: Upload, *, source: Source, user: "User | AnonymousUser | None" = None
 ) -> list[tuple[PredictionRecord, list[Step]]]:
-    """Read each page of an upload, and show how; nothing is kept.
+    """Read each page of an upload and explain how, without keeping anything.
 
     Raises
     ------
     UploadRefused
-        If it has a page that cannot be read.
+        If a page cannot be read.
     """
-    _check_size(upload)
-    try:
+    with _picture_errors():
+        reader = get_reader()
         explained = [
-            (_records_of(reading, upload, source=source, user=user), steps)
-            for reading, steps in _read_explained(upload)
+            (_make_records(reading, upload, source=source, user=user), steps)
+            for reading, steps in _read(
+                upload, partial(read_explained, reader), partial(read_pixels_explained, reader)
+            )
         ]
-    except PictureError as error:
-        raise _refusal_of(error) from error
-    pages = _as_pages([pair for pair, _ in explained], None)
+    pages = _number_pages([pair for pair, _ in explained], None)
     return [(record, steps) for (record, _), (_, steps) in zip(pages, explained, strict=True)]
 
 
 def explain(picture: PictureRecord) -> tuple[Reading, list[Step]]:
-    """Read the kept preview of a prediction anew, and show how.
+    """Read a prediction's preview again and explain how.
 
     Raises
     ------
@@ -106,21 +110,19 @@ def explain(picture: PictureRecord) -> tuple[Reading, list[Step]]:
     """
     if picture.preview is None:
         raise NoPreview
-    try:
+    with _picture_errors():
         return next(read_explained(get_reader(), picture.preview))
-    except PictureError as error:
-        raise _refusal_of(error) from error
 
 
 def predict_once(
     upload: Upload, *, owner: str, key: str, source: Source, user: "User | AnonymousUser"
 ) -> tuple[list[PredictionRecord], bool]:
-    """Predict and keep under a client's Idempotency-Key; tell whether it was done now.
+    """Predict at most once per Idempotency-Key; return the predictions and whether they are new.
 
     Raises
     ------
     KeyConflict
-        If the key stands for something else, or its first request is still in work.
+        If the key was used for another request, or its first request is still in progress.
     """
     check_key(key)
     request_key = RequestKey(owner=owner, key=key, body_hash=upload.fingerprint(source))
@@ -133,9 +135,9 @@ def predict_once(
 def predict_batch(
     uploads: Iterable[Upload], *, source: Source, user: "User | AnonymousUser | None" = None
 ) -> Iterator[list[PredictionRecord] | UploadRefused | StoreUnavailable]:
-    """Read and keep many uploads, each for itself: its predictions, or why there are none.
+    """Read and keep uploads independently; yield the predictions of each, or its error.
 
-    Once the store has not answered, the rest is not tried: that would be one wait after another.
+    After the store has failed once, the remaining uploads are not tried: each would time out.
     """
     unavailable: StoreUnavailable | None = None
     for upload in uploads:
@@ -152,7 +154,7 @@ def predict_batch(
 
 
 def status_of(reading: Reading) -> Status:
-    """Say how far a reading can be believed."""
+    """Return how reliable a reading is."""
     if reading.confidence is None:
         return Status.UNREADABLE
     if reading.unread_marks or reading.confidence < settings.REVIEW_BELOW_CONFIDENCE:
@@ -160,30 +162,21 @@ def status_of(reading: Reading) -> Status:
     return Status.READ
 
 
-def _check_size(upload: Upload) -> None:
+def _read(
+    upload: Upload, read_pages: Callable[[bytes], Iterator[T]], read_pixels: Callable[[Any], T]
+) -> Iterator[T]:
     if len(upload.content) > settings.MAX_UPLOAD_BYTES:
         raise too_large()
-
-
-def _read(upload: Upload) -> Iterator[Reading]:
-    reader = get_reader()
     if upload.pixels is None:
-        return reader.read_pages(upload.content)
-    return iter([reader.read_pixels(upload.pixels)])
+        return read_pages(upload.content)
+    return iter([read_pixels(upload.pixels)])
 
 
-def _read_explained(upload: Upload) -> Iterator[tuple[Reading, list[Step]]]:
-    reader = get_reader()
-    if upload.pixels is None:
-        return read_explained(reader, upload.content)
-    return iter([read_pixels_explained(reader, upload.pixels)])
-
-
-def _as_pages(pairs: list[Pair], upload_id: UUID | None) -> list[Pair]:
-    """Give each page its id; only pages of several name the upload that they belong to."""
+def _number_pages(pairs: list[Pair], upload_id: UUID | None) -> list[Pair]:
+    """Assign ids to the pages of an upload; a single page names no upload."""
     if upload_id is None:
         if len(pairs) == 1:
-            return pairs  # it has an id of its own
+            return pairs
         upload_id = new_id()
     upload = upload_id if len(pairs) > 1 else None
     pages = []
@@ -193,31 +186,35 @@ def _as_pages(pairs: list[Pair], upload_id: UUID | None) -> list[Pair]:
     return pages
 
 
-def _keep(pairs: list[Pair], *, sent_again: bool) -> None:
+def _keep(pairs: list[Pair], *, is_retried: bool) -> None:
     """Keep all pages or none.
 
-    Where a store without transactions fails half-way, what was kept is deleted if it can be;
-    unless the upload will be sent again, with the same ids: then its next try completes it.
+    A store without transactions may fail half-way. Then the pages that were kept are deleted if
+    possible, unless the upload will be retried with the same ids: the retry completes it.
     """
     store = get_store()
     invalidate_late_days(record.id for record, _ in pairs)
     try:
         store.add_upload(pairs)
     except StoreUnavailable:
-        if len(pairs) > 1 and not sent_again:
+        if len(pairs) > 1 and not is_retried:
             with suppress(StoreUnavailable):
                 for record, _ in pairs:
                     store.delete(record.id)
         raise
 
 
-def _refusal_of(error: PictureError) -> UploadRefused:
-    return UploadRefused(
-        error.code, error.message, status=PICTURE_ERROR_STATUS.get(error.code, 400)
-    )
+@contextmanager
+def _picture_errors() -> Iterator[None]:
+    """Turn an unreadable picture into a refused upload."""
+    try:
+        yield
+    except PictureError as error:
+        status = PICTURE_ERROR_STATUS.get(error.code, 400)
+        raise UploadRefused(error.code, error.message, status=status) from error
 
 
-def _records_of(
+def _make_records(
     reading: Reading,
     upload: Upload,
     *,
@@ -225,11 +222,12 @@ def _records_of(
     user: "User | AnonymousUser | None",
 ) -> Pair:
     prediction_id = new_id()
-    preview = None if settings.KEEP_PICTURES == "none" else preview_of(reading.image)
+    keeps_pictures = settings.KEEP_PICTURES != "none"
+    preview = preview_of(reading.image) if keeps_pictures else None
     record = PredictionRecord(
         id=prediction_id,
         text=reading.text,
-        digits=tuple(_rounded(digit) for digit in reading.digits),
+        digits=tuple(_round_digit(digit) for digit in reading.digits),
         confidence=_round(reading.confidence),
         margin=_round(reading.margin),
         status=status_of(reading),
@@ -243,7 +241,7 @@ def _records_of(
         has_preview=preview is not None,
         created_by=user.get_username() if user is not None and user.is_authenticated else None,
     )
-    glyphs = b"" if settings.KEEP_PICTURES == "none" else reading.glyphs.tobytes()
+    glyphs = reading.glyphs.tobytes() if keeps_pictures else b""
     return record, PictureRecord(id=prediction_id, preview=preview, glyphs=glyphs)
 
 
@@ -251,12 +249,10 @@ def _round(value: float | None) -> float | None:
     return None if value is None else round(float(value), PROBABILITY_DECIMALS)
 
 
-def _rounded(digit: DigitReading) -> DigitReading:
-    """Round to what a network can mean, so that every store gives the same number back."""
-    return DigitReading(
-        digit=int(digit.digit),
+def _round_digit(digit: DigitReading) -> DigitReading:
+    """Round probabilities so that every store returns the same numbers."""
+    return replace(
+        digit,
         confidence=round(float(digit.confidence), PROBABILITY_DECIMALS),
         probabilities=tuple(round(float(p), PROBABILITY_DECIMALS) for p in digit.probabilities),
-        box=digit.box,
-        line=int(digit.line),
     )

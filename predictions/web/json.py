@@ -1,4 +1,4 @@
-"""Predictions as JSON for API, pages and exports; docs/api.md documents the fields."""
+"""Predictions as JSON for API, pages and exports; docs/use/api.md documents the fields."""
 
 from collections.abc import Sequence
 from datetime import datetime

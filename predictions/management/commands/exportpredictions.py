@@ -29,7 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("--until", help="made before then")
 
     def handle(self, **options: Any) -> None:
-        asked = {name: options[name] for name in FilterParams().fields}
+        asked = {name: options[name] for name in FilterParams().get_fields()}
         output: Path | None = options["output"]
         try:
             pieces = export(

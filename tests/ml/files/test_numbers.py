@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ml.errors import PictureError
 from ml.files.decoding import decode_pages
-from ml.files.numbers import text_of
+from ml.files.numbers import decode_text
 from tests.support.digits import draw_digits
 
 DIGITS = draw_digits(12).images  # (12, 28, 28)
@@ -140,5 +140,5 @@ def test_a_long_line_amid_a_grid_is_not_taken_apart() -> None:
 @pytest.mark.parametrize("line", ["1" * 25_000 + "x", "1 " * 12_000 + "x", "," * 25_000 + "x"])
 def test_a_line_that_only_begins_as_numbers_is_told_at_once(line: str) -> None:
     start = time.process_time()
-    assert text_of(f"{line}\n{line}\n".encode()) is None
+    assert decode_text(f"{line}\n{line}\n".encode()) is None
     assert time.process_time() - start < 0.5  # a pattern that goes back takes seconds

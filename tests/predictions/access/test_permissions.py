@@ -1,4 +1,4 @@
-"""Every address, method and kind of visitor against the table in docs/permissions.md."""
+"""Every address, method and kind of visitor against the table in docs/run/permissions.md."""
 
 import re
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ from tests.support.records import make_picture, make_record
 
 pytestmark = pytest.mark.django_db
 PREDICTION = "predictions/prediction"
-TABLE = ROOT / "docs" / "permissions.md"
+TABLE = ROOT / "docs" / "run" / "permissions.md"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 KINDS = ("anonymous", "signed in", "viewer", "reviewer", "operator")
 COLUMNS = ("anyone", *KINDS)
@@ -181,7 +181,7 @@ def test_what_everybody_may_do_is_what_the_table_says(
         if {name: word.replace("own", "nothing") for name, word in row.items()} != seen:
             cells = " | ".join(seen[column] for column in COLUMNS)
             wrong.append(f"row needed: | `{address}` | {method} | {cells} |")
-    assert not wrong, "docs/permissions.md and the site differ:\n" + "\n".join(wrong)
+    assert not wrong, "docs/run/permissions.md and the site differ:\n" + "\n".join(wrong)
 
 
 def test_the_table_has_no_row_without_an_address() -> None:
@@ -189,5 +189,5 @@ def test_the_table_has_no_row_without_an_address() -> None:
     for address, method in table():
         assert method in {*METHODS, "any"}
         assert any(matches(address, known_address) for known_address in known), (
-            f"docs/permissions.md speaks of {address}, which is no address of the site"
+            f"docs/run/permissions.md speaks of {address}, which is no address of the site"
         )
