@@ -1,4 +1,4 @@
-"""What the tests of reading share."""
+"""Fixtures for the tests of `ml`."""
 
 from pathlib import Path
 
@@ -10,5 +10,5 @@ from ml.model.classifier import Classifier, load_classifier
 
 @pytest.fixture(scope="session")
 def classifier() -> Classifier:
-    """Load the network that ships."""
+    """The shipped network."""
     return load_classifier(Path(ml.__file__).parent / "models")

@@ -16,7 +16,7 @@ Picture = Callable[..., SimpleUploadedFile]
 
 @pytest.fixture
 def keep(db: None) -> Keep:
-    """Keep a prediction that reads `text`, with other fields by name, and return its record."""
+    """Store a prediction that reads `text`; other fields by name. Returns its record."""
 
     def add(text: str = "7", **fields: Any) -> PredictionRecord:
         record = make_record(text, **fields)
@@ -28,7 +28,7 @@ def keep(db: None) -> Keep:
 
 @pytest.fixture
 def picture(png: Callable[..., bytes]) -> Picture:
-    """Make a picture of a digit as a browser sends it."""
+    """Make a picture of a digit as a browser uploads it."""
 
     def make(text: str = "7", name: str = "seven.png") -> SimpleUploadedFile:
         return SimpleUploadedFile(name, png(text), "image/png")
@@ -38,7 +38,7 @@ def picture(png: Callable[..., bytes]) -> Picture:
 
 @pytest.fixture
 def browser() -> Client:
-    """Somebody's browser: it has been here before and asks for pages."""
+    """A browser that asks for pages and has the CSRF cookie already."""
     client = Client(headers={"Accept": "text/html,*/*;q=0.8"})
     client.cookies["csrftoken"] = "a" * 32
     return client
@@ -46,7 +46,7 @@ def browser() -> Client:
 
 @pytest.fixture
 def ada(db: None) -> User:
-    """A user without any permission."""
+    """A user without permissions."""
     return User.objects.create_user("ada", password="correct horse", first_name="Ada")
 
 

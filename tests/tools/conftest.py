@@ -1,4 +1,4 @@
-"""What the tests of a local Cassandra share: whether one can be started, and a way to it."""
+"""Fixtures and helpers for the tests of a local Cassandra."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ REQUEST_TIMEOUT_S = 30
 
 @pytest.fixture(scope="session")
 def startable() -> None:
-    """Skip where nothing can be started; a node that does not start is a failure all the same."""
+    """Skip if nothing can be started here; a node that then fails to start is a failure."""
     if reason := why_unavailable():
         skip_or_fail(reason)
     try:
@@ -29,7 +29,7 @@ def startable() -> None:
 
 @contextmanager
 def session_with(cluster: Cluster) -> Iterator[Session]:
-    """Connect to all nodes of a cluster; reads and writes are at QUORUM."""
+    """Connect to all nodes of a cluster; read and write at QUORUM."""
     profile = ExecutionProfile(
         DCAwareRoundRobinPolicy(cluster.datacenter),
         consistency_level=ConsistencyLevel.QUORUM,

@@ -5,7 +5,7 @@ from rest_framework.test import APIClient
 
 @pytest.fixture
 def api() -> APIClient:
-    """A program without an account."""
+    """A client without an account."""
     return APIClient()
 
 

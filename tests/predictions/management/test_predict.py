@@ -18,6 +18,7 @@ from PIL import Image
 
 from predictions.stores.sql.models import Prediction
 from tests.conftest import ROOT
+from tests.support.manage import manage, manage_environment
 from tests.support.pdf import pdf_of
 from tests.support.signals import default_sigint
 
@@ -166,7 +167,7 @@ def test_several_processes_answer_as_one_does(many: Path, var_dir: Path) -> None
 
 
 def test_several_processes_keep_what_they_read(many: Path, var_dir: Path) -> None:
-    subprocess.run(command("migrate", "-v0"), cwd=ROOT, env=environment(var_dir), check=True)
+    assert manage(var_dir, "migrate", "-v0").returncode == 0
     run(var_dir, "--store", "--workers=2", str(many))
     with sqlite3.connect(var_dir / "db.sqlite3") as database:
         (kept,) = database.execute("SELECT count(*) FROM predictions_prediction").fetchone()
@@ -177,9 +178,9 @@ def test_ctrl_c_ends_it_in_words_and_leaves_no_process(many: Path, var_dir: Path
     listed = "\n".join([str(many / "000.png")] * 20_000)
     with default_sigint():
         process = subprocess.Popen(
-            command("predict", "--workers=2", "-"),
+            [sys.executable, "manage.py", "predict", "--workers=2", "-"],
             cwd=ROOT,
-            env=environment(var_dir),
+            env=manage_environment(var_dir),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -210,25 +211,5 @@ def test_refuses_a_number_of_processes_that_is_none(folder: Path, workers: str) 
         predict("--workers", workers, str(folder))
 
 
-def environment(var_dir: Path) -> dict[str, str]:
-    return {
-        **os.environ,
-        "DJANGO_SETTINGS_MODULE": "mnistsite.settings",
-        "DATABASE_URL": "",
-        "VAR_DIR": str(var_dir),
-    }
-
-
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "manage.py", *arguments]
-
-
 def run(var_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command("predict", *arguments),
-        cwd=ROOT,
-        env=environment(var_dir),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return manage(var_dir, "predict", *arguments)
