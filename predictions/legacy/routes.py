@@ -20,9 +20,9 @@ from predictions.core.records import PredictionRecord, Source
 from predictions.pages.access import View, require_permission
 from predictions.pages.views import (
     FORM_METHODS,
-    redirect_to_answer,
+    handle_upload,
+    redirect_to_prediction,
     render_form,
-    take_picture,
 )
 
 
@@ -53,7 +53,7 @@ def _for_programs_too(field: str) -> Callable[[View], View]:
 @_for_programs_too("file")
 def upload(request: HttpRequest) -> HttpResponse:
     """Show the form, then go to the prediction's page."""
-    return take_picture(
+    return handle_upload(
         request,
         field="file",
         source=Source.LEGACY,
@@ -64,7 +64,7 @@ def upload(request: HttpRequest) -> HttpResponse:
 @_for_programs_too("photo")
 def predict(request: HttpRequest) -> HttpResponse:
     """Show the form, then the answer on the same page."""
-    return take_picture(
+    return handle_upload(
         request,
         field="photo",
         source=Source.LEGACY,
@@ -74,5 +74,5 @@ def predict(request: HttpRequest) -> HttpResponse:
 
 def _redirect_to_page(records: list[PredictionRecord]) -> HttpResponse:
     if len(records) > 1:
-        return redirect_to_answer(records)
+        return redirect_to_prediction(records)
     return redirect("prediction-detail", records[0].id)

@@ -6,7 +6,7 @@ from django import forms
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext_lazy as _
 
-from predictions.pages.presentation import STATUS_WORDS
+from predictions.pages.presentation import STATUS_LABELS
 
 ANY = ("", _("Any"))
 
@@ -26,7 +26,7 @@ class FilterForm(forms.Form):
     digit = forms.ChoiceField(
         label=_("Digit"), choices=[ANY, *((str(digit), str(digit)) for digit in range(10))]
     )
-    status = forms.ChoiceField(label=_("Status"), choices=[ANY, *STATUS_WORDS.items()])
+    status = forms.ChoiceField(label=_("Status"), choices=[ANY, *STATUS_LABELS.items()])
     since = forms.DateField(label=_("From"), widget=DateInput)
     until = forms.DateField(label=_("Before"), widget=DateInput)
 

@@ -122,6 +122,6 @@ def test_does_not_send_what_is_too_large(page: Page, tmp_path: Path) -> None:
     page.goto("/")
     page.set_input_files("#picture", large)
     expect(entry(page, "large.png")).to_contain_text(
-        "This file is too large: a picture may have at most 20 MB. Choose a smaller one."
+        "This file is too large. Choose one of at most 20 MB."
     )
     assert "POST" not in sent
