@@ -13,9 +13,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.server]
 SignIn = Callable[[Page, str], None]
 ADD = """
 from pathlib import Path
-from predictions import model_versions
+from predictions.registry import versions
 from tests.support.networks import write_model
-print(model_versions.add(write_model(Path({directory!r})), by="olga").number)
+print(versions.add(write_model(Path({directory!r})), by="olga").number)
 """
 
 

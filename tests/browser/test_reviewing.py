@@ -15,9 +15,9 @@ Wait = Callable[..., list[str]]
 QUEUE = """
 from datetime import UTC, datetime, timedelta
 import cv2, numpy as np
-from predictions import review
 from predictions.models import ReviewItem
-from predictions.records import PictureRecord, Status
+from predictions.review import queue
+from predictions.core.records import PictureRecord, Status
 from predictions.stores import get_store
 from tests.support.records import GLYPH_BYTES, make_record
 ReviewItem.objects.all().delete()
@@ -28,7 +28,7 @@ for number, text in enumerate({texts}):
         status=Status.NEEDS_REVIEW, margin=0.1 * (number + 1),
     )
     get_store().add(record, PictureRecord(id=record.id, preview=preview, glyphs=bytes(GLYPH_BYTES)))
-    review.enqueue([record])
+    queue.enqueue([record])
     print(record.id)
 """
 

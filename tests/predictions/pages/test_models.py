@@ -83,14 +83,14 @@ def test_says_in_words_how_a_version_reads_beside_the_active_one(browser: Client
         if "Version" in row.text
     ]
     assert words in listed[1]
-    assert "worse by more than chance explains" in listed[1]
+    assert "significantly worse" in listed[1]
     assert "Validated on different digits" in listed[3]
     page = browser.get("/models/2/")
     shown = [" ".join(each.text.split()) for each in find(page, "p")]
     assert any(words in each and "(p = 0.002)" in each for each in shown)
     activation.activate(2, force=True, reason="for the test")
     shown = [" ".join(each.text.split()) for each in find(browser.get("/models/1/"), "p")]
-    assert any("better by more than chance explains" in each for each in shown)
+    assert any("significantly better" in each for each in shown)
 
 
 def test_a_version_is_downloaded_and_added_elsewhere(operating: Client) -> None:
