@@ -42,7 +42,9 @@ def test_says_beside_the_picture_what_was_wrong(
     page.goto("/")
     page.set_input_files("#picture", words)
     expect(entry(page, "words.png")).to_contain_text("Send a PNG, JPEG, GIF, BMP, WebP or TIFF")
-    expect(page.locator("[data-live]")).to_contain_text("words.png was not read. This file is not")
+    expect(page.locator("[data-live]")).to_contain_text(
+        "words.png could not be read. This file is not"
+    )
     expect(entry(page, "words.png").get_by_role("button", name="Try again")).to_be_hidden()
     expect(page.locator("output.text")).to_have_count(0)
     page.set_input_files("#picture", save("7"))
