@@ -18,7 +18,7 @@ from predictions import services
 from predictions.access import admin as access_admin  # noqa: F401 - registers
 from predictions.core.errors import BadQuery
 from predictions.core.records import PredictionRecord
-from predictions.pages.presentation import STATUS_WORDS, Answer
+from predictions.pages.presentation import STATUS_LABELS, ShownPrediction
 from predictions.registry import admin as registry_admin  # noqa: F401 - registers
 from predictions.review import corrections
 from predictions.stores import get_store
@@ -71,7 +71,7 @@ class PredictionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in
             "change_form",
             title=record.text or _("Nothing read"),
             record=record,
-            answer=Answer(record, corrections.current([record.id]).get(record.id)),
+            prediction=ShownPrediction(record, corrections.current([record.id]).get(record.id)),
             has_delete_permission=self.has_delete_permission(request),
         )
 
@@ -106,12 +106,14 @@ class PredictionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in
             "change_list",
             title=_("Predictions, newest first"),
             records=page.records,
-            answers=[Answer(record, standing.get(record.id)) for record in page.records],
+            predictions=[
+                ShownPrediction(record, standing.get(record.id)) for record in page.records
+            ],
             following=following,
             problem=problem,
             asked=asked,
             digits=[str(digit) for digit in range(10)],
-            statuses=STATUS_WORDS.items(),
+            statuses=STATUS_LABELS.items(),
             has_delete_permission=self.has_delete_permission(request),
         )
 

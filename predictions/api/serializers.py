@@ -9,7 +9,7 @@ from rest_framework.request import Request
 
 from ml.reading.explanation import Step
 from predictions.core.records import PredictionRecord, Source, Status
-from predictions.recognition.explanations import shown
+from predictions.recognition.explanations import render_steps
 from predictions.review.corrections import Verdict
 from predictions.review.models import Correction
 from predictions.web.json import predictions_json, request_origin, saved_json, unsaved_json
@@ -213,7 +213,7 @@ def explained_body(
 
 
 def steps_body(steps: list[Step]) -> list[dict[str, Any]]:
-    return [dict(StepSerializer(step).data) for step in shown(steps)]
+    return [dict(StepSerializer(step).data) for step in render_steps(steps)]
 
 
 def upload_body(

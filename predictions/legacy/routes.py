@@ -1,8 +1,8 @@
-"""The addresses of the system this site grew from: `/upload` and `/predict`.
+"""The URLs of the system this site replaced: `/upload` and `/predict`.
 
-People's browsers get a form, with CSRF protection. A program that sends no cookie, such as
-`curl -F photo=@seven.png`, has no session that a foreign page could abuse: where it sends a token
-or anonymous reading is on, it is answered by the API.
+Browsers get a form with CSRF protection. A client without cookies, such as
+`curl -F photo=@seven.png`, has no session to abuse by CSRF: with a token, or if anonymous reading
+is on, the API responds.
 """
 
 from collections.abc import Callable
@@ -20,14 +20,14 @@ from predictions.core.records import PredictionRecord, Source
 from predictions.pages.access import View, require_permission
 from predictions.pages.views import (
     FORM_METHODS,
-    redirect_to_answer,
+    handle_upload,
+    redirect_to_prediction,
     render_form,
-    take_picture,
 )
 
 
-def _for_programs_too(field: str) -> Callable[[View], View]:
-    """Let the API answer who sends no cookie, and the page, protected, everybody else."""
+def _with_api_fallback(field: str) -> Callable[[View], View]:
+    """Route POSTs without cookies to the API, everything else to the CSRF-protected page."""
     api = PredictionList.as_view(
         field=field, source=Source.LEGACY, renderer_classes=[ORJSONRenderer]
     )
@@ -38,22 +38,22 @@ def _for_programs_too(field: str) -> Callable[[View], View]:
         )
 
         @csrf_exempt
-        def answer(request: HttpRequest) -> HttpResponse:
+        def dispatch(request: HttpRequest) -> HttpResponse:
             has_no_session = not request.META.get("HTTP_COOKIE")
-            expected = settings.ANONYMOUS_READING or "Authorization" in request.headers
-            if request.method == "POST" and has_no_session and expected:
+            may_use_api = settings.ANONYMOUS_READING or "Authorization" in request.headers
+            if request.method == "POST" and has_no_session and may_use_api:
                 return api(request)
             return protected(request)
 
-        return answer
+        return dispatch
 
     return decorate
 
 
-@_for_programs_too("file")
+@_with_api_fallback("file")
 def upload(request: HttpRequest) -> HttpResponse:
-    """Show the form, then go to the prediction's page."""
-    return take_picture(
+    """Show the form, then redirect to the prediction's page."""
+    return handle_upload(
         request,
         field="file",
         source=Source.LEGACY,
@@ -61,10 +61,10 @@ def upload(request: HttpRequest) -> HttpResponse:
     )
 
 
-@_for_programs_too("photo")
+@_with_api_fallback("photo")
 def predict(request: HttpRequest) -> HttpResponse:
-    """Show the form, then the answer on the same page."""
-    return take_picture(
+    """Show the form, then the prediction on the same page."""
+    return handle_upload(
         request,
         field="photo",
         source=Source.LEGACY,
@@ -74,5 +74,5 @@ def predict(request: HttpRequest) -> HttpResponse:
 
 def _redirect_to_page(records: list[PredictionRecord]) -> HttpResponse:
     if len(records) > 1:
-        return redirect_to_answer(records)
+        return redirect_to_prediction(records)
     return redirect("prediction-detail", records[0].id)

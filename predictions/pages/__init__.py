@@ -1,1 +1,1 @@
-"""The HTML pages: views, forms and what the templates show."""
+"""The HTML pages: views, forms and presentation."""

@@ -1,4 +1,4 @@
-"""Who may see a page, and how often: one decorator for all of them."""
+"""Decorators for pages: permission and rate limit."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -17,8 +17,8 @@ View = Callable[..., HttpResponse]
 Rule = Callable[[AbstractBaseUser | AnonymousUser], bool]
 
 
-def limited(view: Callable[..., R]) -> Callable[..., R]:
-    """Count the request of this client; one too many is answered 429."""
+def rate_limited(view: Callable[..., R]) -> Callable[..., R]:
+    """Count the request against the client's rate limit; answer 429 beyond it."""
 
     @wraps(view)
     def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> R:
@@ -29,11 +29,11 @@ def limited(view: Callable[..., R]) -> Callable[..., R]:
 
 
 def require_permission(allowed: Rule) -> Callable[[View], View]:
-    """Let through whom the rule allows; ask nobody to sign in, and refuse everybody else."""
+    """Require `allowed(user)`: send anonymous users to sign in, refuse others with 403."""
 
     def decorate(view: View) -> View:
         @wraps(view)
-        @limited
+        @rate_limited
         def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if allowed(request.user):
                 return view(request, *args, **kwargs)

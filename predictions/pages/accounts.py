@@ -1,16 +1,16 @@
-"""Signing in and out, by Django's own views, and the tokens of an account."""
+"""URLs for signing in and out, with Django's views, and for API tokens."""
 
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 from django.utils.decorators import method_decorator
 
 from predictions.pages import tokens
-from predictions.pages.access import limited
+from predictions.pages.access import rate_limited
 
 
-@method_decorator(limited, name="dispatch")
+@method_decorator(rate_limited, name="dispatch")
 class SignIn(LoginView):
-    """Django's own, with the limit of all pages on top of that on wrong passwords."""
+    """Django's view with the rate limit of all pages, besides that on wrong passwords."""
 
 
 urlpatterns = [

@@ -1,20 +1,19 @@
-"""Bar charts, drawn on the server: plain SVG that stretches, with its words in HTML around it."""
+"""Bar charts rendered on the server: stretchable SVG with HTML labels around it."""
 
 from dataclasses import dataclass
 from functools import cached_property
 
 from django.utils.formats import number_format
 
-BAR = 8  # of the drawing's units; a gap takes the rest
+BAR_WIDTH = 8  # in SVG units; the gap takes the rest of STEP
 STEP = 10
-LENGTH = 100
-# As many labels fit below a chart on a telephone.
-MOST_LABELS = 10
+HEIGHT = 100
+MAX_LABELS = 10  # that fit below a chart on a phone
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar, in the drawing's units; never localised, as SVG wants it."""
+    """One bar in SVG units, which are never localised."""
 
     label: str
     count: int
@@ -25,25 +24,25 @@ class Bar:
 
 @dataclass(frozen=True)
 class Chart:
-    """How many there are of what. `of` names what is counted, `unit` what the labels are."""
+    """A count for each label of a category."""
 
     name: str
-    of: str
-    unit: str
+    value_label: str
+    category_label: str
     counts: list[tuple[str, int]]
-    lying: bool = False  # the bars lie, one below the other, where labels are words
+    horizontal: bool = False  # leaves room for labels that are words
 
     @cached_property
-    def most(self) -> int:
+    def max_count(self) -> int:
         return max((count for _, count in self.counts), default=0)
 
     @property
-    def empty(self) -> bool:
-        return self.most == 0
+    def is_empty(self) -> bool:
+        return self.max_count == 0
 
     @property
-    def top(self) -> str:
-        return str(number_format(self.most, force_grouping=True))
+    def max_label(self) -> str:
+        return str(number_format(self.max_count, force_grouping=True))
 
     @property
     def width(self) -> int:
@@ -53,17 +52,17 @@ class Chart:
     def bars(self) -> list[Bar]:
         bars = []
         for position, (label, count) in enumerate(self.counts):
-            length = LENGTH * count / self.most if self.most else 0
-            x = STEP * position + (STEP - BAR) // 2
-            bars.append(Bar(label, count, x, f"{length:.2f}", f"{LENGTH - length:.2f}"))
+            length = HEIGHT * count / self.max_count if self.max_count else 0
+            x = STEP * position + (STEP - BAR_WIDTH) // 2
+            bars.append(Bar(label, count, x, f"{length:.2f}", f"{HEIGHT - length:.2f}"))
         return bars
 
     @property
-    def every_label(self) -> bool:
-        return len(self.counts) <= MOST_LABELS
+    def shows_all_labels(self) -> bool:
+        return len(self.counts) <= MAX_LABELS
 
     @property
     def labels(self) -> list[str]:
-        """What stands below: every label where they fit, else the first and the last."""
+        """All labels if they fit below the chart, else the first and the last."""
         labels = [label for label, _ in self.counts]
-        return labels if self.every_label else [labels[0], labels[-1]]
+        return labels if self.shows_all_labels else [labels[0], labels[-1]]

@@ -1,4 +1,4 @@
-"""What every page's template may ask for. Nothing here asks a database."""
+"""Template context of every page; makes no database queries."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Correcting a prediction on its page, and working the review queue off."""
+"""Correcting a prediction on its page, and the review queue."""
 
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from predictions.access.permissions import may_review
 from predictions.core.errors import CorrectionRefused, PredictionsError
 from predictions.core.records import PredictionRecord
 from predictions.pages.access import require_permission
-from predictions.pages.presentation import Answer
+from predictions.pages.presentation import ShownPrediction
 from predictions.pages.views import get_record, render_detail
 from predictions.review import queue
 from predictions.review.corrections import Verdict
@@ -23,28 +23,28 @@ from predictions.review.corrections import Verdict
 @require_POST
 @require_permission(may_review)
 def correct(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
-    """Keep a correction, then show the prediction with it."""
+    """Save a correction, then show the corrected prediction."""
     record = get_record(request, prediction_id)
     try:
-        verdict, text = _sent(request)
+        verdict, text = _parse_correction(request)
         services.correct(record, verdict=verdict, text=text, by=request.user)
     except CorrectionRefused as error:
         return render_detail(request, record, error=error)
-    messages.success(request, _("Thank you, the correction was kept."))
+    messages.success(request, _("Thank you. The correction was saved."))
     return redirect("prediction-detail", record.id)
 
 
 @require_POST
 @require_permission(may_review)
 def undo(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
-    """Take the last correction back, then show the prediction or go on reviewing."""
+    """Undo the last correction, then return to the prediction or the review queue."""
     record = get_record(request, prediction_id)
     try:
         services.undo_correction(record, by=request.user)
     except CorrectionRefused as error:
         messages.warning(request, error.message)
     else:
-        messages.success(request, _("The last correction was taken back."))
+        messages.success(request, _("The last correction was undone."))
     if "review" in request.POST:
         return redirect("review")
     return redirect("prediction-detail", record.id)
@@ -53,20 +53,20 @@ def undo(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
 @require_safe
 @require_permission(may_review)
 def show_review(request: HttpRequest) -> HttpResponse:
-    """Show the least sure prediction that nobody else looks at."""
+    """Claim and show the least confident prediction that nobody else is reviewing."""
     return _render_review(request, queue.claim(request.user.get_username()))
 
 
 @require_POST
 @require_permission(may_review)
 def answer_review(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
-    """Keep the answer, or put the item back, then show the next one."""
+    """Save the correction, or skip the item, then show the next one."""
     if "skip" in request.POST:
         queue.skip(prediction_id, request.user.get_username())
         return redirect("review")
     record = get_record(request, prediction_id)
     try:
-        verdict, text = _sent(request)
+        verdict, text = _parse_correction(request)
         services.answer_review(record, verdict=verdict, text=text, by=request.user)
     except CorrectionRefused as error:
         return _render_review(request, record, error=error)
@@ -82,8 +82,8 @@ def _render_review(
     request: HttpRequest, record: PredictionRecord | None, *, error: PredictionsError | None = None
 ) -> HttpResponse:
     context = {
-        "answer": None if record is None else Answer(record),
-        "answered": _answered(request),
+        "prediction": None if record is None else ShownPrediction(record),
+        "answered": _last_reviewed(request),
         "waiting": queue.waiting(),
         "error": error,
     }
@@ -91,18 +91,18 @@ def _render_review(
     return render(request, "predictions/review.html", context, status=status)
 
 
-def _answered(request: HttpRequest) -> UUID | None:
-    """Return the prediction that was answered last, to take that back."""
+def _last_reviewed(request: HttpRequest) -> UUID | None:
+    """Return the id of the prediction reviewed last, so that it can be undone."""
     try:
         return UUID(request.GET.get("answered", ""))
     except ValueError:
         return None
 
 
-def _sent(request: HttpRequest) -> tuple[Verdict, str]:
-    """Read a form: a button says the verdict, and a text counts with its own button only."""
+def _parse_correction(request: HttpRequest) -> tuple[Verdict, str]:
+    """Parse the form: the button is the verdict, and only `text` comes with a text."""
     try:
         verdict = Verdict(request.POST.get("verdict") or Verdict.TEXT)
     except ValueError as error:
-        raise CorrectionRefused("invalid", _("This form cannot be understood.")) from error
+        raise CorrectionRefused("invalid", _("This form is invalid.")) from error
     return verdict, request.POST.get("text", "") if verdict == Verdict.TEXT else ""

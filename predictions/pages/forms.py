@@ -6,7 +6,7 @@ from django import forms
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext_lazy as _
 
-from predictions.pages.presentation import STATUS_WORDS
+from predictions.pages.presentation import STATUS_LABELS
 from predictions.web.list_params import FilterParams
 
 PARAMS: Any = FilterParams().fields
@@ -34,7 +34,7 @@ class FilterForm(forms.Form):
     )
     status = forms.ChoiceField(
         label=_("Status"),
-        choices=[ANY, *((status, STATUS_WORDS[status]) for status in PARAMS["status"].choices)],
+        choices=[ANY, *((status, STATUS_LABELS[status]) for status in PARAMS["status"].choices)],
     )
     since = forms.DateField(label=_("From"), widget=DateInput)
     until = forms.DateField(label=_("Before"), widget=DateInput)

@@ -1,4 +1,4 @@
-"""What the pages draw of a network's metrics: a confusion matrix and a calibration plot."""
+"""The confusion matrix and the calibration plot of a model version."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from predictions.pages.presentation import percent
 
 @dataclass(frozen=True)
 class Cell:
-    """How often a digit was read as another, or as itself."""
+    """How often a true digit was read as a given digit."""
 
     count: int
     right: bool
@@ -17,7 +17,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class CalibrationPoint:
-    """A range of confidences; `x` and `y` are of 100, never localised, as SVG wants them."""
+    """A bin of confidences; `x`, `y` and `radius` are in SVG units, never localised."""
 
     count: int
     confidence: str
@@ -27,16 +27,16 @@ class CalibrationPoint:
     radius: str
 
 
-def confusion_of(matrix: Sequence[Sequence[int]]) -> list[tuple[int, list[Cell]]]:
-    """Return each true digit with a cell for each digit that it was read as."""
+def confusion_rows(matrix: Sequence[Sequence[int]]) -> list[tuple[int, list[Cell]]]:
+    """Pair each true digit with its row of the matrix."""
     return [
         (truth, [Cell(count, truth == read) for read, count in enumerate(row)])
         for truth, row in enumerate(matrix)
     ]
 
 
-def calibration_of(bins: dict[str, list[Any]] | None) -> list[CalibrationPoint]:
-    """Return the ranges of confidence that hold any digits; none where that was not measured."""
+def calibration_points(bins: dict[str, list[Any]] | None) -> list[CalibrationPoint]:
+    """Return the bins that are not empty; none if calibration was not measured."""
     if bins is None:
         return []
     rows = zip(bins["counts"], bins["confidences"], bins["accuracies"], strict=True)
@@ -48,7 +48,7 @@ def calibration_of(bins: dict[str, list[Any]] | None) -> list[CalibrationPoint]:
             accuracy=percent(accurate),
             x=f"{confident * 100:.2f}",
             y=f"{100 - accurate * 100:.2f}",
-            # The area tells how many they are; the least can still be seen.
+            # The area grows with the count, and the smallest bin stays visible.
             radius=f"{1.2 + 3 * (count / total) ** 0.5:.2f}",
         )
         for count, confident, accurate in rows

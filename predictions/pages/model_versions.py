@@ -1,4 +1,4 @@
-"""The pages of the trained networks: which there are, how good each is, and which one serves."""
+"""The pages of the model versions: list, metrics, import and activation."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from predictions.access.permissions import may_activate, may_read, may_view_all
 from predictions.core.errors import VersionRefused
 from predictions.pages.access import require_permission
-from predictions.pages.model_plots import calibration_of, confusion_of
+from predictions.pages.model_plots import calibration_points, confusion_rows
 from predictions.registry import activation, versions
 from predictions.registry.archives import from_archive
 from predictions.registry.models import Activation, ModelVersion
@@ -25,8 +25,8 @@ from predictions.statistics.model_quality import (
     live_quality,
 )
 
-LAST = 20
-DAYS = 7
+MAX_ACTIVATIONS = 20
+QUALITY_DAYS = 7
 
 
 @require_safe
@@ -38,32 +38,32 @@ def model_list(request: HttpRequest) -> HttpResponse:
 @require_POST
 @require_permission(may_activate)
 def add(request: HttpRequest) -> HttpResponse:
-    """Add the version in a file as a candidate, or say beside the form why not."""
+    """Import an archive as a candidate, or show the error at the form."""
     try:
-        version = versions.register(_sent(request), by=request.user.get_username())
+        version = versions.register(_uploaded_version(request), by=request.user.get_username())
     except VersionRefused as error:
         return _render_list(request, error=error)
     messages.success(
-        request, _("Added as model version %d. It does not serve yet.") % version.number
+        request, _("Imported as model version %d. It is not active yet.") % version.number
     )
     return redirect("model", version.number)
 
 
-def _sent(request: HttpRequest) -> ModelVersion:
+def _uploaded_version(request: HttpRequest) -> ModelVersion:
     file = request.FILES.get("file")
     if not isinstance(file, UploadedFile):
-        raise VersionRefused("no_file", _("Choose the file of a model version first."), status=400)
+        raise VersionRefused("no_file", _("Choose a model archive first."), status=400)
     return from_archive(cast("IO[bytes]", file), file.name or "")
 
 
 def _render_list(request: HttpRequest, *, error: VersionRefused | None = None) -> HttpResponse:
-    every = versions.list_versions()
-    comparisons = activation.compare_with_active(every)
-    activations = list(Activation.objects.order_by("-pk")[:LAST])
+    all_versions = versions.list_versions()
+    comparisons = activation.compare_with_active(all_versions)
+    activations = list(Activation.objects.order_by("-pk")[:MAX_ACTIVATIONS])
     context = {
-        "versions": [(version, comparisons.get(version.number)) for version in every],
+        "versions": [(version, comparisons.get(version.number)) for version in all_versions],
         "import_error": error,
-        "quality": _quality(every) if may_view_all(request.user) else [],
+        "quality": _quality(all_versions) if may_view_all(request.user) else [],
         "activations": activations,
         "previous": activations[0].replaced if activations else None,
         "may_activate": may_activate(request.user),
@@ -73,10 +73,10 @@ def _render_list(request: HttpRequest, *, error: VersionRefused | None = None) -
 
 
 def _quality(versions: list[ModelVersion]) -> list[tuple[DayOfVersion, InValidation | None]]:
-    """Put what each version did in the last days beside its validation."""
+    """Pair recent daily metrics with the validation metrics of their version."""
     tomorrow = datetime.now(UTC).date() + timedelta(days=1)
     validated = {version.number: in_validation(version) for version in versions}
-    days = live_quality(tomorrow - timedelta(days=DAYS), tomorrow)
+    days = live_quality(tomorrow - timedelta(days=QUALITY_DAYS), tomorrow)
     return [(day, validated.get(day.version)) for day in days]
 
 
@@ -89,7 +89,7 @@ def model_detail(request: HttpRequest, number: int) -> HttpResponse:
 @require_POST
 @require_permission(may_activate)
 def activate(request: HttpRequest, number: int) -> HttpResponse:
-    """Activate a version, or say beside the form why not."""
+    """Activate a version, or show the error at the form."""
     try:
         activated = activation.activate(
             number,
@@ -101,7 +101,7 @@ def activate(request: HttpRequest, number: int) -> HttpResponse:
         return _render(request, number, error=error)
     messages.success(
         request,
-        _("Model version %(number)d serves in place of version %(replaced)d.")
+        _("Model version %(number)d is now active, replacing version %(replaced)d.")
         % {"number": activated.number, "replaced": activated.replaced},
     )
     return redirect("models")
@@ -110,20 +110,20 @@ def activate(request: HttpRequest, number: int) -> HttpResponse:
 def _render(
     request: HttpRequest, number: int, *, error: VersionRefused | None = None
 ) -> HttpResponse:
-    found = versions.get(number)
-    every = versions.list_versions()
-    active = next(version.number for version in every if version.active)
-    found.active = number == active
-    validation: dict[str, Any] = found.manifest["metrics"]["validation"]
+    version = versions.get(number)
+    all_versions = versions.list_versions()
+    active = next(other.number for other in all_versions if other.active)
+    version.active = number == active
+    validation: dict[str, Any] = version.manifest["metrics"]["validation"]
     context = {
-        "version": found,
+        "version": version,
         "validation": validation,
-        "confusion": confusion_of(validation["confusion_matrix"]),
-        "calibration": calibration_of(validation.get("calibration")),
-        "arguments": _arguments(found.manifest),
-        "sources": _sources(found.manifest),
+        "confusion": confusion_rows(validation["confusion_matrix"]),
+        "calibration": calibration_points(validation.get("calibration")),
+        "arguments": _arguments(version.manifest),
+        "sources": _sources(version.manifest),
         "active": active,
-        "comparison": activation.compare_with_active(every).get(number),
+        "comparison": activation.compare_with_active(all_versions).get(number),
         "may_activate": may_activate(request.user),
         "error": error,
     }
@@ -132,16 +132,16 @@ def _render(
 
 
 def _arguments(manifest: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Return what the run was told, beside the architecture, which stands above."""
-    told = manifest.get("arguments", {})
+    """Return the arguments of the training run; the architecture is shown separately."""
+    arguments = manifest.get("arguments", {})
     return [
         (name.replace("_", " "), ", ".join(value) if isinstance(value, list) else value)
-        for name, value in told.items()
+        for name, value in arguments.items()
         if value is not None and name != "architecture"
     ]
 
 
 def _sources(manifest: dict[str, Any]) -> list[tuple[str, int, float]]:
-    """Return what it was trained on beside MNIST: name, number of digits, weight."""
+    """Return the training data besides MNIST: name, number of digits, sampling weight."""
     extra = manifest.get("data", {}).get("extra", {})
     return [(Path(name).name, source["count"], source["weight"]) for name, source in extra.items()]

@@ -1,4 +1,4 @@
-"""How a prediction is said to people: in words, per cents, bars and boxes."""
+"""Predictions as pages show them: labels, percentages, bars and boxes."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,40 +14,40 @@ from predictions.core.records import PredictionRecord, Source, Status
 from predictions.review.corrections import Verdict, same_text
 from predictions.review.models import Correction
 
-STATUS_WORDS = {
+STATUS_LABELS = {
     str(Status.READ): pgettext_lazy("status", "Read"),
-    str(Status.NEEDS_REVIEW): pgettext_lazy("status", "Please check"),
+    str(Status.NEEDS_REVIEW): pgettext_lazy("status", "Needs review"),
     str(Status.UNREADABLE): pgettext_lazy("status", "Could not be read"),
 }
 ADVICE = {
     Status.NEEDS_REVIEW: gettext_lazy(
-        "The network is not sure. Compare its answer with your picture; a sharper one with a "
-        "single digit on plain paper helps."
+        "The model is not sure. Compare the prediction with your picture. A sharper picture on "
+        "plain paper may help."
     ),
     Status.UNREADABLE: gettext_lazy(
-        "There is no digit to be seen in this picture. Send one that shows a single digit, large "
-        "and sharp, dark on light or light on dark."
+        "No digit was found in this picture. Use one with large, sharp digits, dark on light or "
+        "light on dark."
     ),
 }
-NO_TEXT_WORDS = {
+NO_TEXT_LABELS = {
     "": gettext_lazy("No digit"),
     str(Verdict.NOT_A_DIGIT): gettext_lazy("No digit"),
     str(Verdict.ILLEGIBLE): gettext_lazy("Illegible"),
 }
-SOURCE_WORDS = {
-    Source.PAGE: gettext_lazy("Upload on this site"),
+SOURCE_LABELS = {
+    Source.PAGE: gettext_lazy("Upload form"),
     Source.API: gettext_lazy("API"),
-    Source.CANVAS: gettext_lazy("Drawn on this site"),
+    Source.CANVAS: gettext_lazy("Drawing pad"),
     Source.COMMAND: gettext_lazy("Command line"),
-    Source.LEGACY: gettext_lazy("Old address (/upload or /predict) or old system"),
+    Source.LEGACY: gettext_lazy("Legacy (/upload, /predict or the old system)"),
 }
-LARGEST = (640, 480)  # pixels that a picture takes on a page
-MOST_ENLARGED = 16  # times
+MAX_SHOWN_SIZE = (640, 480)  # pixels on a page
+MAX_ENLARGEMENT = 16
 
 
 @dataclass(frozen=True)
-class Bar:
-    """The probability of one digit; `length` is of 100 and never localised, as SVG wants it."""
+class ProbabilityBar:
+    """The probability of one digit; `length` is 0 to 100 in SVG units, never localised."""
 
     digit: int
     percent: str
@@ -56,33 +56,33 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class DigitAnswer:
-    """One digit of an answer; `position` counts from 0 over all lines."""
+class ShownDigit:
+    """One digit of a prediction; `position` counts from 0 over all lines."""
 
     position: int
     digit: int
     percent: str
     box: Box
-    bars: list[Bar]
+    bars: list[ProbabilityBar]
     doubtful: bool
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A prediction as a page shows it: first what it was corrected to, then what was read."""
+class ShownPrediction:
+    """A prediction as a page shows it; a correction takes precedence over what was read."""
 
     record: PredictionRecord
     correction: Correction | None = None
 
     @property
     def text(self) -> str:
-        """What the picture shows, as far as is known; empty where that is no number."""
+        """The corrected text, else the text that was read; empty if there are no digits."""
         return self.record.text if self.correction is None else self.correction.text
 
     @property
     def no_text(self) -> str:
-        """Why there is no text, in words; empty where there is one."""
-        return str(NO_TEXT_WORDS.get(self.correction.verdict if self.correction else "", ""))
+        """The label shown in place of a text."""
+        return str(NO_TEXT_LABELS.get(self.correction.verdict if self.correction else "", ""))
 
     @property
     def was_read_otherwise(self) -> bool:
@@ -90,12 +90,12 @@ class Answer:
 
     @property
     def page_number(self) -> int:
-        """As people count."""
+        """The page, counted from 1."""
         return self.record.page + 1
 
     @property
     def status(self) -> str:
-        return str(STATUS_WORDS[str(self.record.status)])
+        return str(STATUS_LABELS[str(self.record.status)])
 
     @property
     def advice(self) -> str:
@@ -103,7 +103,7 @@ class Answer:
 
     @property
     def source(self) -> str:
-        return str(SOURCE_WORDS[self.record.source])
+        return str(SOURCE_LABELS[self.record.source])
 
     @property
     def percent(self) -> str:
@@ -111,12 +111,12 @@ class Answer:
 
     @property
     def confidence(self) -> str:
-        return "" if self.record.confidence is None else in_words(self.record.confidence)
+        return "" if self.record.confidence is None else confidence_label(self.record.confidence)
 
     @cached_property
-    def digits(self) -> list[DigitAnswer]:
+    def digits(self) -> list[ShownDigit]:
         return [
-            DigitAnswer(
+            ShownDigit(
                 position=position,
                 digit=digit.digit,
                 percent=percent(digit.confidence),
@@ -129,7 +129,7 @@ class Answer:
 
     @property
     def size(self) -> str:
-        """How large the text may stand on a page, as the style sheet names it."""
+        """The CSS class for the size of the text."""
         lines = self.text.split("\n")
         longest = max(len(line) for line in lines)
         if longest <= 1 and len(lines) <= 1:
@@ -138,9 +138,9 @@ class Answer:
 
     @property
     def enlargement(self) -> float:
-        """How many times its size the upright picture takes on a page."""
-        width, height = LARGEST
-        return min(width / self.record.width, height / self.record.height, MOST_ENLARGED)
+        """The scale at which the picture is shown."""
+        width, height = MAX_SHOWN_SIZE
+        return min(width / self.record.width, height / self.record.height, MAX_ENLARGEMENT)
 
     @property
     def shown_width(self) -> int:
@@ -152,7 +152,7 @@ class Answer:
 
 
 def percent(probability: float) -> str:
-    """Say a probability in per cent, and never that anything is certain or impossible."""
+    """Format a probability; never as 0% or 100%."""
     if probability > 0.999:
         return _(">\u00a0%s%%") % number_format(99.9, 1)
     if probability < 0.001:
@@ -160,7 +160,7 @@ def percent(probability: float) -> str:
     return _("%s%%") % number_format(round(probability * 100, 1), 1)
 
 
-def in_words(confidence: float) -> str:
+def confidence_label(confidence: float) -> str:
     if confidence >= 0.99:
         return _("almost certain")
     if confidence >= 0.95:
@@ -170,8 +170,8 @@ def in_words(confidence: float) -> str:
     return _("unsure")
 
 
-def _bars(reading: DigitReading) -> list[Bar]:
+def _bars(reading: DigitReading) -> list[ProbabilityBar]:
     return [
-        Bar(digit, percent(probability), f"{probability * 100:.2f}", digit == reading.digit)
-        for digit, probability in enumerate(reading.probabilities)
+        ProbabilityBar(digit, percent(p), f"{p * 100:.2f}", digit == reading.digit)
+        for digit, p in enumerate(reading.probabilities)
     ]

@@ -1,4 +1,4 @@
-"""What can be done with many predictions at once, ticked in the history: export and delete."""
+"""Bulk actions on predictions selected in the history: export and delete."""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -19,31 +19,31 @@ from predictions.access.permissions import may_delete, may_read
 from predictions.core.records import PredictionRecord
 from predictions.exports.files import CONTENT_TYPES, Format, csv_lines
 from predictions.pages.access import require_permission
-from predictions.pages.presentation import Answer
+from predictions.pages.presentation import ShownPrediction
 from predictions.web.json import predictions_json
 
 
 @require_POST
 @require_permission(may_read)
 def selected(request: HttpRequest) -> HttpResponse:
-    """Export the ticked predictions, or ask whether to delete them, or do so."""
+    """Export the selected predictions, or delete them after confirmation."""
     records = visibility.get_many(request.user, _ids(request.POST))
     if not records:
-        messages.warning(request, _("Tick the predictions first."))
+        messages.warning(request, _("Select predictions first."))
         return _back(request)
-    act = ACTIONS.get(request.POST.get("action", ""), _export_json)
-    return act(request, records)
+    action = ACTIONS.get(request.POST.get("action", ""), _export_json)
+    return action(request, records)
 
 
 def _export_json(request: HttpRequest, records: list[PredictionRecord]) -> HttpResponse:
-    return _attached(JsonResponse({"results": predictions_json(records, Request(request))}), "json")
+    return _download(JsonResponse({"results": predictions_json(records, Request(request))}), "json")
 
 
 def _export_csv(request: HttpRequest, records: list[PredictionRecord]) -> HttpResponse:
     response = HttpResponse(
         csv_lines(records, Request(request)), content_type=CONTENT_TYPES[Format.CSV]
     )
-    return _attached(response, "csv")
+    return _download(response, "csv")
 
 
 def _delete(request: HttpRequest, records: list[PredictionRecord]) -> HttpResponse:
@@ -51,17 +51,17 @@ def _delete(request: HttpRequest, records: list[PredictionRecord]) -> HttpRespon
         raise PermissionDenied
     if "confirmed" not in request.POST:
         context = {
-            "answers": [Answer(record) for record in records],
+            "predictions": [ShownPrediction(record) for record in records],
             "back": request.POST.get("back", ""),
         }
         return render(request, "predictions/delete_selected.html", context)
     deleted = sum(services.delete(record.id, by=request.user) for record in records)
-    words = ngettext(
+    message = ngettext(
         "%d prediction was deleted with its picture.",
         "%d predictions were deleted with their pictures.",
         deleted,
     )
-    messages.success(request, words % deleted)
+    messages.success(request, message % deleted)
     return _back(request)
 
 
@@ -78,16 +78,16 @@ def _ids(form: QueryDict) -> list[UUID]:
         try:
             ids.append(UUID(text))
         except ValueError:
-            continue  # no box of ours
+            continue  # not from this page's checkboxes
     return ids
 
 
-def _attached(response: HttpResponse, ending: str) -> HttpResponse:
-    response["Content-Disposition"] = f'attachment; filename="predictions.{ending}"'
+def _download(response: HttpResponse, extension: str) -> HttpResponse:
+    response["Content-Disposition"] = f'attachment; filename="predictions.{extension}"'
     return response
 
 
 def _back(request: HttpRequest) -> HttpResponse:
-    """Go back to the part of the history that was left."""
+    """Return to the page of the history the request came from."""
     query = QueryDict(request.POST.get("back", "")).urlencode()
     return redirect(f"{reverse('predictions')}?{query}" if query else reverse("predictions"))

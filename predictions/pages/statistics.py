@@ -1,4 +1,4 @@
-"""`/statistics/`: what was read in a time, as figures, charts and tables."""
+"""`/statistics/`: figures, charts and tables of a period."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -19,7 +19,7 @@ from predictions.core.records import Status
 from predictions.pages.access import require_permission
 from predictions.pages.charts import Chart
 from predictions.pages.forms import PeriodForm
-from predictions.pages.presentation import SOURCE_WORDS, STATUS_WORDS
+from predictions.pages.presentation import SOURCE_LABELS, STATUS_LABELS
 from predictions.review import corrections
 from predictions.statistics.daily_counts import (
     CONFIDENCE_STEP,
@@ -32,16 +32,16 @@ from predictions.statistics.daily_counts import (
 
 DEFAULT_DAYS = 30
 SHORTCUTS = (7, 30, 90, 365)  # days
-MOST_DAYS_ONE_BY_ONE = 92
-MOST_DAYS_BY_WEEK = 2 * 366
+MAX_DAILY_BARS = 92
+MAX_DAYS_BY_WEEK = 2 * 366
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One number that matters, and what it is of."""
+    """A headline number and its label."""
 
     value: str
-    words: str
+    label: str
 
 
 @require_safe
@@ -53,7 +53,7 @@ def statistics(request: HttpRequest) -> HttpResponse:
         return render(request, "predictions/statistics.html", {"form": form}, status=400)
     until = form.cleaned_data["until"] or today + ONE_DAY
     since = form.cleaned_data["since"] or until - ONE_DAY * DEFAULT_DAYS
-    since = max(since, EPOCH.date())  # before that no id is
+    since = max(since, EPOCH.date())  # no id is older
     seen = look(since, until)
     context = {
         "form": PeriodForm(initial={"since": since.isoformat(), "until": until.isoformat()}),
@@ -72,8 +72,8 @@ def statistics(request: HttpRequest) -> HttpResponse:
 
 
 def _corrected(since: date, until: date) -> int:
-    least, before = (first_id_at(datetime.combine(day, time.min, UTC)) for day in (since, until))
-    return corrections.count(least, before)
+    first, end = (first_id_at(datetime.combine(day, time.min, UTC)) for day in (since, until))
+    return corrections.count(first, end)
 
 
 def _figures(total: Counts, corrected: int) -> list[Figure]:
@@ -83,41 +83,43 @@ def _figures(total: Counts, corrected: int) -> list[Figure]:
     statuses = total["status"]
     return [
         Figure(_number(count), npgettext("how many", "prediction", "predictions", count)),
-        Figure(_share(statuses[Status.READ], count), _("believed as read")),
-        Figure(_share(statuses[Status.NEEDS_REVIEW], count), _("to be checked")),
+        Figure(_share(statuses[Status.READ], count), _("read with confidence")),
+        Figure(_share(statuses[Status.NEEDS_REVIEW], count), _("need review")),
         Figure(_share(statuses[Status.UNREADABLE], count), _("could not be read")),
         Figure(_share(corrected, count), _("corrected or confirmed")),
     ]
 
 
 def _charts(seen: Statistics) -> list[Chart]:
-    total, of = seen.total, _("Predictions")
+    total, predictions = seen.total, _("Predictions")
     confidences = _in_order(total["confidence"], range(0, 100, CONFIDENCE_STEP), _percent_range)
     durations = _in_order(total["duration"], [0, *DURATION_STEPS_MS], _number)
+    statuses = _named(total["status"], STATUS_LABELS)
+    sources = _named(total["source"], SOURCE_LABELS)
     versions = sorted(total["model_version"].items(), key=lambda item: int(item[0]))
     return [
         _by_time(seen),
         Chart(_("Digits"), _("Times read"), _("Digit"), _in_order(total["digit"], range(10), str)),
-        Chart(_("Confidence"), of, _("The least digit’s"), confidences),
-        Chart(_("Time taken"), of, _("From … milliseconds on"), durations),
-        Chart(_("Status"), of, _("Status"), _named(total["status"], STATUS_WORDS), lying=True),
-        Chart(_("Model versions"), of, _("Model version"), versions, lying=True),
-        Chart(_("Ways in"), of, _("By way of"), _named(total["source"], SOURCE_WORDS), lying=True),
+        Chart(_("Confidence"), predictions, _("Lowest of its digits"), confidences),
+        Chart(_("Processing time"), predictions, _("At least (ms)"), durations),
+        Chart(_("Status"), predictions, _("Status"), statuses, horizontal=True),
+        Chart(_("Model versions"), predictions, _("Model version"), versions, horizontal=True),
+        Chart(_("Sources"), predictions, _("Source"), sources, horizontal=True),
     ]
 
 
 def _by_time(seen: Statistics) -> Chart:
-    """Show days, weeks or months, whichever a reader can still tell apart."""
-    first_of: Callable[[date], date]
-    if len(seen.days) <= MOST_DAYS_ONE_BY_ONE:
-        name, unit, first_of = _("Predictions a day"), _("Day"), lambda day: day
-    elif len(seen.days) <= MOST_DAYS_BY_WEEK:
-        name, unit, first_of = _("Predictions a week"), _("Week from"), _monday
+    """Count by day, week or month, depending on the length of the period."""
+    bucket: Callable[[date], date]
+    if len(seen.days) <= MAX_DAILY_BARS:
+        name, unit, bucket = _("Predictions per day"), _("Day"), lambda day: day
+    elif len(seen.days) <= MAX_DAYS_BY_WEEK:
+        name, unit, bucket = _("Predictions per week"), _("Week of"), _monday
     else:
-        name, unit, first_of = _("Predictions a month"), _("Month from"), _first_of_month
+        name, unit, bucket = _("Predictions per month"), _("Month of"), _first_of_month
     counts: Counter[date] = Counter()
-    for day, of_day in seen.days.items():
-        counts[first_of(day)] += of_day.predictions
+    for day, daily in seen.days.items():
+        counts[bucket(day)] += daily.predictions
     labelled = [(_short_date(day), count) for day, count in counts.items()]
     return Chart(name, _("Predictions"), unit, labelled)
 
@@ -128,8 +130,8 @@ def _in_order(
     return [(label(value), counter[str(value)]) for value in values]
 
 
-def _named(counter: Counter[str], words: Mapping[Any, Any]) -> list[tuple[str, int]]:
-    return [(str(words[value]), counter[value]) for value in words if counter[value]]
+def _named(counter: Counter[str], labels: Mapping[Any, Any]) -> list[tuple[str, int]]:
+    return [(str(labels[value]), counter[value]) for value in labels if counter[value]]
 
 
 def _monday(day: date) -> date:

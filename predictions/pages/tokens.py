@@ -1,4 +1,4 @@
-"""The page on which people make and revoke their own tokens."""
+"""The page where users create and revoke their own tokens."""
 
 from datetime import timedelta
 
@@ -36,7 +36,7 @@ class TokenForm(forms.Form):
 @require_http_methods(["GET", "HEAD", "POST"])
 @require_permission(is_signed_in)
 def tokens(request: HttpRequest) -> HttpResponse:
-    """List one's own tokens; make one, and show it this once."""
+    """List the user's tokens; create one, whose text is shown only now."""
     assert isinstance(request.user, User)  # noqa: S101 - who is signed in
     form = TokenForm(request.POST or None)
     text = None
@@ -46,7 +46,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
     own = AuthToken.objects.filter(user=request.user, expiry__gt=timezone.now())
     context = {
         "form": form,
-        "made": text,
+        "new_token": text,
         "tokens": [(token, name_of(token)) for token in own.order_by("-created")],
     }
     return render(request, "predictions/tokens.html", context)
@@ -58,5 +58,5 @@ def revoke(request: HttpRequest, token_key: str) -> HttpResponse:
     assert isinstance(request.user, User)  # noqa: S101 - who is signed in
     token = get_object_or_404(AuthToken, user=request.user, token_key=token_key)
     revoke_token(token, by=request.user)
-    messages.success(request, _("The token was revoked. Nothing can be done with it any more."))
+    messages.success(request, _("The token was revoked and can no longer be used."))
     return redirect("tokens")

@@ -1,4 +1,4 @@
-"""The pages: a form and its answer, the history, one prediction and its deletion."""
+"""The pages: the upload form, the history, one prediction and its deletion."""
 
 from collections.abc import Callable, Sequence
 from uuid import UUID
@@ -18,8 +18,8 @@ from predictions.core.errors import BadQuery, NoPreview, PredictionsError
 from predictions.core.records import PredictionRecord, Source
 from predictions.pages.access import require_permission
 from predictions.pages.forms import FilterForm
-from predictions.pages.presentation import Answer
-from predictions.recognition.explanations import shown
+from predictions.pages.presentation import ShownPrediction
+from predictions.recognition.explanations import render_steps
 from predictions.recognition.uploads import upload_from_form
 from predictions.review import corrections
 from predictions.web.list_params import parse_list_query
@@ -31,17 +31,17 @@ FORM_METHODS = ["GET", "HEAD", "POST"]
 @require_http_methods(FORM_METHODS)
 @require_permission(may_read)
 def read(request: HttpRequest) -> HttpResponse:
-    """Take a picture, then show its answer at an address that can be reloaded."""
+    """Handle an upload, then show its predictions at a URL that can be reloaded."""
     if request.method != "POST":
         if asked := request.GET.get("prediction"):
             return render_form(request, field="file", records=[get_record(request, asked)])
         if asked := request.GET.get("upload"):
             return render_form(request, field="file", records=get_upload(request, asked))
-    return take_picture(
+    return handle_upload(
         request,
         field="file",
         source=Source.PAGE,
-        show=redirect_to_answer,
+        show=redirect_to_prediction,
     )
 
 
@@ -59,7 +59,7 @@ def history(request: HttpRequest) -> HttpResponse:
     page = visibility.latest(request.user, query)
     context = {
         "form": form,
-        "answers": answers_of(page.records),
+        "predictions": with_corrections(page.records),
         "filtered": any(asked.get(name) for name in form.fields),
         "newest": _query_with_cursor(request, None) if query.cursor else None,
         "older": _query_with_cursor(request, page.next) if page.next else None,
@@ -78,12 +78,12 @@ def detail(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
 @require_permission(may_read)
 def how(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
     """Show how the kept preview is read, step by step."""
-    answer = Answer(get_record(request, prediction_id))
+    prediction = ShownPrediction(get_record(request, prediction_id))
     picture = visibility.picture(request.user, prediction_id)
     if picture is None:
         raise NoPreview
     reading, steps = services.explain(picture)
-    context = {"answer": answer, "reading": reading, "steps": shown(steps)}
+    context = {"prediction": prediction, "reading": reading, "steps": render_steps(steps)}
     return render(request, "predictions/how.html", context)
 
 
@@ -92,8 +92,8 @@ def how(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
 def delete(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
     """Ask first, then delete."""
     if request.method != "POST":
-        answer = Answer(get_record(request, prediction_id))
-        return render(request, "predictions/delete.html", {"answer": answer})
+        prediction = ShownPrediction(get_record(request, prediction_id))
+        return render(request, "predictions/delete.html", {"prediction": prediction})
     if not services.delete(prediction_id, by=request.user):
         raise _no_prediction()
     messages.success(request, _("The prediction and its picture were deleted."))
@@ -102,18 +102,18 @@ def delete(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
 
 @require_safe
 def favicon(request: HttpRequest) -> HttpResponse:
-    """Lead browsers to the icon where no page of ours names it: in the admin, in plain JSON."""
+    """Redirect to the icon, for responses that do not link it, such as JSON."""
     return redirect(static("predictions/favicon.svg"))
 
 
-def take_picture(
+def handle_upload(
     request: HttpRequest,
     *,
     field: str,
     source: Source,
     show: Callable[[list[PredictionRecord]], HttpResponse],
 ) -> HttpResponse:
-    """Show the form; once a file is sent, `show` its predictions or say what was wrong."""
+    """Show the form; for a POST, `show` the predictions or the form with the error."""
     if request.method != "POST":
         return render_form(request, field=field)
     try:
@@ -124,8 +124,8 @@ def take_picture(
     return show(records)
 
 
-def redirect_to_answer(records: list[PredictionRecord]) -> HttpResponse:
-    """Lead to where the answer, or those of all pages, can be reloaded."""
+def redirect_to_prediction(records: list[PredictionRecord]) -> HttpResponse:
+    """Redirect to a URL where the predictions of the upload can be reloaded."""
     upload = records[0].upload
     query = f"upload={upload}" if upload else f"prediction={records[0].id}"
     return redirect(f"{reverse('read')}?{query}#answer")
@@ -138,8 +138,8 @@ def render_form(
     records: Sequence[PredictionRecord] = (),
     error: PredictionsError | None = None,
 ) -> HttpResponse:
-    """Show the form for a file with the answers below it, or with what was wrong beside it."""
-    context = {"field": field, "answers": answers_of(records), "error": error}
+    """Render the upload form with predictions or an error."""
+    context = {"field": field, "predictions": with_corrections(records), "error": error}
     status = error.status if error else 200
     response = render(request, "predictions/read.html", context, status=status)
     if error and error.retry_after_s is not None:
@@ -150,10 +150,10 @@ def render_form(
 def render_detail(
     request: HttpRequest, record: PredictionRecord, *, error: PredictionsError | None = None
 ) -> HttpResponse:
-    """Show one prediction, and what was wrong with a correction of it beside the form."""
-    (answer,) = answers_of([record])
+    """Render one prediction; `error` is about a refused correction."""
+    (prediction,) = with_corrections([record])
     context = {
-        "answer": answer,
+        "prediction": prediction,
         "may_delete": may_delete(request.user),
         "may_review": may_review(request.user),
         "entries": corrections.history(record.id) if may_review(request.user) else [],
@@ -163,14 +163,14 @@ def render_detail(
     return render(request, "predictions/detail.html", context, status=status)
 
 
-def answers_of(records: Sequence[PredictionRecord]) -> list[Answer]:
-    """Put each prediction's correction beside it; they come by one query."""
-    standing = corrections.current(record.id for record in records)
-    return [Answer(record, standing.get(record.id)) for record in records]
+def with_corrections(records: Sequence[PredictionRecord]) -> list[ShownPrediction]:
+    """Attach the current corrections, loaded by one query."""
+    current = corrections.current(record.id for record in records)
+    return [ShownPrediction(record, current.get(record.id)) for record in records]
 
 
 def get_record(request: HttpRequest, prediction_id: UUID | str) -> PredictionRecord:
-    """Return the prediction with this id, if it may be seen, or answer 404 in words."""
+    """Return the prediction if the user may see it; raise a 404 error otherwise."""
     try:
         record = visibility.get(request.user, UUID(str(prediction_id)))
     except ValueError as error:
@@ -181,7 +181,7 @@ def get_record(request: HttpRequest, prediction_id: UUID | str) -> PredictionRec
 
 
 def get_upload(request: HttpRequest, upload_id: str) -> list[PredictionRecord]:
-    """Return those predictions of an upload that may be seen, or answer 404 in words."""
+    """Return the upload's predictions the user may see; raise a 404 error if none."""
     try:
         records = visibility.get_upload(request.user, UUID(upload_id))
     except ValueError as error:
@@ -192,12 +192,12 @@ def get_upload(request: HttpRequest, upload_id: str) -> list[PredictionRecord]:
 
 
 def _no_prediction() -> PredictionsError:
-    words = _("There is no prediction with this id. It may have been deleted.")
-    return PredictionsError("not_found", words, status=404)
+    message = _("There is no prediction with this id. It may have been deleted.")
+    return PredictionsError("not_found", message, status=404)
 
 
 def _query_with_cursor(request: HttpRequest, cursor: UUID | None) -> str:
-    """Give this page's query, to go on from another place."""
+    """Return the query string of this page with another cursor."""
     query = request.GET.copy()
     query.pop("cursor", None)
     if cursor is not None:

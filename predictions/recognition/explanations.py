@@ -1,4 +1,4 @@
-"""How a picture was read, as programs and people are shown it: on request, and never kept."""
+"""The steps of a reading as titled pictures: made on request, never stored."""
 
 import base64
 from collections.abc import Iterable
@@ -11,18 +11,18 @@ from ml.reading.explanation import Step
 from predictions.recognition.previews import preview_of
 
 TITLES = {
-    "page": _("The page, upright and in grey"),
-    "flattened": _("The page without its ground"),
-    "ink": _("What is taken for ink"),
-    "pieces": _("The pieces of ink, each in a colour of its own"),
-    "boxes": _("The digits, as they were read"),
-    "digits": _("What the network saw of each digit: 28 × 28 pixels"),
+    "page": _("Page, upright and in grayscale"),
+    "flattened": _("Page without its background"),
+    "ink": _("Detected ink"),
+    "pieces": _("Connected components, each in its own colour"),
+    "boxes": _("Detected digits"),
+    "digits": _("What the model saw of each digit: 28 × 28 pixels"),
 }
 
 
 @dataclass(frozen=True)
 class ShownStep:
-    """A step with its picture as a `data:` URL."""
+    """A step with its title and its picture as a `data:` URL."""
 
     step: str
     title: str
@@ -31,7 +31,7 @@ class ShownStep:
     height: int
 
 
-def shown(steps: Iterable[Step]) -> list[ShownStep]:
+def render_steps(steps: Iterable[Step]) -> list[ShownStep]:
     return [
         ShownStep(
             step.name,

@@ -75,7 +75,7 @@ def take(browser: Browser, url: str, width: int, scheme: str, ending: str) -> No
     page = context.new_page()
     read_photo(page)
     keep(page, f"read-{ending}")
-    detail = page.get_by_role("link", name="All about it").get_attribute("href")
+    detail = page.get_by_role("link", name="Details").get_attribute("href")
     for name, address in (
         ("history", "/predictions/?limit=8"),
         ("detail", f"{detail}"),

@@ -32,7 +32,7 @@ def visit(save: Save, sign_in: Callable[[Page, str], None]) -> Callable[[Page], 
         sign_in(page, "olga")
         page.set_input_files("#picture", save("8", "a-rather-long-file-name" * 4 + ".png"))
         page.wait_for_url("**#answer")
-        detail = page.get_by_role("link", name="All about it").get_attribute("href")
+        detail = page.get_by_role("link", name="Details").get_attribute("href")
         return [
             page.url,
             "/",

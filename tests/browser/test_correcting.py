@@ -21,11 +21,11 @@ def test_corrects_and_takes_it_back(
     page.set_input_files("#picture", save("7"))
     if not scripted:
         page.get_by_role("button", name="Read it").click()
-    page.get_by_role("link", name="All about it").click()
+    page.get_by_role("link", name="Details").click()
     page.get_by_label("What the picture shows").fill("1")
-    page.get_by_role("button", name="That is right").click()
+    page.get_by_role("button", name="Confirm").click()
     expect(page.locator("output.text")).to_have_text("1")
-    page.get_by_role("button", name="Take the last correction back").click()
+    page.get_by_role("button", name="Undo last correction").click()
     expect(page.locator("output.text")).to_have_text("7")
 
 
@@ -43,6 +43,6 @@ def test_statistics_follow_what_is_read_and_corrected(
     page.wait_for_url("**#answer")
     page.goto("/statistics/")
     expect(page.locator(".figures dd").first).to_have_text(str(count + 1))
-    table = page.locator(".chart", has_text="Predictions a day")
-    table.get_by_text("As a table").click()
+    table = page.locator(".chart", has_text="Predictions per day")
+    table.get_by_text("Show as table").click()
     expect(table.get_by_role("row").last).to_contain_text(str(count + 1))

@@ -44,7 +44,7 @@ def draw_by_touch(session: CDPSession, points: list[Point]) -> None:
 
 
 def expect_text(page: Page, text: str) -> None:
-    expect(page.get_by_role("status", name="The drawing says")).to_have_text(text)
+    expect(page.get_by_role("status", name="Live prediction")).to_have_text(text)
 
 
 def clear(page: Page) -> None:
@@ -95,18 +95,18 @@ def test_answers_while_the_pen_is_down_and_keeps_nothing(page: Page) -> None:
 def test_keeps_a_drawing_when_asked_to(page: Page) -> None:
     page.goto("/")
     draw_by_mouse(page, eight(page, (0.5, 0.5), 0.7))
-    page.get_by_role("button", name="Keep").click()
+    page.get_by_role("button", name="Save").click()
     page.wait_for_url("**/?prediction=*#answer")
     expect(page.locator("output.text")).to_have_text("8")
-    expect(page.get_by_role("button", name="Keep")).to_be_disabled()
-    page.get_by_role("link", name="All about it").click()
-    expect(page.get_by_text("Drawn on this site")).to_be_visible()
+    expect(page.get_by_role("button", name="Save")).to_be_disabled()
+    page.get_by_role("link", name="Details").click()
+    expect(page.get_by_text("Drawing pad")).to_be_visible()
     expect(page.get_by_role("heading", level=1)).to_have_text("drawing.png")
 
 
 def test_takes_strokes_back_and_clears(page: Page) -> None:
     page.goto("/")
-    for name in ("Undo", "Clear", "Keep"):
+    for name in ("Undo", "Clear", "Save"):
         expect(page.get_by_role("button", name=name)).to_be_disabled()
     draw_by_mouse(page, eight(page, (0.5, 0.5), 0.7))
     expect_text(page, "8")
@@ -167,7 +167,7 @@ def test_says_when_the_site_cannot_be_reached_and_goes_on_by_itself(
     page.context.set_offline(True)
     draw_by_mouse(page, eight(page, (0.5, 0.5), 0.7))
     alert = page.locator(".draw [role=alert]")
-    expect(alert).to_contain_text("The site cannot be reached. Your drawing stays")
+    expect(alert).to_contain_text("The site cannot be reached. Your drawing is still here")
     page.context.set_offline(False)
     expect_text(page, "8")
     expect(alert).to_be_hidden()

@@ -52,7 +52,7 @@ def test_lists_filters_and_opens(page: Page, send: Callable[[str, str], str]) ->
     page.get_by_label("Status").select_option("")
     page.get_by_label("From").fill("2090-01-01")
     page.get_by_role("button", name="Filter").click()
-    expect(page.get_by_text("No prediction matches.")).to_be_visible()
+    expect(page.get_by_text("No matching predictions.")).to_be_visible()
     page.get_by_role("link", name="Show all").click()
     # All of an entry is its link.
     page.get_by_role("listitem").nth(1).click()
@@ -86,7 +86,7 @@ def test_who_may_deletes_and_the_picture_is_gone(
     page.goto(address)
     page.get_by_role("link", name="Delete…").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Delete this prediction?")
-    page.get_by_role("link", name="Keep it").click()
+    page.get_by_role("link", name="Cancel").click()
     page.get_by_role("link", name="Delete…").click()
     page.get_by_role("button", name="Delete").click()
     expect(page.get_by_text("The prediction and its picture were deleted.")).to_be_visible()
@@ -128,8 +128,8 @@ def test_works_by_keyboard_alone(page: Page, send: Callable[[str, str], str]) ->
     expect(page.locator(".history-text").nth(1)).to_be_focused()
     page.keyboard.press("k")
     page.keyboard.press("x")
-    expect(page.get_by_role("checkbox", name="Tick 4 four.png").first).to_be_checked()
-    expect(page.get_by_text("1 ticked")).to_be_visible()
+    expect(page.get_by_role("checkbox", name="Select 4 four.png").first).to_be_checked()
+    expect(page.get_by_text("1 selected")).to_be_visible()
     expect(first).to_be_focused()
     outline = first.evaluate("link => getComputedStyle(link, '::after').outlineStyle")
     assert outline == "solid"
@@ -143,7 +143,7 @@ def test_a_file_name_is_only_ever_text(page: Page, server: Server, save: Save) -
     page.goto("/")
     page.set_input_files("#picture", save("7", name))
     page.wait_for_url("**#answer")
-    page.get_by_role("link", name="All about it").click()
+    page.get_by_role("link", name="Details").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
     page.goto("/predictions/")
     assert names(page)[0] == name
@@ -186,7 +186,7 @@ def test_what_was_ticked_is_exported_and_deleted(
     exported = download.value.path().read_text()
     assert "ticked.png" in exported
     assert "unticked.png" not in exported
-    page.get_by_role("button", name="Delete ticked…").click()
+    page.get_by_role("button", name="Delete selected…").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Delete these predictions?")
     page.get_by_role("button", name="Delete").click()
     expect(page.get_by_text("1 prediction was deleted with its picture.")).to_be_visible()

@@ -13,9 +13,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.server]
 SignIn = Callable[[Page, str], None]
 ADD = """
 from pathlib import Path
-from predictions import model_versions
+from predictions.registry import versions
 from tests.support.networks import write_model
-print(model_versions.add(write_model(Path({directory!r})), by="olga").number)
+print(versions.add(write_model(Path({directory!r})), by="olga").number)
 """
 
 
@@ -34,18 +34,22 @@ def test_who_may_activates_a_version_and_rolls_back(
     sign_in(page, "olga")
     page.goto("/models/")
     page.get_by_role("link", name=f"Version {number}").click()
-    page.get_by_role("button", name="Let it serve").click()
+    page.get_by_role("button", name="Activate").click()
     expect(page.get_by_role("alert")).to_contain_text("were measured on different digits")
-    page.get_by_label("Also where it reads worse").check()
-    page.get_by_label("Why", exact=True).fill("the first of our own")
-    page.get_by_role("button", name="Let it serve").click()
-    expect(page.get_by_text(f"Model version {number} serves in place of version 0")).to_be_visible()
-    expect(page.get_by_role("row", name=f"Version {number}")).to_contain_text("serves")
+    page.get_by_label("Activate even if it performs worse").check()
+    page.get_by_label("Reason", exact=True).fill("the first of our own")
+    page.get_by_role("button", name="Activate").click()
+    expect(
+        page.get_by_text(f"Model version {number} is now active, replacing version 0")
+    ).to_be_visible()
+    expect(page.get_by_role("row", name=f"Version {number}")).to_contain_text("active")
     expect(page.get_by_text("the first of our own")).to_be_visible()
-    page.get_by_label("Also where it reads worse").check()
-    page.get_by_label("Why", exact=True).fill("it was a trial")
-    page.get_by_role("button", name="Back to version 0").click()
-    expect(page.get_by_text(f"Model version 0 serves in place of version {number}")).to_be_visible()
+    page.get_by_label("Activate even if it performs worse").check()
+    page.get_by_label("Reason", exact=True).fill("it was a trial")
+    page.get_by_role("button", name="Roll back to version 0").click()
+    expect(
+        page.get_by_text(f"Model version 0 is now active, replacing version {number}")
+    ).to_be_visible()
     assert [line[:3] for line in server.manage("models").splitlines() if line[0] == "*"] == ["* 0"]
 
 
@@ -54,5 +58,5 @@ def test_who_may_not_sees_no_way_to_activate(page: Page, number: int, sign_in: S
     for address in ("/models/", f"/models/{number}/"):
         page.goto(address)
         expect(page.get_by_role("heading", level=1)).to_be_visible()
-        expect(page.get_by_role("button", name="Let it serve")).to_have_count(0)
-        expect(page.get_by_role("button", name="Back to version")).to_have_count(0)
+        expect(page.get_by_role("button", name="Activate")).to_have_count(0)
+        expect(page.get_by_role("button", name="Roll back to version")).to_have_count(0)

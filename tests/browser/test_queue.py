@@ -42,7 +42,9 @@ def test_says_beside_the_picture_what_was_wrong(
     page.goto("/")
     page.set_input_files("#picture", words)
     expect(entry(page, "words.png")).to_contain_text("Send a PNG, JPEG, GIF, BMP, WebP or TIFF")
-    expect(page.locator("[data-live]")).to_contain_text("words.png was not read. This file is not")
+    expect(page.locator("[data-live]")).to_contain_text(
+        "words.png could not be read. This file is not"
+    )
     expect(entry(page, "words.png").get_by_role("button", name="Try again")).to_be_hidden()
     expect(page.locator("output.text")).to_have_count(0)
     page.set_input_files("#picture", save("7"))
@@ -122,6 +124,6 @@ def test_does_not_send_what_is_too_large(page: Page, tmp_path: Path) -> None:
     page.goto("/")
     page.set_input_files("#picture", large)
     expect(entry(page, "large.png")).to_contain_text(
-        "This file is too large: a picture may have at most 20 MB. Choose a smaller one."
+        "This file is too large. Choose one of at most 20 MB."
     )
     assert "POST" not in sent

@@ -59,7 +59,7 @@ def test_reads_a_chosen_picture(page: Page, save: Save) -> None:
     expect(page).to_have_title("8 – Handwritten digits")
     expect(page.get_by_text("Read", exact=True).and_(page.locator(".status"))).to_be_visible()
     expect(page.locator(".answer .bars")).to_contain_text("8")
-    for words in ("The picture that was sent: eight.png", "What the network saw and read as 8"):
+    for words in ("Uploaded picture: eight.png", "What the model saw and read as 8"):
         shown = page.get_by_alt_text(words)
         expect(shown).to_be_visible()
         assert shown.evaluate("image => image.decode().then(() => image.naturalWidth)") in {200, 28}
@@ -132,8 +132,8 @@ def test_a_digit_that_is_pointed_at_or_focused_shows_its_alternatives(
     expect(panels.nth(1)).to_be_hidden()
     page.locator("[data-boxes] rect").nth(1).hover()
     expect(panels.nth(1)).to_be_visible()
-    expect(panels.nth(1).get_by_alt_text("What the network saw and read as 2")).to_be_visible()
-    page.get_by_role("list", name="The digits, one by one").get_by_role("link").first.focus()
+    expect(panels.nth(1).get_by_alt_text("What the model saw and read as 2")).to_be_visible()
+    page.get_by_role("list", name="Digits in reading order").get_by_role("link").first.focus()
     expect(panels.nth(0)).to_be_visible()
     expect(panels.nth(1)).to_be_hidden()
 
@@ -152,8 +152,8 @@ def test_works_by_keyboard_alone(page: Page, save: Save) -> None:
     page.on("filechooser", lambda chooser: chooser.set_files(path))
     page.goto("/")
     page.keyboard.press("Tab")
-    expect(page.get_by_text("Skip to the content")).to_be_focused()
-    expect(page.get_by_text("Skip to the content")).to_be_in_viewport()
+    expect(page.get_by_text("Skip to content")).to_be_focused()
+    expect(page.get_by_text("Skip to content")).to_be_in_viewport()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     expect(page.locator("#picture")).to_be_focused()
@@ -163,7 +163,7 @@ def test_works_by_keyboard_alone(page: Page, save: Save) -> None:
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Copy")).to_be_focused()
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="All about it")).to_be_focused()
+    expect(page.get_by_role("link", name="Details")).to_be_focused()
     page.keyboard.press("Enter")
     page.wait_for_url("**/predictions/*/")
     expect(page.get_by_role("heading", level=1)).to_have_text("five.png")

@@ -16,7 +16,7 @@ QUEUE = """
 from datetime import UTC, datetime, timedelta
 import cv2, numpy as np
 from predictions.review import queue
-from predictions.models import ReviewItem
+from predictions.review.models import ReviewItem
 from predictions.core.records import PictureRecord, Status
 from predictions.stores import get_store
 from tests.support.records import GLYPH_BYTES, make_record
@@ -54,7 +54,7 @@ def test_the_queue_is_worked_off_by_keyboard_alone(page: Page, wait: Wait, sign_
     sign_in(page, "olga")
     page.goto("/review/")
     field = page.get_by_label("What the picture shows")
-    expect(page.get_by_text("4 predictions wait for a look")).to_be_visible()
+    expect(page.get_by_text("4 predictions are waiting for review")).to_be_visible()
     expect(field).to_have_value("1")
     expect(field).to_be_focused()
     page.keyboard.type("23")
@@ -65,7 +65,7 @@ def test_the_queue_is_worked_off_by_keyboard_alone(page: Page, wait: Wait, sign_
     expect(field).to_have_value("7")
     assert corrections(page, ids) == [("text", "23"), ("not_a_digit", ""), None, None]
     page.keyboard.press("u")
-    expect(page.get_by_text("The last correction was taken back.")).to_be_visible()
+    expect(page.get_by_text("The last correction was undone.")).to_be_visible()
     expect(field).to_have_value("4")
     page.keyboard.press("Enter")
     expect(field).to_have_value("7")
@@ -73,7 +73,7 @@ def test_the_queue_is_worked_off_by_keyboard_alone(page: Page, wait: Wait, sign_
     expect(field).to_have_value("9")
     page.keyboard.press("s")  # it comes again later: not now
     expect(
-        page.get_by_text("Others are looking at all that waits, or it was put off")
+        page.get_by_text("The waiting predictions are being reviewed by others or were skipped")
     ).to_be_visible()
     assert corrections(page, ids) == [("text", "23"), ("text", "4"), ("illegible", ""), None]
 
@@ -88,15 +88,19 @@ def test_two_reviewers_never_get_the_same(new_page: NewPage, wait: Wait, sign_in
         shown.append(page.get_by_label("What the picture shows").input_value())
     assert shown == ["1", "4"]
     # What is put off comes to nobody at once; without JavaScript all goes by the buttons.
-    pages[1].get_by_role("button", name="Later").click()
-    expect(pages[1].get_by_text("Others are looking at all that waits")).to_be_visible()
-    pages[0].get_by_role("button", name="That is right").click()
-    expect(pages[0].get_by_text("Others are looking at all that waits")).to_be_visible()
+    pages[1].get_by_role("button", name="Skip").click()
+    expect(
+        pages[1].get_by_text("The waiting predictions are being reviewed by others")
+    ).to_be_visible()
+    pages[0].get_by_role("button", name="Confirm").click()
+    expect(
+        pages[0].get_by_text("The waiting predictions are being reviewed by others")
+    ).to_be_visible()
     assert corrections(pages[0], ids) == [("text", "1"), None]
 
 
 def test_who_may_not_review_is_told_so(page: Page, sign_in: SignIn) -> None:
     page.goto("/review/")
-    expect(page.get_by_text("Sign in to see that page.")).to_be_visible()
+    expect(page.get_by_text("Sign in to see this page.")).to_be_visible()
     sign_in(page, "vera")
     expect(page.get_by_role("link", name="Review")).to_have_count(0)

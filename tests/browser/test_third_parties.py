@@ -34,7 +34,7 @@ def test_pixels_are_sent_by_the_browsable_api_as_raw_json(
 ) -> None:
     complaints.expect("status of 400")
     page.goto("/api/v1/predictions")
-    page.get_by_text("As raw content").click()
+    page.get_by_text("Raw body").click()
     raw = page.locator("#post-generic-content-form")
     raw.get_by_label("Media type").select_option("application/json")
     raw.get_by_label("Content").fill('{"pixels": [[0]]}')
@@ -102,10 +102,10 @@ def test_the_admin_lists_finds_opens_and_deletes(page: Page, save: Save, sign_in
     page.locator("#content").get_by_role("link", name="Predictions", exact=True).last.click()
     first = page.locator("#result_list tbody tr").first
     expect(first).to_contain_text("admin.png")
-    page.get_by_label("Or by id").fill(prediction_id)
-    page.get_by_role("button", name="Find").click()
+    page.get_by_label("Or by ID").fill(prediction_id)
+    page.get_by_role("button", name="Search").click()
     expect(page.locator("#content")).to_contain_text(prediction_id)
-    image = page.get_by_alt_text("The picture as it was sent")
+    image = page.get_by_alt_text("Uploaded picture")
     assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") == 200
     page.get_by_role("link", name="Delete").click()
     page.get_by_role("button", name="Yes").click()

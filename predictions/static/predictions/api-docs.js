@@ -1,4 +1,4 @@
-// Swagger UI has dark colours, but does not ask the reader's system whether they are wanted.
+// Swagger UI has a dark mode, but does not follow the system's preference.
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches);

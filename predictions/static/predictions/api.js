@@ -1,5 +1,5 @@
-// The browsable API: what a plain form cannot send, another method or a raw body, is sent by fetch,
-// and the page that comes back takes this one's place.
+// The browsable API: other methods and raw bodies, which a plain form cannot send, are sent by
+// fetch, and the response replaces the page.
 
 function start() {
   for (const form of document.querySelectorAll("form[data-method]")) {
@@ -25,7 +25,7 @@ async function send(form) {
   }
 }
 
-/** A body of several parts says in its first line what stands between them. */
+/** Read the boundary of a multipart body from its first line. */
 function boundaryOf(type, body) {
   const [, boundary] = type === "multipart/form-data" ? (body.match(/^--(\S+)/) ?? []) : [];
   return boundary ? `; boundary="${boundary}"` : "";

@@ -1,16 +1,16 @@
-// A sheet to draw on, by mouse, pen, finger or keyboard. Strokes are kept as points in units of the
-// sheet's side: so they can be undone, follow every change of size, and are drawn anew for the
-// network, always dark on light, however the screen shows them.
+// A drawing area for mouse, pen, finger and keyboard. Strokes are stored as points in units of its
+// side: so they can be undone, scale with the page, and are redrawn for the model, always dark on
+// light, whatever the colours on the screen.
 
-const PICTURE_SIDE = 320; // pixels of the picture that is sent
-const STEP = 0.025; // of the side: what an arrow key moves the pen
+const PICTURE_SIDE = 320; // pixels of the picture that is uploaded
+const STEP = 0.025; // of the side, per arrow key
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 export class Canvas extends EventTarget {
   width = 0.06; // of the side
   #strokes = [];
-  #pointer = null; // the one that draws; others (a palm, a second finger) are left alone
-  #pen = null; // where the keyboard's pen stands: {x, y, down}
+  #pointer = null; // the one drawing; others (a palm, a second finger) are ignored
+  #pen = null; // the keyboard's pen: {x, y, down}
 
   constructor(element) {
     super();
@@ -23,14 +23,14 @@ export class Canvas extends EventTarget {
       element.addEventListener(end, (event) => this.#lift(event));
     }
     element.addEventListener("keydown", (event) => this.#key(event));
-    element.addEventListener("blur", () => this.#putDown(null));
+    element.addEventListener("blur", () => this.#setPen(null));
   }
 
   get empty() {
     return this.#strokes.length === 0;
   }
 
-  /** Where the pen was last, in units of the side. */
+  /** The last position of the pen, in units of the side. */
   get lastPoint() {
     return this.#strokes.at(-1)?.points.at(-1);
   }
@@ -53,7 +53,7 @@ export class Canvas extends EventTarget {
     context.fillStyle = "#fff";
     context.fillRect(0, 0, PICTURE_SIDE, PICTURE_SIDE);
     this.#draw(context, PICTURE_SIDE, "#000");
-    // Not by toBlob: Chromium does that when it has nothing else to do, or after a second.
+    // Not toBlob: Chromium runs it when idle, or after a second.
     const bytes = atob(sheet.toDataURL("image/png").split(",")[1]);
     return new Blob([Uint8Array.from(bytes, (byte) => byte.charCodeAt(0))], { type: "image/png" });
   }
@@ -77,21 +77,21 @@ export class Canvas extends EventTarget {
     if (this.#pointer !== null || event.button !== 0) return;
     this.#pointer = event.pointerId;
     this.element.setPointerCapture(event.pointerId); // a stroke may leave the sheet and come back
-    const { x, y } = this.#place(event);
+    const { x, y } = this.#position(event);
     this.#begin(x, y);
   }
 
   #move(event) {
     if (event.pointerId !== this.#pointer) return;
-    const all = event.getCoalescedEvents?.() ?? [];
-    this.#extend(...(all.length > 0 ? all : [event]).map((one) => this.#place(one)));
+    const events = event.getCoalescedEvents?.() ?? [];
+    this.#extend(...(events.length > 0 ? events : [event]).map((each) => this.#position(each)));
   }
 
   #lift(event) {
     if (event.pointerId === this.#pointer) this.#pointer = null;
   }
 
-  #place(event) {
+  #position(event) {
     const { left, top, width, height } = this.element.getBoundingClientRect();
     return { x: (event.clientX - left) / width, y: (event.clientY - top) / height };
   }
@@ -99,14 +99,14 @@ export class Canvas extends EventTarget {
   #key(event) {
     const arrow = ARROWS[event.key];
     if (event.key === "z" && (event.ctrlKey || event.metaKey)) this.undo();
-    else if (event.key === " ") this.#putDown(!this.#pen?.down);
+    else if (event.key === " ") this.#setPen(!this.#pen?.down);
     else if (arrow) this.#step(...arrow);
     else return;
     event.preventDefault();
   }
 
-  /** Put the keyboard's pen down or up; null puts it away. */
-  #putDown(down) {
+  /** Lower or lift the keyboard's pen; null hides it. */
+  #setPen(down) {
     if (down === null && this.#pen === null) return;
     this.#pen = down === null ? null : { x: 0.5, y: 0.5, ...this.#pen, down };
     if (down) this.#begin(this.#pen.x, this.#pen.y);
@@ -115,13 +115,13 @@ export class Canvas extends EventTarget {
 
   #step(right, down) {
     const { x, y, down: drawing } = this.#pen ?? { x: 0.5, y: 0.5, down: false };
-    const within = (value) => Math.min(1, Math.max(0, value));
-    this.#pen = { x: within(x + right * STEP), y: within(y + down * STEP), down: drawing };
+    const clamp = (value) => Math.min(1, Math.max(0, value));
+    this.#pen = { x: clamp(x + right * STEP), y: clamp(y + down * STEP), down: drawing };
     if (drawing) this.#extend({ x: this.#pen.x, y: this.#pen.y });
     else this.#paint();
   }
 
-  /** Give the sheet as many pixels as the screen has there. */
+  /** Match the canvas's resolution to the screen's. */
   #fit() {
     const side = Math.round(this.element.clientWidth * devicePixelRatio);
     if (side === 0 || side === this.element.width) return;
@@ -149,20 +149,20 @@ export class Canvas extends EventTarget {
     for (const { width, points } of this.#strokes) {
       context.lineWidth = width * side;
       context.beginPath();
-      lead(context, points.map(({ x, y }) => [x * side, y * side]));
+      traceSmoothly(context, points.map(({ x, y }) => [x * side, y * side]));
       context.stroke();
     }
   }
 }
 
-/** Lead a smooth line through points: curves from the middle of each piece to the next one's. */
-function lead(context, points) {
+/** Trace a smooth line: quadratic curves between the midpoints of its segments. */
+function traceSmoothly(context, points) {
   const [first, ...rest] = points;
   context.moveTo(...first);
-  let before = first;
+  let previous = first;
   for (const point of rest) {
-    context.quadraticCurveTo(...before, (before[0] + point[0]) / 2, (before[1] + point[1]) / 2);
-    before = point;
+    context.quadraticCurveTo(...previous, (previous[0] + point[0]) / 2, (previous[1] + point[1]) / 2);
+    previous = point;
   }
-  context.lineTo(...before); // a single point becomes a dot
+  context.lineTo(...previous); // a single point becomes a dot
 }

@@ -1,10 +1,10 @@
-// Reads the drawing while it is drawn: the site is asked after every short pause of the pen, an
-// answer that has been overtaken is not waited for, and nothing is kept before somebody says so.
+// Predicts while the user draws: a request follows every short pause of the pen and aborts the one
+// before it. Nothing is stored until the user saves the drawing.
 
 import { Canvas } from "./canvas.js";
 
 const PAUSE_MS = 40; // of the pen
-const AT_LATEST_MS = 250; // also without a pause
+const MAX_WAIT_MS = 250; // without a pause
 const RETRY_MS = 3000;
 
 const percent = new Intl.NumberFormat(document.documentElement.lang, {
@@ -13,24 +13,24 @@ const percent = new Intl.NumberFormat(document.documentElement.lang, {
   maximumFractionDigits: 1,
 });
 
-/** Say a probability, and never that anything is certain or impossible. */
-function inWords(probability) {
+/** Format a probability; never as 0% or 100%. */
+function formatProbability(probability) {
   if (probability > 0.999) return `>\u00a0${percent.format(0.999)}`;
   if (probability < 0.001) return `<\u00a0${percent.format(0.001)}`;
   return percent.format(probability);
 }
 
-/** Let people draw in `section`; `onKept` is told the address of what was kept. */
-export function startDrawing(section, onKept) {
+/** Start the drawing area in `section`; `onSaved` gets the id of a saved prediction. */
+export function startDrawing(section, onSaved) {
   const part = (name) => section.querySelector(`[data-${name}]`);
   const canvas = new Canvas(part("canvas"));
-  const answer = new LiveAnswer(section, part);
-  const asking = new Asking(section.dataset, canvas, answer);
+  const view = new LiveView(section, part);
+  const prediction = new LivePrediction(section.dataset, canvas, view);
 
   const buttons = [part("undo"), part("clear"), part("keep")];
   canvas.addEventListener("change", () => {
     for (const button of buttons) button.disabled = canvas.empty;
-    asking.later();
+    prediction.schedule();
   });
   part("undo").addEventListener("click", () => canvas.undo());
   part("clear").addEventListener("click", () => {
@@ -42,121 +42,121 @@ export function startDrawing(section, onKept) {
   });
   part("keep").addEventListener("click", async ({ target }) => {
     target.disabled = true;
-    const kept = await asking.keep();
-    target.disabled = kept !== null || canvas.empty;
-    if (kept) onKept(kept);
+    const id = await prediction.save();
+    target.disabled = id !== null || canvas.empty;
+    if (id) onSaved(id);
   });
 }
 
-/** What is shown beside the sheet. */
-class LiveAnswer {
+/** The live prediction shown beside the drawing area. */
+class LiveView {
   constructor(section, part) {
     this.section = section;
     this.text = part("text");
-    this.output = document.createElement("output"); // there once there is an answer
+    this.output = document.createElement("output"); // in the page only while there is a text
     this.problem = part("problem");
     this.bars = [...section.querySelectorAll(".bars li")];
-    this.nothing = this.text.textContent;
+    this.placeholder = this.text.textContent;
   }
 
   show({ text, digits, status }, { x, y }, side) {
     const inside = ({ box: [left, top, width, height] }) =>
       x * side >= left && x * side <= left + width && y * side >= top && y * side <= top + height;
-    const digit = digits.find(inside) ?? digits.at(-1); // the one that is being drawn
-    this.#say("");
+    const digit = digits.find(inside) ?? digits.at(-1); // the one being drawn
+    this.#setError("");
     this.section.dataset.status = status;
     if (text) this.output.textContent = text;
-    this.text.replaceChildren(text ? this.output : this.nothing);
+    this.text.replaceChildren(text ? this.output : this.placeholder);
     this.bars.forEach((bar, number) => this.#fill(bar, number, digit));
   }
 
   clear() {
-    this.#say("");
+    this.#setError("");
     delete this.section.dataset.status;
-    this.text.replaceChildren(this.nothing);
+    this.text.replaceChildren(this.placeholder);
     this.bars.forEach((bar, number) => this.#fill(bar, number, undefined));
   }
 
-  fail(words) {
+  showError(message) {
     this.clear();
-    this.#say(words);
+    this.#setError(message);
   }
 
-  #say(words) {
-    this.problem.textContent = words;
-    this.problem.hidden = words === "";
+  #setError(message) {
+    this.problem.textContent = message;
+    this.problem.hidden = message === "";
   }
 
   #fill(bar, number, digit) {
     const probability = digit?.probabilities[number];
     bar.classList.toggle("chosen", number === digit?.digit);
     bar.querySelector("rect").setAttribute("width", (probability ?? 0) * 100);
-    const words = bar.querySelector(".bar-percent");
-    words.textContent = probability === undefined ? "" : inWords(probability);
+    const percentage = bar.querySelector(".bar-percent");
+    percentage.textContent = probability === undefined ? "" : formatProbability(probability);
   }
 }
 
-/** Asks the API what the drawing says. */
-class Asking {
+/** Requests predictions of the drawing from the API. */
+class LivePrediction {
   #timer = 0;
   #due = 0;
-  #overtaken = new AbortController();
+  #abort = new AbortController();
 
-  constructor(words, canvas, answer) {
-    Object.assign(this, { words, canvas, answer });
-    window.addEventListener("online", () => this.later());
+  constructor(settings, canvas, view) {
+    Object.assign(this, { settings, canvas, view });
+    window.addEventListener("online", () => this.schedule());
   }
 
-  later(after = PAUSE_MS) {
+  schedule(after = PAUSE_MS) {
     if (this.canvas.empty) {
-      this.#stop(); // an answer on its way is to what is no more
-      this.answer.clear();
+      this.#stop(); // a pending response is for a drawing that is gone
+      this.view.clear();
       return;
     }
     const now = performance.now();
-    if (this.#timer === 0) this.#due = now + Math.max(after, AT_LATEST_MS);
+    if (this.#timer === 0) this.#due = now + Math.max(after, MAX_WAIT_MS);
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#ask(), Math.min(after, this.#due - now));
+    this.#timer = setTimeout(() => this.#request(), Math.min(after, this.#due - now));
   }
 
-  /** Keep the drawing as it is; resolves with its address on this site, or null. */
-  async keep() {
+  /** Save the drawing; resolves with the id of its prediction, or null. */
+  async save() {
     this.#stop();
-    const { answer, problem } = await this.#send({ store: true });
-    if (problem) this.answer.fail(problem);
-    return answer ? answer.id : null;
+    const { prediction, problem } = await this.#send({ store: true });
+    if (problem) this.view.showError(problem);
+    return prediction ? prediction.id : null;
   }
 
   #stop() {
     clearTimeout(this.#timer);
     this.#timer = 0;
-    this.#overtaken.abort();
-    this.#overtaken = new AbortController();
+    this.#abort.abort();
+    this.#abort = new AbortController();
   }
 
-  async #ask() {
+  async #request() {
     this.#stop();
-    const { signal } = this.#overtaken;
-    const { answer, problem, passing } = await this.#send({ store: false, signal });
+    const { signal } = this.#abort;
+    const { prediction, problem, retryable } = await this.#send({ store: false, signal });
     if (signal.aborted) return;
-    if (answer) this.answer.show(answer, this.canvas.lastPoint, answer.width);
-    else this.answer.fail(problem);
-    if (passing) this.later(RETRY_MS);
+    if (prediction) this.view.show(prediction, this.canvas.lastPoint, prediction.width);
+    else this.view.showError(problem);
+    if (retryable) this.schedule(RETRY_MS);
   }
 
   async #send({ store, signal }) {
     const body = new FormData();
-    body.set("file", this.canvas.picture(), this.words.fileName);
+    body.set("file", this.canvas.picture(), this.settings.fileName);
     body.set("source", "canvas");
-    const headers = { Accept: "application/json", "X-CSRFToken": this.words.csrf };
+    const headers = { Accept: "application/json", "X-CSRFToken": this.settings.csrf };
     try {
-      const url = store ? this.words.api : `${this.words.api}?store=false`;
+      const url = store ? this.settings.api : `${this.settings.api}?store=false`;
       const response = await fetch(url, { method: "POST", body, headers, signal });
       const content = await response.json();
-      if (response.ok) return { answer: content };
-      return { problem: content.error.message, passing: response.status >= 429 };
+      if (response.ok) return { prediction: content };
+      return { problem: content.error.message, retryable: response.status >= 429 };
     } catch {
-      return { problem: this.words.unreachable, passing: true };
+      return { problem: this.settings.unreachable, retryable: true };
     }
   }
 }

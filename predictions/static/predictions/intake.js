@@ -1,10 +1,10 @@
-// By which ways pictures come onto the page: chosen, photographed, pasted, dropped anywhere.
+// Where files come from: chosen, photographed, pasted, or dropped anywhere on the page.
 
-/** Call `take` with every list of files that somebody brings. */
-export function receive(inputs, take) {
+/** Call `onFiles` with each list of files. */
+export function receiveFiles(inputs, onFiles) {
   for (const input of inputs) {
     input.addEventListener("change", () => {
-      take([...input.files]);
+      onFiles([...input.files]);
       input.value = ""; // so that the same file can be chosen again
     });
   }
@@ -12,14 +12,14 @@ export function receive(inputs, take) {
     const files = [...event.clipboardData.files];
     if (files.length === 0) return;
     event.preventDefault();
-    take(files);
+    onFiles(files);
   });
-  receiveDrops(take);
+  receiveDrops(onFiles);
 }
 
-function receiveDrops(take) {
-  let depth = 0; // dragenter and dragleave come for every element that is passed
-  const over = (change) => {
+function receiveDrops(onFiles) {
+  let depth = 0; // dragenter and dragleave fire for every element on the way
+  const changeDepth = (change) => {
     depth = Math.max(0, depth + change);
     document.body.classList.toggle("dropping", depth > 0);
   };
@@ -28,11 +28,11 @@ function receiveDrops(take) {
     event.preventDefault();
     handle(event);
   };
-  document.addEventListener("dragenter", withFiles(() => over(1)));
-  document.addEventListener("dragleave", withFiles(() => over(-1)));
+  document.addEventListener("dragenter", withFiles(() => changeDepth(1)));
+  document.addEventListener("dragleave", withFiles(() => changeDepth(-1)));
   document.addEventListener("dragover", withFiles(() => {}));
   document.addEventListener("drop", withFiles((event) => {
-    over(-depth);
-    take([...event.dataTransfer.files]);
+    changeDepth(-depth);
+    onFiles([...event.dataTransfer.files]);
   }));
 }

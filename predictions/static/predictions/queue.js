@@ -1,14 +1,14 @@
-// The queue of pictures on their way: each is sent as the form would send it, two at a time, and
-// what the site answers with, a page, is taken apart. So the server knows one way of sending only.
+// The upload queue: sends files as the form does, two at a time, and extracts the predictions from
+// the page that comes back. So the server needs only one kind of upload.
 
-const AT_ONCE = 2;
-const TRIES_WHEN_BUSY = 4;
-const BUSY = new Set([429, 503]);
+const MAX_CONCURRENT = 2;
+const MAX_ATTEMPTS = 4;
+const BUSY_STATUSES = new Set([429, 503]);
 
-/** Send one file as the form does; resolves with the page that came back, whatever it says. */
+/** Send one file as the form does; resolves with the response, errors included. */
 function submit(form, field, file, onProgress) {
   return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest(); // fetch cannot tell how much of a body has been sent
+    const request = new XMLHttpRequest(); // fetch reports no upload progress
     const body = new FormData(form);
     body.set(field, file, file.name);
     request.open("POST", form.action);
@@ -24,7 +24,7 @@ function submit(form, field, file, onProgress) {
 
 const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
-/** One picture of the queue, and its line in the list. */
+/** One file of the queue and its line in the list. */
 class Entry {
   constructor(file, template) {
     this.file = file;
@@ -43,27 +43,26 @@ class Entry {
   }
 
   set state(state) {
-    this.line.dataset.state = state; // the style sheet shows what belongs to it
+    this.line.dataset.state = state; // CSS shows what belongs to it
   }
 
-  sent(share) {
+  updateProgress(share) {
     this.state = share < 1 ? "sending" : "reading";
     this.progress.value = share;
-    if (share === 1) this.progress.removeAttribute("value"); // reading takes as long as it takes
+    if (share === 1) this.progress.removeAttribute("value"); // indeterminate while reading
   }
 
-  done(answers, url) {
-    Object.assign(this, { answers, url });
+  succeed(predictions, url) {
+    Object.assign(this, { predictions, url });
     this.link.href = url;
-    const texts = answers.map((answer) => answer.querySelector("output").textContent.trim());
+    const texts = predictions.map((prediction) => prediction.querySelector("output").textContent.trim());
     this.#part("text").textContent = this.text = texts.join(" · ");
     this.state = "done";
   }
 
-  /** `passing`: whether trying again may help. */
-  failed(words, { passing }) {
-    this.#part("problem").textContent = this.text = words;
-    this.retry.hidden = !passing;
+  fail(message, { retryable }) {
+    this.#part("problem").textContent = this.text = message;
+    this.retry.hidden = !retryable;
     this.state = "failed";
   }
 
@@ -74,7 +73,7 @@ class Entry {
   #preview() {
     const image = new Image();
     image.alt = "";
-    // A format that the browser cannot show stays away; the site may read it all the same.
+    // No preview of formats the browser cannot show; the site may still read them.
     image.onload = () => {
       this.line.prepend(image);
       URL.revokeObjectURL(image.src);
@@ -83,73 +82,73 @@ class Entry {
   }
 }
 
-/** Keeps what was added in order, sends it, and tells `onAnswer` of each entry that was read. */
+/** Uploads files in order and calls `onSuccess` or `onError` for each. */
 export class Queue {
   #waiting = [];
-  #working = 0;
+  #active = 0;
 
-  constructor({ list, template, form, field, words, onAnswer, onProblem }) {
-    Object.assign(this, { list, template, form, field, words, onAnswer, onProblem });
+  constructor({ list, template, form, field, messages, onSuccess, onError }) {
+    Object.assign(this, { list, template, form, field, messages, onSuccess, onError });
   }
 
   add(files) {
     for (const file of files) {
       const entry = new Entry(file, this.template);
-      entry.retry.addEventListener("click", () => this.#again(entry));
+      entry.retry.addEventListener("click", () => this.#retry(entry));
       entry.link.addEventListener("click", (event) => {
         event.preventDefault();
-        this.onAnswer(entry, { asked: true });
+        this.onSuccess(entry, { requested: true });
       });
       this.list.append(entry.line);
-      if (file.size > this.words.maxBytes) entry.failed(this.words.tooLarge, { passing: false });
+      if (file.size > this.messages.maxBytes) entry.fail(this.messages.tooLarge, { retryable: false });
       else this.#waiting.push(entry);
-      if (entry.state === "failed") this.onProblem(entry);
+      if (entry.state === "failed") this.onError(entry);
     }
     this.list.hidden = this.list.children.length === 0;
-    while (this.#working < AT_ONCE && this.#waiting.length > 0) this.#work();
+    while (this.#active < MAX_CONCURRENT && this.#waiting.length > 0) this.#work();
   }
 
-  #again(entry) {
+  #retry(entry) {
     this.#waiting.push(entry);
     entry.state = "waiting";
-    if (this.#working < AT_ONCE) this.#work();
+    if (this.#active < MAX_CONCURRENT) this.#work();
   }
 
   async #work() {
-    this.#working += 1;
+    this.#active += 1;
     while (this.#waiting.length > 0) await this.#send(this.#waiting.shift());
-    this.#working -= 1;
+    this.#active -= 1;
   }
 
   async #send(entry) {
     try {
-      entry.sent(0);
-      this.#take(entry, await this.#answerOf(entry));
+      entry.updateProgress(0);
+      this.#showResult(entry, await this.#submitWithRetries(entry));
     } catch {
-      entry.failed(this.words.unreachable, { passing: true });
+      entry.fail(this.messages.unreachable, { retryable: true });
     }
-    if (entry.state === "done") this.onAnswer(entry, { asked: false });
-    else if (entry.state === "failed") this.onProblem(entry);
+    if (entry.state === "done") this.onSuccess(entry, { requested: false });
+    else if (entry.state === "failed") this.onError(entry);
   }
 
-  /** Send until the site is not too busy to answer. */
-  async #answerOf(entry) {
+  /** Retry while the site is busy. */
+  async #submitWithRetries(entry) {
     for (let attempt = 1; ; attempt += 1) {
-      const request = await submit(this.form, this.field, entry.file, (share) => entry.sent(share));
-      if (!BUSY.has(request.status) || attempt === TRIES_WHEN_BUSY) return request;
+      const request = await submit(this.form, this.field, entry.file, (share) => entry.updateProgress(share));
+      if (!BUSY_STATUSES.has(request.status) || attempt === MAX_ATTEMPTS) return request;
       entry.state = "busy";
       await pause(Number(request.getResponseHeader("Retry-After")) || 1);
     }
   }
 
-  #take(entry, { status, response, responseURL }) {
+  #showResult(entry, { status, response, responseURL }) {
     const problem = response?.querySelector("[role=alert]:not([hidden])");
-    const answers = [...(response?.querySelectorAll(".answer") ?? [])];
-    if (answers.length > 0) entry.done(answers, responseURL);
+    const predictions = [...(response?.querySelectorAll(".answer") ?? [])];
+    if (predictions.length > 0) entry.succeed(predictions, responseURL);
     else if (status < 400) location.assign(responseURL); // to sign in, or to a page of its own
     else {
-      const passing = status >= 500 || BUSY.has(status);
-      entry.failed(problem?.textContent.trim() || this.words.failed, { passing });
+      const retryable = status >= 500 || BUSY_STATUSES.has(status);
+      entry.fail(problem?.textContent.trim() || this.messages.failed, { retryable });
     }
   }
 }

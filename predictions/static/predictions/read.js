@@ -1,9 +1,9 @@
-// The page that reads: what comes in goes through the queue, and its answer is shown below.
-// Without this module the form works by its button.
+// The upload page: files go through the queue, and their predictions are shown below it.
+// Without JavaScript the form works by its button.
 
-import { enliven } from "./answer.js";
+import { makeInteractive } from "./answer.js";
 import { startDrawing } from "./drawing.js";
-import { receive } from "./intake.js";
+import { receiveFiles } from "./intake.js";
 import { Queue } from "./queue.js";
 
 const form = document.querySelector("[data-upload]");
@@ -11,22 +11,22 @@ const [input, ...otherInputs] = document.querySelectorAll("input[type=file]");
 const problem = document.querySelector("[data-problem]");
 const answers = document.querySelector("[data-answers]");
 const live = document.querySelector("[data-live]");
-const words = { ...form.dataset, maxBytes: Number(form.dataset.maxBytes) };
-const fill = (sentence, { file, text }) =>
-  sentence.replace("{name}", file.name).replace("{text}", text);
-let latest = []; // the files that were brought together last
-let shown = location.search; // which answer
+const messages = { ...form.dataset, maxBytes: Number(form.dataset.maxBytes) };
+const fill = (template, { file, text }) =>
+  template.replace("{name}", file.name).replace("{text}", text);
+let latest = []; // the files of the last selection
+let shown = location.search; // of the predictions shown
 
-/** Show answers at an address of their own, which can be reloaded and sent to others. */
+/** Show predictions under a URL that can be reloaded and shared. */
 function show(parts, url) {
   answers.replaceChildren(...parts.map((part) => document.importNode(part, true)));
-  enliven(answers);
+  makeInteractive(answers);
   const [title] = answers.querySelectorAll("output");
-  document.title = words.title.replace("{text}", title.textContent.trim());
+  document.title = messages.title.replace("{text}", title.textContent.trim());
   history.pushState(null, "", `${url}#answer`);
   shown = location.search;
   answers.firstElementChild.focus({ preventScroll: true });
-  answers.scrollIntoView({ block: "nearest" }); // the style sheet says how
+  answers.scrollIntoView({ block: "nearest" }); // CSS decides how
 }
 
 const queue = new Queue({
@@ -34,18 +34,18 @@ const queue = new Queue({
   template: document.querySelector("#queue-entry"),
   form,
   field: input.name,
-  words,
-  onAnswer(entry, { asked }) {
-    live.textContent = fill(words.read, entry);
-    // Of many answers that come in one after the other, the first is shown and the others can be.
-    if (asked || latest.length === 1 || latest[0] === entry.file) show(entry.answers, entry.url);
+  messages,
+  onSuccess(entry, { requested }) {
+    live.textContent = fill(messages.read, entry);
+    // Of several files, show the first; the others are opened by their links.
+    if (requested || latest.length === 1 || latest[0] === entry.file) show(entry.predictions, entry.url);
   },
-  onProblem(entry) {
-    live.textContent = fill(words.notRead, entry);
+  onError(entry) {
+    live.textContent = fill(messages.notRead, entry);
   },
 });
 
-receive([input, ...otherInputs], (files) => {
+receiveFiles([input, ...otherInputs], (files) => {
   problem.hidden = true;
   latest = files;
   queue.add(files);
@@ -62,7 +62,7 @@ startDrawing(draw, async (id) => {
 input.multiple = true;
 input.required = false;
 form.querySelector("[data-send]").hidden = true;
-// The way back leads to the answer before; a link within the page leads nowhere else.
+// Going back shows the previous predictions; links within the page change only the hash.
 window.addEventListener("popstate", () => {
   if (location.search !== shown) location.reload();
 });

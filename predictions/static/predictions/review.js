@@ -1,5 +1,5 @@
-// Reviewing by keyboard. The field takes digits, so letters in it are free to mean the buttons:
-// each says with data-key which. Without this module the buttons work by themselves.
+// Reviewing by keyboard. The field takes digits only, so letters trigger the buttons that name them
+// in data-key. Without JavaScript the buttons still work.
 
 const field = document.querySelector("[data-correct] textarea");
 const keys = document.querySelector("[data-keys]");

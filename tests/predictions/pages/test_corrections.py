@@ -33,7 +33,7 @@ def test_a_correction_comes_first_and_what_was_read_stands_beside_it(
     assert Correction.objects.get().labels == [3, 7]
     (output,) = find(page, "output")
     assert output.text == "37"
-    assert text_of(page, "p", class_="was-read") == "Corrected by rita; it was read as 31"
+    assert text_of(page, "p", class_="was-read") == "Corrected by rita; originally read as 31"
     history = Client().get("/predictions/")
     assert text_of(history, "a", class_="history-text") == "37 31"
     assert text_of(history, "s", class_="was-read") == "31"
@@ -57,7 +57,7 @@ def test_a_confirmed_reading_is_called_right(reviewing: Client, keep: Keep) -> N
     record = keep("31\n4")
     reviewing.post(f"/predictions/{record.id}/correct", {"text": "31\r\n4"})
     page = reviewing.get(f"/predictions/{record.id}/")
-    assert text_of(page, "p", class_="was-read") == "Checked by rita: it was read right"
+    assert text_of(page, "p", class_="was-read") == "Confirmed by rita"
     assert not find(reviewing.get("/predictions/"), "s")
 
 
@@ -79,7 +79,7 @@ def test_the_last_correction_is_taken_back(reviewing: Client, keep: Keep) -> Non
     page = reviewing.post(f"/predictions/{record.id}/undo", follow=True)
     assert text_of(page, "output") == "31"
     entries = text_of(page, "ol", class_="entries")
-    assert "took it back" in entries
+    assert "undid the last correction" in entries
     assert entries.endswith("37")
     again = reviewing.post(f"/predictions/{record.id}/undo", follow=True)
     assert "no correction to take back" in text_of(again, "p", class_="note warning")
@@ -102,7 +102,7 @@ def test_works_the_queue_off_and_takes_an_answer_back(reviewing: Client, keep: K
     records = [keep(str(n), margin=n / 10, status=Status.NEEDS_REVIEW) for n in (1, 2)]
     queue.enqueue(records)
     page = reviewing.get("/review/")
-    assert text_of(page, "p", class_="lead").startswith("2 predictions wait")
+    assert text_of(page, "p", class_="lead").startswith("2 predictions are waiting")
     assert text_of(page, "textarea") == "1"
     (form,) = find(page, "form", **{"class": "correct stacked"})
     page = reviewing.post(form.attributes["action"], {"text": "7", "verdict": "text"}, follow=True)
@@ -113,7 +113,7 @@ def test_works_the_queue_off_and_takes_an_answer_back(reviewing: Client, keep: K
     reviewing.post(f"/review/{records[0].id}", {"verdict": "illegible", "text": "1"})
     page = reviewing.post(f"/review/{records[1].id}", {"skip": "yes", "text": "2"}, follow=True)
     assert not find(page, "textarea")
-    assert "Others are looking at all that waits, or it was put off" in text_of(
+    assert "The waiting predictions are being reviewed by others or were skipped" in text_of(
         page, "div", class_="empty card"
     )
     assert ReviewItem.objects.get().prediction_id == records[1].id

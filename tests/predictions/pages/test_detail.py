@@ -31,13 +31,13 @@ def test_shows_all_that_is_kept(
     assert text_of(response, "h1") == "seven.png"
     assert text_of(response, "output") == "7"
     assert facts(response) == {
-        "When": "March 1, 2026, noon UTC",
-        "Sent by": "ada",
-        "By way of": "API",
+        "Read at": "March 1, 2026, noon UTC",
+        "Uploaded by": "ada",
+        "Source": "API",
         "Picture": "280 × 140 pixels, 1.2 KB",
         "Model version": "0",
-        "Time taken": "4.2 ms",
-        "Id": str(record.id),
+        "Processing time": "4.2 ms",
+        "ID": str(record.id),
     }
     assert len(find(response, "li")) == 10
     assert find(response, "a", href=f"/api/v1/predictions/{record.id}?format=json")
@@ -48,7 +48,7 @@ def test_draws_the_boxes_in_the_pixels_of_the_upright_picture(client: Client, ke
     assert find(response, "svg", viewbox="0 0 280 140")
     assert find(response, "rect", x="3", y="5", width="20", height="28")
     (preview,) = find(response, "img", width="640", height="320")
-    assert preview.attributes["alt"] == "The picture that was sent: seven.png"
+    assert preview.attributes["alt"] == "Uploaded picture: seven.png"
 
 
 @pytest.mark.usefixtures("each_store")
@@ -67,7 +67,7 @@ def test_shows_every_digit_of_several_lines(client: Client, keep: Keep) -> None:
 def test_says_when_no_preview_was_kept(client: Client, keep: Keep) -> None:
     record = keep("7", has_preview=False)
     response = client.get(f"/predictions/{record.id}/")
-    assert "No preview was kept of this picture." in text_of(response, "main")
+    assert "No preview was stored for this picture." in text_of(response, "main")
     assert not [e for e in find(response, "img") if str(record.id) in e.attributes["src"]]
     assert text_of(response, "output") == "7"
 

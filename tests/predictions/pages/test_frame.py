@@ -122,7 +122,7 @@ def test_a_fault_is_said_without_anything_that_may_be_its_cause(
 ) -> None:
     with django_assert_num_queries(0):
         page = render_to_string("500.html")
-    assert "It was our fault" in page
+    assert "The error is on our side" in page
     assert "/static/predictions/site.css" in page
 
 

@@ -34,7 +34,7 @@ def address(response: Any, words: str) -> str | None:
 def test_says_when_nothing_has_been_read(client: Client) -> None:
     response = client.get(URL)
     assert texts(response) == []
-    assert "Nothing has been read yet." in text_of(response, "main")
+    assert "No predictions yet." in text_of(response, "main")
     assert address(response, "Read the first picture") == "/"
 
 
@@ -47,7 +47,7 @@ def test_lists_newest_first_with_what_is_known(client: Client, keep: Keep) -> No
     response = client.get(URL)
     assert texts(response) == ["4", "1"]
     first = find(response, "li")[0].text
-    for words in ("Please check", "91.0%", "four.png", "model version 3", "March 1, 2026"):
+    for words in ("Needs review", "91.0%", "four.png", "model version 3", "March 1, 2026"):
         assert words in first
     (time, _) = find(response, "time")
     assert time.attributes["datetime"] == "2026-03-01T12:01:00+00:00"
@@ -94,7 +94,7 @@ def test_filters_by_digit_status_and_dates(client: Client, keep: Keep) -> None:
     ]
     nothing = client.get(URL, {"digit": "9"})
     assert texts(nothing) == []
-    assert "No prediction matches." in text_of(nothing, "main")
+    assert "No matching predictions." in text_of(nothing, "main")
 
 
 def test_the_form_remembers_the_filters_and_so_do_the_pages(client: Client, keep: Keep) -> None:

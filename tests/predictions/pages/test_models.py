@@ -34,8 +34,8 @@ def test_lists_versions_and_what_served_when(browser: Client) -> None:
     page = browser.get("/models/")
     assert page.status_code == 200
     rows = [element.text for element in find(page, "th", scope="row")]
-    assert rows == ["Version 2", "Version 1 serves", "Version 0"]
-    assert "version 1 in place of 0" in text_of(page, "ol", class_="entries")
+    assert rows == ["Version 2", "Version 1 active", "Version 0"]
+    assert "version 1 replaced version 0" in text_of(page, "ol", class_="entries")
     assert "the first of our own" in text_of(page, "ol", class_="entries")
     assert find(page, "form", class_="stacked") == []
 
@@ -65,7 +65,9 @@ def test_activates_by_force_and_rolls_back(operating: Client) -> None:
         "/models/2/activate", {"reason": "a drill", "force": "yes"}, follow=True
     )
     assert answer.redirect_chain == [("/models/", 302)]
-    assert "version 2 serves in place of version 1" in text_of(answer, "p", class_="note success")
+    assert "version 2 is now active, replacing version 1" in text_of(
+        answer, "p", class_="note success"
+    )
     assert (versions.active_number(), Activation.objects.latest("pk").by) == (2, "olga")
     form, _ = find(answer, "form", class_="stacked")  # the other one adds a version
     assert form.attributes["action"] == "/models/1/activate"
@@ -74,21 +76,21 @@ def test_activates_by_force_and_rolls_back(operating: Client) -> None:
 
 
 def test_says_in_words_how_a_version_reads_beside_the_active_one(browser: Client) -> None:
-    words = "only this one reads 0 right, and only the active one 10"
+    words = "by this version only: 0, by the active one only: 10"
     listed = [
         " ".join(row.text.split())
         for row in find(browser.get("/models/"), "tr")
         if "Version" in row.text
     ]
     assert words in listed[1]
-    assert "worse by more than chance explains" in listed[1]
-    assert "Measured on other digits" in listed[3]
+    assert "significantly worse" in listed[1]
+    assert "Validated on different digits" in listed[3]
     page = browser.get("/models/2/")
     shown = [" ".join(each.text.split()) for each in find(page, "p")]
     assert any(words in each and "(p = 0.002)" in each for each in shown)
     activation.activate(2, force=True, reason="for the test")
     shown = [" ".join(each.text.split()) for each in find(browser.get("/models/1/"), "p")]
-    assert any("better by more than chance explains" in each for each in shown)
+    assert any("significantly better" in each for each in shown)
 
 
 def test_a_version_is_downloaded_and_added_elsewhere(operating: Client) -> None:
@@ -97,7 +99,7 @@ def test_a_version_is_downloaded_and_added_elsewhere(operating: Client) -> None:
     file = SimpleUploadedFile("two.zip", archive.content)
     added = operating.post("/models/import", {"file": file}, follow=True)
     assert added.redirect_chain == [("/models/3/", 302)]
-    assert "Added as model version 3" in text_of(added, "p", class_="note success")
+    assert "Imported as model version 3" in text_of(added, "p", class_="note success")
     assert (versions.get(3).created_by, versions.active_number()) == ("olga", 1)
 
 

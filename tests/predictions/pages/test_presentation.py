@@ -5,7 +5,13 @@ from django.conf import LazySettings
 from django.utils import translation
 
 from predictions.core.records import Source
-from predictions.pages.presentation import LARGEST, SOURCE_WORDS, Answer, in_words, percent
+from predictions.pages.presentation import (
+    MAX_SHOWN_SIZE,
+    SOURCE_LABELS,
+    ShownPrediction,
+    confidence_label,
+    percent,
+)
 from tests.support.records import make_record
 
 
@@ -29,7 +35,7 @@ def test_nothing_is_certain_or_impossible(probability: float, said: str) -> None
 
 def test_numbers_for_people_are_localised_and_those_for_svg_are_not() -> None:
     with translation.override("de"):
-        bar = Answer(make_record("7")).digits[0].bars[7]
+        bar = ShownPrediction(make_record("7")).digits[0].bars[7]
     assert (bar.percent, bar.length) == ("91,0%", "91.00")
 
 
@@ -41,11 +47,11 @@ def test_confidence_in_words_agrees_with_the_status(
     confidence: float, words: str, settings: LazySettings
 ) -> None:
     settings.REVIEW_BELOW_CONFIDENCE = 0.8
-    assert in_words(confidence) == words
+    assert confidence_label(confidence) == words
 
 
 def test_every_source_has_words() -> None:
-    assert set(SOURCE_WORDS) == set(Source)
+    assert set(SOURCE_LABELS) == set(Source)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +68,7 @@ def test_every_source_has_words() -> None:
 def test_pictures_of_every_shape_fit_the_page(
     width: int, height: int, shown: tuple[int, int]
 ) -> None:
-    answer = Answer(make_record("7", width=width, height=height))
+    answer = ShownPrediction(make_record("7", width=width, height=height))
     assert (answer.shown_width, answer.shown_height) == shown
-    assert answer.shown_width <= LARGEST[0]
-    assert answer.shown_height <= LARGEST[1]
+    assert answer.shown_width <= MAX_SHOWN_SIZE[0]
+    assert answer.shown_height <= MAX_SHOWN_SIZE[1]

@@ -53,7 +53,7 @@ def test_shows_a_form_without_a_query(
     (form,) = find(response, "form", enctype="multipart/form-data")
     assert form.attributes["action"] == "/"
     assert find(response, "input", type="file", name="file")
-    assert "at most 20 MB" in text_of(response, "p", id="formats")
+    assert "up to 20 MB" in text_of(response, "p", id="formats")
     assert not find(response, "output")
     assert alerts(response) == []
 
@@ -105,8 +105,8 @@ def test_asks_people_to_check_what_the_network_is_not_sure_of(
 ) -> None:
     settings.REVIEW_BELOW_CONFIDENCE = 1.01
     page = browser.post("/", {"file": picture()}, follow=True)
-    assert text_of(page, "span", class_="status needs_review") == "Please check"
-    assert "Compare its answer with your picture" in text_of(page, "p", class_="advice")
+    assert text_of(page, "span", class_="status needs_review") == "Needs review"
+    assert "Compare the prediction with your picture" in text_of(page, "p", class_="advice")
     assert text_of(page, "output") == "7"
 
 
@@ -127,7 +127,7 @@ def test_a_blank_picture_is_no_digit(browser: Client, image: Image.Image) -> Non
     assert page.status_code == 200
     assert text_of(page, "output") == "No digit"
     assert text_of(page, "span", class_="status unreadable") == "Could not be read"
-    assert "Send one that shows a single digit" in text_of(page, "p", class_="advice")
+    assert "Use one with large, sharp digits" in text_of(page, "p", class_="advice")
     assert find(page, "p", class_="confidence") == []
     assert Prediction.objects.get().text == ""
 
@@ -209,7 +209,7 @@ def test_needs_a_csrf_token(picture: MakePicture) -> None:
     stranger = Client(enforce_csrf_checks=True)
     response = stranger.post("/", {"file": picture()})
     assert response.status_code == 403
-    assert "Please send the form again" in text_of(response, "h1")
+    assert "Please submit the form again" in text_of(response, "h1")
     assert not Prediction.objects.exists()
     token = stranger.get("/").context["csrf_token"]
     sent = stranger.post("/", {"file": picture(), "csrfmiddlewaretoken": str(token)})

@@ -75,7 +75,7 @@ def test_asks_to_tick_something_first(client: Client, ticked: list[str]) -> None
         URL, {"action": "csv", "selected": ticked, "back": "status=read"}, follow=True
     )
     assert response.redirect_chain == [("/predictions/?status=read", 302)]
-    assert text_of(response, "p", class_="note warning") == "Tick the predictions first."
+    assert text_of(response, "p", class_="note warning") == "Select predictions first."
 
 
 def test_leads_back_to_this_site_only(client: Client) -> None:

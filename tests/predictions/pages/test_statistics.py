@@ -28,7 +28,7 @@ def figures(response: Any) -> dict[str, str]:
 def test_says_when_nothing_was_read(client: Client) -> None:
     page = client.get(URL)
     assert page.status_code == 200
-    assert "Nothing was read on these days." in text_of(page, "main")
+    assert "No predictions in this period." in text_of(page, "main")
     assert not find(page, "dl")
 
 
@@ -52,26 +52,26 @@ def test_every_chart_has_its_table(client: Client, keep: Keep) -> None:
     page = client.get(URL, MARCH)
     assert figures(page) == {
         "predictions": "3",
-        "believed as read": "33.3%",
-        "to be checked": "33.3%",
+        "read with confidence": "33.3%",
+        "need review": "33.3%",
         "could not be read": "33.3%",
         "corrected or confirmed": "0.0%",
     }
     charts = [element.text for element in find(page, "h2")]
     assert charts == [
-        "Predictions a day",
+        "Predictions per day",
         "Digits",
         "Confidence",
-        "Time taken",
+        "Processing time",
         "Status",
         "Model versions",
-        "Ways in",
+        "Sources",
     ]
     assert len(find(page, "table")) == len(charts)
     rows = [element.text for element in find(page, "tr")]
     for row in ("03/01/2026 2", "03/02/2026 1", "03/31/2026 0", "4 2", "2 1", "90–95% 2"):
         assert row in rows
-    assert "Please check 1" in rows
+    assert "Needs review 1" in rows
 
 
 @pytest.mark.usefixtures("each_store")
@@ -91,10 +91,10 @@ def test_corrections_are_counted_of_the_days_of_their_predictions(
 @pytest.mark.parametrize(
     ("since", "name", "rows"),
     [
-        ("2026-02-01", "Predictions a day", {"03/01/2026 1"}),
-        ("2025-04-01", "Predictions a week", {"02/23/2026 1", "03/02/2026 1"}),
-        ("2020-01-01", "Predictions a month", {"03/01/2026 2"}),
-        ("0001-01-01", "Predictions a month", {"03/01/2026 2"}),
+        ("2026-02-01", "Predictions per day", {"03/01/2026 1"}),
+        ("2025-04-01", "Predictions per week", {"02/23/2026 1", "03/02/2026 1"}),
+        ("2020-01-01", "Predictions per month", {"03/01/2026 2"}),
+        ("0001-01-01", "Predictions per month", {"03/01/2026 2"}),
     ],
 )
 def test_many_days_are_put_together(
@@ -115,10 +115,10 @@ def test_says_when_not_all_could_be_counted(
     for number in range(2):
         keep("1", at=NOON + minutes(number))
     page = client.get(URL, MARCH)
-    assert "load the page again to count on" in text_of(page, "main")
+    assert "Reload the page to continue counting" in text_of(page, "main")
     assert figures(page)["prediction"] == "1"
     page = client.get(URL, MARCH)
-    assert "load the page again" not in text_of(page, "main")
+    assert "Reload the page" not in text_of(page, "main")
     assert figures(page)["predictions"] == "2"
 
 

@@ -66,6 +66,6 @@ def test_validation_stands_beside_it() -> None:
 
 
 def test_the_page_of_models_shows_it(png: Callable[..., bytes], client: Client) -> None:
-    assert b"The last days" not in client.get("/models/").content
+    assert b"Recent days" not in client.get("/models/").content
     client.post("/predict", {"photo": SimpleUploadedFile("seven.png", png("7"), "image/png")})
-    assert b"The last days, beside validation" in client.get("/models/").content
+    assert b"Recent days compared with validation" in client.get("/models/").content
