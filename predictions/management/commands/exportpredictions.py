@@ -29,11 +29,10 @@ class Command(BaseCommand):
         parser.add_argument("--until", help="made before then")
 
     def handle(self, **options: Any) -> None:
-        asked = {name: options[name] for name in FilterParams().get_fields()}
         output: Path | None = options["output"]
         try:
             pieces = export(
-                FilterParams.parse(asked).filters,
+                FilterParams.parse(options).filters,
                 Format(options["format"]),
                 corrected_only=options["corrected_only"],
             )
