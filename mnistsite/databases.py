@@ -23,7 +23,10 @@ def default_database(env: Env, var_dir: Path) -> dict[str, Any]:
     synchronous = env.str(
         "SQLITE_SYNCHRONOUS", "NORMAL", validate=validate.OneOf(["NORMAL", "FULL"])
     )
-    database = {"ENGINE": "django.db.backends.sqlite3", "NAME": var_dir / "db.sqlite3"}
+    database: dict[str, Any] = {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": var_dir / "db.sqlite3",
+    }
     if env.str("DATABASE_URL", ""):
         database = env.dj_db_url("DATABASE_URL")
     if database["ENGINE"] == "django.db.backends.sqlite3":
