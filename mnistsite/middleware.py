@@ -7,14 +7,13 @@ from collections.abc import Callable
 
 import structlog
 from django.http import HttpRequest, HttpResponse
+from django.utils.deprecation import MiddlewareMixin
 
 from ml.timings import collect_timings
 from mnistsite.metrics import observe_steps
 from predictions.core.errors import PredictionsError, StoreUnavailable, is_outage
 from predictions.recognition.uploads import refuse_oversized
 from predictions.web.error_responses import answer_error
-
-GetResponse = Callable[[HttpRequest], HttpResponse]
 
 log = structlog.get_logger("mnistsite.request")
 REQUEST_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
@@ -24,7 +23,7 @@ QUIET_PATHS = {"/healthz", "/readyz", "/metrics"}
 class RequestLogMiddleware:
     """Logs each request, and sets its id on the response and on all its log lines."""
 
-    def __init__(self, get_response: GetResponse) -> None:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
@@ -60,28 +59,19 @@ def is_staff(request: HttpRequest) -> bool:
     return hasattr(request, "user") and request.user.is_active and request.user.is_staff
 
 
-class BodyLimitMiddleware:
+class BodyLimitMiddleware(MiddlewareMixin):
     """Refuses a body that is too large before it is read."""
 
-    def __init__(self, get_response: GetResponse) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:
         try:
             refuse_oversized(request)
         except PredictionsError as error:
             return answer_error(request, error)
-        return self.get_response(request)
+        return None
 
 
-class UnavailableMiddleware:
+class UnavailableMiddleware(MiddlewareMixin):
     """Turns an unreachable database into a 503 with a message, instead of a 500."""
-
-    def __init__(self, get_response: GetResponse) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if is_outage(exception):
