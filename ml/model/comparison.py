@@ -135,4 +135,4 @@ def _sign_test(heads: int, tails: int) -> float:
     """Return the two-sided p-value of a fair coin falling at least this unevenly."""
     tosses = heads + tails
     tail = sum(math.comb(tosses, k) for k in range(min(heads, tails) + 1))
-    return min(1.0, 2 * tail / 2**tosses)  # exact integers up to the division
+    return min(1.0, 2 * tail / (1 << tosses))  # exact integers up to the division

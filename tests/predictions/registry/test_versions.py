@@ -70,7 +70,7 @@ def test_a_candidate_is_kept_whole_and_does_not_serve(add: Add) -> None:
     assert hashlib.sha256(bytes(kept.network)).hexdigest() == kept.sha256
     answers = versions.answers_of(kept)
     assert answers is not None
-    assert (len(answers.pairs), answers.right.sum(), answers.fingerprint) == (100, 97, "same")
+    assert (len(answers.pairs), answers.is_correct.sum(), answers.fingerprint) == (100, 97, "same")
     assert versions.active().number == 0
     assert add().number == 2
 
