@@ -1,11 +1,10 @@
-"""What each group of augmentation gives: the recipe without it, on clean and on spoiled digits.
+"""Ablation of the augmentation groups, on clean and on degraded digits.
 
     .venv/bin/python benchmarks/ablation.py --data MNIST --directory build/ablation
 
-The recipe of the network that ships, as short as the quick one, is run with all groups, without
-each of them, and without any; then every network reads the validation digits, clean and spoiled as
-in `robustness.py`. Prints a table. What was trained stays in the directory: an interrupted run goes
-on where it was when it is started again.
+The shipped network's recipe, shortened to the quick one's length, is run with all groups, without
+each, and without any; every network then reads the validation digits, clean and degraded as in
+`robustness.py`. Prints a table. Networks stay in the directory; an interrupted run resumes.
 """
 
 import argparse
@@ -33,13 +32,13 @@ from ml.training.recipes import PRESETS, QUICK, Recipe
 ALL, NONE = "all groups", "no group"
 GROUPS_OF: Mapping[str, Sequence[str]] = {
     ALL: GROUPS,
-    **{f"without {left_out}": [g for g in GROUPS if g != left_out] for left_out in GROUPS},
+    **{f"without {omitted}": [g for g in GROUPS if g != omitted] for omitted in GROUPS},
     NONE: (),
 }
 
 
 def train(name: str, recipe: Recipe, digits: Split, directory: Path) -> Path:
-    """Train and export a network, or go on with it; one that lies there is taken as it is."""
+    """Train and export a network, resuming if interrupted; return an existing one as it is."""
     model = directory / name.replace(" ", "-")
     checkpoint = directory / f"{model.name}.npz"
     if model.exists():
@@ -50,32 +49,32 @@ def train(name: str, recipe: Recipe, digits: Split, directory: Path) -> Path:
         recipe,
         checkpoint=checkpoint,
         resume=checkpoint.exists(),
-        on_progress=_tell,
+        on_progress=_print_progress,
     )
     export(fitted, model, recipe=recipe, split=digits)
     checkpoint.unlink()
     return model
 
 
-def _tell(progress: Progress) -> None:
+def _print_progress(progress: Progress) -> None:
     if progress.validation_accuracy is not None:
         print(f"  epoch {progress.epoch}: {progress.validation_accuracy:.2%}", flush=True)
 
 
 def print_table(models: Mapping[str, Path], digits: Digits) -> None:
-    """Print what each network reads right, and of which spoiled digits it loses most."""
+    """Print the accuracy of each network and the corruptions on which it loses most."""
     classifiers = [load_classifier(path) for path in models.values()]
     x = as_input(digits.images)
     clean = [robustness.accuracy(each, x, digits.labels) for each in classifiers]
     measured = dict(robustness.measure(classifiers, digits))
-    names, spoiled = list(measured), np.array(list(measured.values()))  # (15, networks)
-    print("| trained with | validation | mean error, spoiled | loses most at |")
+    names, degraded = list(measured), np.array(list(measured.values()))  # (15, networks)
+    print("| trained with | validation | mean error, degraded | loses most at |")
     print("|---|---:|---:|---|")
     for position, name in enumerate(models):
-        lost = spoiled[:, 0] - spoiled[:, position]
+        lost = degraded[:, 0] - degraded[:, position]
         worst = [f"{names[i].replace('_', ' ')} {lost[i]:.1%}" for i in np.argsort(-lost)[:2]]
         print(
-            f"| {name} | {clean[position]:.2%} | {1 - spoiled[:, position].mean():.1%} | "
+            f"| {name} | {clean[position]:.2%} | {1 - degraded[:, position].mean():.1%} | "
             f"{', '.join(worst) if name != ALL else ''} |",
             flush=True,
         )
@@ -84,10 +83,10 @@ def print_table(models: Mapping[str, Path], digits: Digits) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--directory", type=Path, required=True, help="keeps what was trained")
+    parser.add_argument("--directory", type=Path, required=True, help="keeps the networks")
     parser.add_argument("--epochs", type=int, default=QUICK.epochs, help="default: as --quick")
-    parser.add_argument("--steps", type=int, help="instead of epochs, to try it out")
-    parser.add_argument("--count", type=int, help="so many of the validation digits; default: all")
+    parser.add_argument("--steps", type=int, help="instead of epochs, for a trial run")
+    parser.add_argument("--count", type=int, help="number of validation digits; default: all")
     options: Any = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a checkpoint is written
     digits = split(load_digits(options.data, "training"))

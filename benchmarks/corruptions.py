@@ -1,8 +1,8 @@
-"""Fifteen ways to spoil a digit, in the manner of MNIST-C, for measuring only.
+"""Fifteen corruptions of digits as in MNIST-C, for evaluation only.
 
-After the words of N. Mu, J. Gilmer, "MNIST-C: A Robustness Benchmark for Computer Vision",
-arXiv:1906.02337; the code and the strengths are our own, so figures compare networks with each
-other, not with those of the paper. `ml.synthesis.augmentation` knows nothing of this file.
+After the descriptions in N. Mu, J. Gilmer, "MNIST-C: A Robustness Benchmark for Computer Vision",
+arXiv:1906.02337; the code and the strengths are our own, so results are not comparable with the
+paper's. Independent of `ml.synthesis.augmentation`.
 """
 
 from collections.abc import Callable

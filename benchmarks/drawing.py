@@ -1,6 +1,6 @@
-"""How long an answer takes while somebody draws: from the pen's last movement to the page.
+"""Latency of live readings while drawing, from the last pen movement to the page.
 
-Draws in a real Chromium on a site that runs; prints milliseconds as JSON.
+Draws in Chromium on a running site; prints milliseconds as JSON.
 
     python -m benchmarks.drawing http://127.0.0.1:8000
 """
@@ -24,13 +24,13 @@ WATCH = """() => {
     window.answered = performance.now();
   }).observe(document.querySelector("[data-text]"), { childList: true, subtree: true });
 }"""
-# The last answer in a pause is the one to all that was drawn before it.
+# The last answer in a pause covers all that was drawn before it.
 TAKEN = "window.answered - window.moved"
-PAUSE_MS = 1500  # after each part of a stroke, as a hand makes them
+PAUSE_MS = 1500  # after each part of a stroke, as in handwriting
 
 
 def measure(page: Page, drawings: int) -> list[float]:
-    """Draw with pauses and return the time from the last movement before each to its answer."""
+    """Draw with pauses; return the time from the last movement before each to its answer."""
     page.goto("/")
     page.evaluate(WATCH)
     taken: list[float] = []
@@ -46,7 +46,7 @@ def measure(page: Page, drawings: int) -> list[float]:
         page.mouse.up()
         page.get_by_role("button", name="Clear").click()
         page.wait_for_timeout(PAUSE_MS)
-    # One that had not come by the end of the pause took at least as long.
+    # Answers missing at the end of a pause count as that long.
     return [milliseconds if milliseconds > 0 else PAUSE_MS for milliseconds in taken]
 
 

@@ -1,10 +1,10 @@
-"""How answers grow with connections, the size of a picture, its digits, and what is kept already.
+"""Throughput and latency by connections, picture size, number of digits and stored predictions.
 
     .venv/bin/python benchmarks/growth.py [--seconds N] [--kept FOLDER] [--plot FILE]
 
-Needs `wrk`. One site as `make run` starts it, keeping in SQLite, answers all in turn. FOLDER is the
-directory of a run of benchmarks/stores.py, which fills a database of each size there: each of them
-is copied, and a site of its own goes on keeping in it.
+Needs `wrk`. One site, started as by `make run` and storing in SQLite, serves all loads in turn.
+FOLDER is the directory of a run of benchmarks/stores.py, with a database of each size: each is
+copied, and a separate site continues on it.
 """
 
 import argparse
@@ -20,20 +20,21 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.pictures import draw_text
 from benchmarks.servers import Running, Server, ours, running
-from benchmarks.serving import API, KEPT_IN_SQLITE, draw_seven, send
+from benchmarks.serving import API, KEPT_IN_SQLITE, send
 
 PORT = 8994
 SIDES = (28, 90, 300, 900, 2000, 3600)  # pixels
 DIGITS = (1, 3, 10, 30, 100, 300)
 CONNECTIONS = (1, 2, 4, 8, 16, 32, 64)
-FEW = 4  # connections, where they are not what grows
-A_LINE = 20  # digits
+DEFAULT_CONNECTIONS = 4
+DIGITS_PER_LINE = 20
 
 
 @dataclass(frozen=True)
 class Load:
-    """What is sent, and where it stands on its curve."""
+    """A request and its position on a curve."""
 
     curve: str
     at: float
@@ -43,37 +44,37 @@ class Load:
 
 def loads(folder: Path) -> Iterator[Load]:
     seven = folder / "seven.png"
-    draw_seven(seven)
+    seven.write_bytes(draw_text("7", 28))
     for count in CONNECTIONS:
         yield Load("connections", count, count, seven)
     for side in SIDES:
         photo = folder / f"side-{side}.jpg"
         draw_photo(photo, side)
-        yield Load("picture, kB", photo.stat().st_size / 1e3, FEW, photo)
+        yield Load("picture, kB", photo.stat().st_size / 1e3, DEFAULT_CONNECTIONS, photo)
     for count in DIGITS:
         page = folder / f"digits-{count}.png"
         draw_digits(page, count)
-        yield Load("digits", count, FEW, page)
+        yield Load("digits", count, DEFAULT_CONNECTIONS, page)
 
 
 def draw_photo(path: Path, side: int) -> None:
-    """Write a seven on paper with the noise of a camera, which makes a file as large as theirs."""
+    """Draw a seven with camera noise, for files as large as a camera's."""
     paper = np.random.default_rng(side).normal(200, 6, (side, side)).clip(0, 255).astype(np.uint8)
     cv2.putText(paper, "7", (side // 4, side * 3 // 4), 0, side / 40, 20, max(1, side // 14))
     cv2.imwrite(str(path), paper, [cv2.IMWRITE_JPEG_QUALITY, 95])
 
 
 def draw_digits(path: Path, count: int) -> None:
-    lines = -(-count // A_LINE)
-    page = np.full((60 * lines + 20, 40 * min(count, A_LINE) + 40), 255, np.uint8)
+    lines = -(-count // DIGITS_PER_LINE)
+    page = np.full((60 * lines + 20, 40 * min(count, DIGITS_PER_LINE) + 40), 255, np.uint8)
     for n in range(count):
-        line, column = divmod(n, A_LINE)
+        line, column = divmod(n, DIGITS_PER_LINE)
         cv2.putText(page, str(n % 10), (20 + 40 * column, 60 * line + 55), 0, 1.5, 20, 3)
     cv2.imwrite(str(path), page)
 
 
 def rate(sent: dict[str, int]) -> float:
-    """Return the requests a second."""
+    """Return the requests per second."""
     return sent["requests"] / sent["duration_us"] * 1e6
 
 
@@ -94,7 +95,7 @@ def plot(measured: list[tuple[Load, dict[str, int]]], path: Path) -> None:
             axes[1][column].plot(at, values, style, color="#2563eb", label=percentile[:3])
         axes[1][column].set(xscale="log", yscale="log", xlabel=curve)
         axes[0][column].set_ylim(0)
-    axes[0][0].set_ylabel("requests a second")
+    axes[0][0].set_ylabel("requests per second")
     axes[1][0].set_ylabel("ms")
     axes[1][0].legend()
     figure.tight_layout()
@@ -111,10 +112,12 @@ def measure(seconds: int, kept: Path | None) -> Iterator[tuple[Load, dict[str, i
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             shutil.copy(database, folder / "db.sqlite3")
-            load = Load("predictions kept", int(database.stem), FEW, folder / "seven.png")
-            draw_seven(load.picture)
+            load = Load(
+                "predictions kept", int(database.stem), DEFAULT_CONNECTIONS, folder / "seven.png"
+            )
+            load.picture.write_bytes(draw_text("7", 28))
             with running(server, folder, PORT) as run:
-                sent_by(load, run, server, seconds)  # warms it up
+                sent_by(load, run, server, seconds)  # warm-up
                 yield load, sent_by(load, run, server, seconds)
 
 
@@ -123,7 +126,7 @@ def sent_by(load: Load, run: Running, server: Server, seconds: int) -> dict[str,
 
 
 def main() -> None:
-    """Measure, print, and plot if asked."""
+    """Measure, print and plot."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--kept", type=Path)

@@ -1,13 +1,13 @@
-"""What corrections are worth: an unfamiliar hand before and after learning from some of them.
+"""The value of corrections: accuracy on unfamiliar handwriting before and after fine-tuning.
 
-Half of the Semeion digits are sent as predictions. Some of them are corrected, the least sure first
-or at random; `manage.py train --corrections` goes on from the network that ships; and the other
-half, which nobody corrected, is read again, as is MNIST's validation part. Each network is compared
-with the first one on the other half by McNemar's exact test.
+Half of the Semeion digits are uploaded. Some are corrected, the least confident first or at random;
+`manage.py train --corrections` fine-tunes the shipped network; and the other half is read again, as
+is MNIST's validation part. Each network is compared with the first on the other half by McNemar's
+exact test.
 
     .venv/bin/python benchmarks/learning.py --data MNIST --semeion semeion.npz --plot FILE
 
-With `--directory` what was trained is kept, and an interrupted experiment goes on from there.
+With `--directory` the networks are kept, and an interrupted experiment resumes.
 """
 
 import json
@@ -38,7 +38,7 @@ def main() -> None:
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="MNIST's idx files")
     parser.add_argument("--semeion", type=Path, required=True, help="semeion.npz")
-    parser.add_argument("--directory", type=Path, help="keeps what was trained")
+    parser.add_argument("--directory", type=Path, help="keeps the networks")
     parser.add_argument("--plot", type=Path, help="where to draw the figures")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
@@ -101,7 +101,7 @@ def experiment(options: Namespace, directory: Path) -> Iterator[dict[str, object
 
 
 def load_semeion(path: Path) -> tuple[list[bytes], NDArray[np.uint8]]:
-    """Make a picture of each digit as it is sent: dark on light, with paper around it."""
+    """Render each digit for upload: dark on light, with a margin."""
     with np.load(path) as semeion:
         x, y = semeion["x"], semeion["y"].astype(np.uint8)
     pictures = np.empty(len(x), object)
@@ -122,7 +122,7 @@ def read(picture: bytes):  # type: ignore[no-untyped-def]
 
 
 def read_right(network: Path, digits: list[tuple[bytes, int]]) -> NDArray[np.bool_]:
-    """Read digits as they would be sent; return which are read right."""
+    """Read uploads; return which are correct."""
     from ml.model.classifier import load_classifier
     from ml.reading.reader import Reader
 
@@ -143,7 +143,7 @@ def figures_of(
     from ml.model.comparison import Outcomes, compare
     from ml.model.metrics import accuracy
 
-    # A text is right or wrong: as if there were two digits, and 1 the truth.
+    # Texts are right or wrong: encoded as two classes, with 1 the true one.
     first, second = (
         Outcomes("other half", np.stack([np.ones_like(right), right], axis=1).astype(np.uint8))
         for right in (before, after)

@@ -1,4 +1,4 @@
-"""The labelled pictures that reading is measured on, by folder."""
+"""Pictures for benchmarks: labelled ones by folder, and drawn ones."""
 
 import csv
 import io
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -17,7 +18,7 @@ SEVERAL_DIGITS = ("pages", "strings", "cheques")  # folders of whole numbers; th
 
 @dataclass(frozen=True)
 class LabelledPicture:
-    """A picture's file, and what it says: lines parted by `|`, empty where there is no digit."""
+    """A picture file and its text, with lines separated by `|`; empty without digits."""
 
     name: str
     content: bytes
@@ -25,12 +26,12 @@ class LabelledPicture:
 
 
 def photo_folders(data: Path) -> list[str]:
-    """Name the folders of photos in the order of their labels."""
+    """Return the folders of photos in the order of their labels."""
     return list(dict.fromkeys(row["file"].split("/")[0] for row in _labels(data)))
 
 
 def load_pictures(data: Path, folder: str, limit: int | None) -> list[LabelledPicture]:
-    """Load a folder of photos, or a set of digits in numbers; evenly spread ones with a limit."""
+    """Load a folder of photos or a set of digits, or an evenly spaced sample of it."""
     if folder in DIGIT_SETS:
         pictures, labels = DIGIT_SETS[folder](data)
         return [
@@ -44,6 +45,15 @@ def load_pictures(data: Path, folder: str, limit: int | None) -> list[LabelledPi
         )
         for n in _spread(len(rows), limit)
     ]
+
+
+def draw_text(text: str, size: int = 200, *, ending: str = ".png", paper: int = 255) -> bytes:
+    """Draw dark text on a square page; return it encoded."""
+    page = np.full((size, size), paper, np.uint8)
+    scale, thickness = size / 40, max(1, size // 14)
+    origin = (size // 4, size * 3 // 4)
+    cv2.putText(page, text, origin, cv2.FONT_HERSHEY_SIMPLEX, scale, 20, thickness, cv2.LINE_AA)
+    return cv2.imencode(ending, page)[1].tobytes()
 
 
 def _labels(data: Path) -> list[dict[str, str]]:
@@ -77,8 +87,8 @@ def _semeion(data: Path) -> tuple[np.ndarray, np.ndarray]:
         return 255 - arrays["x"], arrays["y"]
 
 
-# Digits that are kept as arrays, each written as a PNG file. Choose by the validation digits; the
-# test digits are there to be measured at the end, by name.
+# Digits stored as arrays, each encoded as a PNG file. Tune on the validation digits; the test
+# digits are for the final measurement.
 DIGIT_SETS: dict[str, Callable[[Path], tuple[np.ndarray, np.ndarray]]] = {
     "semeion": _semeion,
     "mnist_validation": _mnist_validation,

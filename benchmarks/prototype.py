@@ -1,9 +1,9 @@
-"""What an afternoon's script makes of a picture: the floor that the reader is measured against.
+"""A simple script for reading pictures, as a baseline for the reader.
 
-The ground is taken out by a blurred dilation, Otsu's threshold finds the ink, the largest component
-with its near neighbours is the digit, and it is brought to MNIST's 20x20 and centre of mass. The
-network is the same. Where a picture holds a number, the script is told so, and takes each large
-component for a digit, line by line.
+It subtracts the background (a blurred dilation), applies Otsu's threshold, takes the largest
+connected component with its near neighbours as the digit, and normalises it as in MNIST. The
+network is the same. Told that a picture holds several digits, it takes each large component as one,
+line by line.
 """
 
 import io
@@ -15,21 +15,21 @@ from PIL import Image, ImageOps
 
 from ml.model.classifier import Classifier
 
-LONGEST = 1500  # pixels: larger pictures are shrunk
-NEAR = 0.15  # of a component's longer side: what is nearer belongs to it
+MAX_SIDE = 1500  # pixels: larger pictures are scaled down
+MAX_GAP = 0.15  # of a component's longer side, to parts of the same digit
 
 Grey = npt.NDArray[np.uint8]
 Boxes = npt.NDArray[np.int32]  # (n, 4) x, y, width, height
 
 
 class Prototype:
-    """Reads pictures with one classifier and few thoughts."""
+    """Reads pictures with one classifier and simple segmentation."""
 
     def __init__(self, classifier: Classifier) -> None:
         self.classifier = classifier
 
     def read(self, content: bytes, *, several: bool) -> str:
-        """Return the digit, or with `several` the digits of all lines one after another."""
+        """Return the digit, or with `several` the digits of all lines."""
         ink = ink_of(grey_of(content))
         count, labels, stats, _ = cv2.connectedComponentsWithStats(ink)
         if count == 1:
@@ -48,9 +48,9 @@ class Prototype:
 
 
 def grey_of(content: bytes) -> Grey:
-    """Decode to grey, upright, dark ink on a light ground."""
+    """Decode to grey, upright, dark ink on a light background."""
     image = ImageOps.exif_transpose(Image.open(io.BytesIO(content))).convert("RGBA")
-    image.thumbnail((LONGEST, LONGEST))
+    image.thumbnail((MAX_SIDE, MAX_SIDE))
     flat = Image.new("RGBA", image.size, "white")
     flat.alpha_composite(image)
     grey = np.asarray(flat.convert("L"))
@@ -59,17 +59,17 @@ def grey_of(content: bytes) -> Grey:
 
 
 def ink_of(grey: Grey) -> Grey:
-    """Return 1 where ink is."""
+    """Return the ink mask (0 or 1)."""
     side = max(7, max(grey.shape) // 10) | 1
-    ground = cv2.medianBlur(cv2.dilate(grey, np.ones((side, side), np.uint8)), min(side, 99))
-    contrast = cv2.normalize(cv2.subtract(ground, grey), None, 0, 255, cv2.NORM_MINMAX)
+    background = cv2.medianBlur(cv2.dilate(grey, np.ones((side, side), np.uint8)), min(side, 99))
+    contrast = cv2.normalize(cv2.subtract(background, grey), None, 0, 255, cv2.NORM_MINMAX)
     return np.asarray(cv2.threshold(contrast, 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[1])
 
 
 def parts_of(boxes: Boxes, main: int, *, several: bool) -> npt.NDArray[np.intp]:
-    """Name a component and its near neighbours; of several digits, the small ones only."""
+    """Return a component and its near neighbours; with `several`, only the small ones."""
     x, y, w, h = boxes.T
-    gap = NEAR * max(w[main], h[main])
+    gap = MAX_GAP * max(w[main], h[main])
     near = (x < x[main] + w[main] + gap) & (x + w > x[main] - gap)
     near &= (y < y[main] + h[main] + gap) & (y + h > y[main] - gap)
     if several:
@@ -79,7 +79,7 @@ def parts_of(boxes: Boxes, main: int, *, several: bool) -> npt.NDArray[np.intp]:
 
 
 def lines_of(boxes: Boxes) -> list[list[int]]:
-    """Sort the components that are high enough for a digit into lines, from left to right."""
+    """Group the components as high as a digit into lines, from left to right."""
     heights = boxes[:, 3]
     usual = np.median(np.sort(heights)[-10:])
     digits = np.flatnonzero((heights > 0.4 * usual) & (heights < 2.5 * usual))
@@ -94,7 +94,7 @@ def lines_of(boxes: Boxes) -> list[list[int]]:
 
 
 def glyph_of(mask: npt.NDArray[np.bool_]) -> Grey:
-    """Fit ink into 20x20, and centre it by its mass in 28x28."""
+    """Fit ink into 20x20 and centre it by its mass in 28x28."""
     x, y, w, h = cv2.boundingRect(mask.astype(np.uint8))
     scale = 20 / max(w, h)
     size = (max(1, round(w * scale)), max(1, round(h * scale)))

@@ -1,13 +1,13 @@
-"""How well, and how fast, pictures are read: a table for docs/measure/accuracy.md.
+"""Accuracy and speed of reading pictures: a table for docs/measure/accuracy.md.
 
     .venv/bin/python benchmarks/reading.py                # every folder of photos
     .venv/bin/python benchmarks/reading.py --folders phone pages --errors
-    .venv/bin/python benchmarks/reading.py --prototype    # an afternoon's script beside it
-    .venv/bin/python benchmarks/reading.py --times        # the cost, beside that of decoding
+    .venv/bin/python benchmarks/reading.py --prototype    # compare with a simple script
+    .venv/bin/python benchmarks/reading.py --times        # the cost, compared with decoding
 
 Texts are compared without spaces, their lines joined in order. A digit error is an insertion, a
-deletion or a substitution; the rate is their number by that of the true digits. Further folders
-that can be named are `semeion`, `mnist_validation` and `mnist_test`.
+deletion or a substitution; the rate is their number divided by that of the true digits. Other
+folders are `semeion`, `mnist_validation` and `mnist_test`.
 """
 
 import argparse
@@ -36,6 +36,7 @@ from benchmarks.pictures import (
     NOT_DIGITS,
     SEVERAL_DIGITS,
     LabelledPicture,
+    draw_text,
     load_pictures,
     photo_folders,
 )
@@ -49,13 +50,13 @@ DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 REFUSED = "refused"
 T = TypeVar("T")
 
-# Reads one picture: what it says, and its status, or `refused`.
+# Returns the text of a picture and its status, or `refused`.
 Read = Callable[[LabelledPicture, bool], tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was made of one picture."""
+    """The reading of one picture."""
 
     picture: LabelledPicture
     text: str
@@ -64,11 +65,11 @@ class Outcome:
 
     @property
     def truth(self) -> str:
-        return _bare(self.picture.text)
+        return _digits_only(self.picture.text)
 
     @property
     def right(self) -> bool:
-        return self.truth == _bare(self.text)
+        return self.truth == _digits_only(self.text)
 
 
 def main() -> None:
@@ -133,14 +134,14 @@ def edit_distance(truth: str, text: str) -> int:
     return row[-1]
 
 
-def _bare(text: str) -> str:
+def _digits_only(text: str) -> str:
     return "".join(char for char in text if char.isdigit())
 
 
 def _print_head() -> None:
     print(
         "| folder | by | pictures | exactly right | digit errors | status `read` | `needs_review` "
-        "| `unreadable` | refused | ms a picture (median) |\n|---|---|" + "---:|" * 8
+        "| `unreadable` | refused | ms per picture (median) |\n|---|---|" + "---:|" * 8
     )
 
 
@@ -148,7 +149,7 @@ def _print_row(folder: str, way: str, outcomes: list[Outcome]) -> None:
     count = len(outcomes)
     statuses = Counter(outcome.status for outcome in outcomes)
     truths = sum(len(outcome.truth) for outcome in outcomes)
-    errors = sum(edit_distance(outcome.truth, _bare(outcome.text)) for outcome in outcomes)
+    errors = sum(edit_distance(outcome.truth, _digits_only(outcome.text)) for outcome in outcomes)
     if folder == NOT_DIGITS:
         made_up = sum(outcome.status == Status.READ and bool(outcome.text) for outcome in outcomes)
         right, wrong = f"({_share(made_up, count)} given a digit as `read`)", "–"
@@ -169,7 +170,7 @@ def _share(part: int, whole: int) -> str:
 
 
 def _print_errors(outcomes: list[Outcome]) -> None:
-    """List what was not read exactly: the file, the truth, what was read, its status."""
+    """Print file, truth, text and status of misread pictures."""
     for outcome in outcomes:
         if not outcome.right:
             text = outcome.text.replace("\n", "|")
@@ -177,10 +178,10 @@ def _print_errors(outcomes: list[Outcome]) -> None:
 
 
 def print_times(reader: Reader, *, repetitions: int = 15) -> None:
-    """Print what reading costs, beside the decoding alone, measured in turns."""
+    """Print the time of reading and of decoding alone, measured alternately."""
     print("| picture | decoding alone, ms | reading, ms | ratio |\n|---|---:|---:|---:|")
     for name, content, turns in (
-        ("28x28 PNG", _small_png(), 40 * repetitions),
+        ("28x28 PNG", draw_text("3", 28), 40 * repetitions),
         ("12-megapixel JPEG", _photo(), repetitions),
     ):
         alone: list[float] = []
@@ -194,7 +195,7 @@ def print_times(reader: Reader, *, repetitions: int = 15) -> None:
     network = statistics.median(
         _duration_ms(reader.classifier.probabilities, x) for _ in range(600)
     )
-    print(f"\nOf that, the network: {network:.2f} ms a digit.")
+    print(f"\nOf that, the network: {network:.2f} ms per digit.")
 
 
 def _decode(content: bytes) -> None:
@@ -207,14 +208,8 @@ def _duration_ms(work: Callable[[T], object], what: T) -> float:
     return 1000 * (time.perf_counter() - start)
 
 
-def _small_png() -> bytes:
-    page = np.full((28, 28), 255, np.uint8)
-    cv2.putText(page, "3", (6, 22), cv2.FONT_HERSHEY_SIMPLEX, 0.7, 0, 2, cv2.LINE_AA)
-    return cv2.imencode(".png", page)[1].tobytes()
-
-
 def _photo() -> bytes:
-    """Make a photo's like: a shaded, grainy page of 4,000 x 3,000 pixels with one number."""
+    """Render a photo-like page: shaded, grainy, 4,000 x 3,000 pixels, with one number."""
     rng = np.random.default_rng(0)
     shade = np.linspace(150, 230, 4000, dtype=np.float32)[np.newaxis, :, np.newaxis]
     page = shade + rng.normal(0, 6, (3000, 4000, 1)) + np.array([-12, 0, 6])  # (3000, 4000, 3)
@@ -231,9 +226,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--folders", nargs="+", metavar="FOLDER", help=f"folders of photos, {', '.join(DIGIT_SETS)}"
     )
-    parser.add_argument("--limit", type=int, help="pictures a folder, evenly spread")
+    parser.add_argument("--limit", type=int, help="pictures per folder, evenly spaced")
     parser.add_argument("--errors", action="store_true", help="list file, truth, text and status")
-    parser.add_argument("--prototype", action="store_true", help="measure the script too")
+    parser.add_argument("--prototype", action="store_true", help="measure the simple script too")
     parser.add_argument("--times", action="store_true", help="measure the cost instead")
     return parser.parse_args()
 

@@ -1,4 +1,4 @@
-"""How well networks read spoiled digits, and tell what is no digit; on validation digits only.
+"""Accuracy on corrupted digits, and rejection of negatives; on validation digits only.
 
     .venv/bin/python benchmarks/robustness.py --data MNIST [MODEL …]
 
@@ -22,15 +22,15 @@ from ml.model.classifier import Classifier, load_classifier
 from ml.synthesis.negatives import draw_negatives
 
 SEED = 0
-SURE = 0.5
+IS_DIGIT_THRESHOLD = 0.5
 
 
 def corrupt(digits: Digits, position: int) -> NDArray[np.float32]:
-    """Spoil all digits in one way: float32 (N, 28, 28, 1)."""
+    """Apply one corruption to all digits: float32 (N, 28, 28, 1)."""
     rng = np.random.default_rng([SEED, position])
     x = as_input(digits.images)[..., 0]
-    spoiled = [CORRUPTIONS[position](picture, rng) for picture in x]
-    return np.stack(spoiled)[..., np.newaxis].astype(np.float32)
+    corrupted = [CORRUPTIONS[position](picture, rng) for picture in x]
+    return np.stack(corrupted)[..., np.newaxis].astype(np.float32)
 
 
 def accuracy(classifier: Classifier, x: NDArray[np.float32], labels: NDArray[np.uint8]) -> float:
@@ -38,7 +38,7 @@ def accuracy(classifier: Classifier, x: NDArray[np.float32], labels: NDArray[np.
 
 
 def measure(classifiers: Sequence[Classifier], digits: Digits) -> Iterator[tuple[str, list[float]]]:
-    """Give the accuracy of each network on digits spoiled in one way after the other."""
+    """Yield the accuracy of each network for every corruption."""
     for position, corruption in enumerate(CORRUPTIONS):
         x = corrupt(digits, position)
         yield corruption.__name__, [accuracy(each, x, digits.labels) for each in classifiers]
@@ -55,9 +55,9 @@ def print_rows(classifiers: Sequence[Classifier], digits: Digits) -> None:
     negatives = draw_negatives(
         len(digits), digits.images, digits.labels, np.random.default_rng(SEED)
     )
-    for name, images in (("digits taken for one", digits.images), ("negatives so", negatives)):
+    for name, images in (("digits accepted", digits.images), ("negatives accepted", negatives)):
         is_digit = [each.classify(as_input(images)).is_digit for each in classifiers]
-        print_row(name, [float(np.mean(each >= SURE)) for each in is_digit])
+        print_row(name, [float(np.mean(each >= IS_DIGIT_THRESHOLD)) for each in is_digit])
 
 
 def print_row(name: str, shares: list[float]) -> None:
@@ -67,7 +67,7 @@ def print_row(name: str, shares: list[float]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--count", type=int, help="so many of the validation digits; default: all")
+    parser.add_argument("--count", type=int, help="number of validation digits; default: all")
     parser.add_argument(
         "models", type=Path, nargs="*", default=[Path(ml.__file__).parent / "models"]
     )

@@ -1,4 +1,4 @@
-"""The servers that benchmarks/serving.py compares: ours as `make run` starts it, and its peers."""
+"""The servers compared by benchmarks/serving.py: ours, as started by `make run`, and its peers."""
 
 import os
 import signal
@@ -19,12 +19,12 @@ ROOT = Path(__file__).resolve().parent.parent
 PEERS = Path(__file__).resolve().parent / "peers"
 START_TIMEOUT_S = 180
 COUNT = "from predictions.stores import get_store; print(sum(1 for _ in get_store().export()))"
-PATIENT = 10**9  # requests a minute: the limit is counted, and never met
+UNREACHED_LIMIT = 10**9  # requests per minute: counted, but never reached
 
 
 @dataclass(frozen=True)
 class Server:
-    """How to start a server, and where it takes pictures; {port} stands for its port."""
+    """How to start a server, and its path for uploads; {port} is replaced by its port."""
 
     name: str
     command: tuple[str, ...]
@@ -49,7 +49,7 @@ class Running:
 
     @property
     def cpu_s(self) -> float:
-        """The processor time of all its processes until now."""
+        """The CPU time of all its processes."""
         processes = [self.process, *self.process.children(recursive=True)]
         return sum(sum(process.cpu_times()[:2]) for process in processes)
 
@@ -61,7 +61,7 @@ def ours(name: str, path: str, **environment: str) -> Server:
         path=path,
         environment={
             "DJANGO_SETTINGS_MODULE": "mnistsite.settings",
-            "RATE_LIMIT_ANONYMOUS": str(PATIENT),
+            "RATE_LIMIT_ANONYMOUS": str(UNREACHED_LIMIT),
             "LOG_FORMAT": "json",
             **environment,
         },
@@ -71,7 +71,7 @@ def ours(name: str, path: str, **environment: str) -> Server:
 
 
 def peers(environments: Path) -> list[Server]:
-    """Return the peers, each with a virtual environment of its own below `environments`."""
+    """Return the peers, each with its own virtual environment in `environments`."""
 
     def python(peer: str) -> str:
         return str(environment_of(environments, peer))
@@ -99,7 +99,7 @@ def peers(environments: Path) -> list[Server]:
 
 
 def environment_of(environments: Path, peer: str) -> Path:
-    """Make a peer's virtual environment where it is missing; return its Python."""
+    """Create a peer's virtual environment if it is missing; return its Python."""
     python = environments / peer / "bin" / "python"
     if not python.exists():
         uv = (sys.executable, "-m", "uv")
@@ -112,7 +112,7 @@ def environment_of(environments: Path, peer: str) -> Path:
 
 @contextmanager
 def running(server: Server, folder: Path, port: int) -> Iterator[Running]:
-    """Run a server on an empty folder; stop it and all its processes at the end."""
+    """Run a server on an empty folder; stop all its processes at the end."""
 
     def fill(text: str) -> str:
         return text.replace("{port}", str(port)).replace("{folder}", str(folder))
@@ -161,7 +161,7 @@ def manage(environment: dict[str, str], *arguments: str) -> str:
 
 
 def kept(server: Server, run: Running) -> int | None:
-    """Count what a server has kept; None where it keeps nothing."""
+    """Count the stored predictions; None if the server stores nothing."""
     if server.directory == ROOT:
         counted = manage(run.environment, "shell", "--no-imports", "-c", COUNT)
         return int(counted.splitlines()[-1])
@@ -178,7 +178,7 @@ def _wait(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
             with urlopen(url, timeout=5):
                 return
         except URLError as error:
-            if hasattr(error, "code"):  # it answers, if only that there is nothing at this address
+            if hasattr(error, "code"):  # any HTTP status will do
                 return
         except OSError:
             pass

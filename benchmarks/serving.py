@@ -1,12 +1,12 @@
-"""How fast and how small the site serves, beside other ways to serve the same network.
+"""Throughput, latency and memory of the site and of other ways to serve the same network.
 
     .venv/bin/python benchmarks/serving.py [--rounds N] [--seconds N] [--environments FOLDER]
         [--connections N] [--only NAME …] [--cassandra] [--plot FILE]
 
-Needs `wrk` (Debian has it). Every round starts each server anew on an empty folder, warms it up,
-and sends one 28×28 picture by 8 connections; rounds alternate, so that what else the machine does
-falls on all alike. Medians of the rounds are printed, and ratios to ours that keeps in SQLite.
-Afterwards what was kept is counted, and has to be what was answered.
+Needs `wrk` (packaged in Debian). Every round starts each server on an empty folder, warms it up and
+sends one 28×28 picture over 8 connections. Rounds alternate between the servers, so that other load
+on the machine affects all alike. Prints the medians and the ratios to ours storing in SQLite, and
+checks that all acknowledged predictions were stored.
 """
 
 import argparse
@@ -21,11 +21,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.pictures import draw_text
 from benchmarks.servers import Running, Server, kept, manage, ours, peers, running
 
 UPLOAD = Path(__file__).resolve().parent / "upload.lua"
@@ -42,11 +40,11 @@ class Measurement:
     requests_s: float
     p50_ms: float
     p99_ms: float
-    cpu_ms: float  # of all its processes, a request
+    cpu_ms: float  # of all processes, per request
     megabytes: float
     ready_s: float
     unanswered: int  # refused, or the connection broke
-    lost: int | None  # answered and not kept; None where nothing is kept
+    lost: int | None  # acknowledged but not stored; None if nothing is stored
 
 
 def measure(server: Server, picture: Path, *, seconds: int, connections: int) -> Measurement:
@@ -68,7 +66,7 @@ def measure(server: Server, picture: Path, *, seconds: int, connections: int) ->
             megabytes=run.megabytes,
             ready_s=run.ready_s,
             unanswered=sent["refused"] + sent["broken"],
-            # What was on its way when wrk stopped may be kept as well.
+            # Requests in flight when wrk stopped may be stored too.
             lost=None if now is None or before is None else max(0, answered - (now - before)),
         )
 
@@ -99,7 +97,7 @@ def send(
 
 @contextmanager
 def servers(environments: Path, *, cassandra: bool) -> Iterator[list[Server]]:
-    """Yield all that are compared; a Cassandra node runs meanwhile if it is asked for."""
+    """Yield the servers to compare, with a Cassandra node running if requested."""
     compared = [
         ours(KEPT_IN_SQLITE, API),
         ours("ours, not kept", f"{API}?store=false"),
@@ -128,7 +126,7 @@ def median(rounds: list[Measurement]) -> Measurement:
 
 
 def ratio(name: str, rounds: dict[str, list[Measurement]]) -> float:
-    """Return how many times as many requests as ours: the median of the rounds' ratios."""
+    """Return the median ratio of requests per second to ours."""
     base = KEPT_IN_SQLITE if KEPT_IN_SQLITE in rounds else next(iter(rounds))
     pairs = zip(rounds[name], rounds[base], strict=True)
     return statistics.median(their.requests_s / our.requests_s for their, our in pairs)
@@ -160,13 +158,13 @@ def plot(rounds: dict[str, list[Measurement]], path: Path) -> None:
     axes.barh(names, [ratio(name, rounds) for name in names], color=colours)
     axes.axvline(1, color="#111827", linewidth=0.8)
     axes.set_xscale("log")
-    axes.set_xlabel("requests a second, as a multiple of ours kept in SQLite")
+    axes.set_xlabel("requests per second, as a multiple of ours kept in SQLite")
     figure.tight_layout()
     figure.savefig(path)
 
 
 def main() -> None:
-    """Measure, print, and write what is asked for."""
+    """Measure, print and plot."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=10)
@@ -179,7 +177,7 @@ def main() -> None:
     rounds: dict[str, list[Measurement]] = {}
     with tempfile.TemporaryDirectory() as folder:
         picture = Path(folder) / "digit.png"
-        draw_seven(picture)
+        picture.write_bytes(draw_text("7", 28))
         environments = asked.environments or Path(folder)
         with servers(environments, cassandra=asked.cassandra) as compared:
             wanted = [s for s in compared if not asked.only or s.name in asked.only]
@@ -193,12 +191,6 @@ def main() -> None:
     report(rounds)
     if asked.plot:
         plot(rounds, asked.plot)
-
-
-def draw_seven(path: Path) -> None:
-    page = np.full((28, 28), 255, np.uint8)
-    cv2.putText(page, "7", (6, 22), cv2.FONT_HERSHEY_SIMPLEX, 0.7, 20, 2, cv2.LINE_AA)
-    cv2.imwrite(str(path), page)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Use the site for a long time, well and badly, and see that nothing grows, breaks or is lost.
+"""Soak test: valid and invalid requests for a long time, with checks for leaks and losses.
 
     .venv/bin/python benchmarks/soak.py [--seconds 1200] [--clients 8] [--cassandra]
 
@@ -23,12 +23,11 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import cv2
-import numpy as np
 import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.pictures import draw_text
 from benchmarks.servers import manage, ours, running
 
 API = "/api/v1/predictions"
@@ -40,24 +39,24 @@ Request = tuple[str, str, bytes, dict[str, str]]
 
 @dataclass
 class Record:
-    """What happened."""
+    """Outcome of a soak test."""
 
     statuses: Counter[int] = field(default_factory=Counter)
-    kept: list[str] = field(default_factory=list)  # paths of what was answered 201
-    unreadable: list[str] = field(default_factory=list)  # of those, what was not found afterwards
-    errors: list[str] = field(default_factory=list)  # requests that were answered 500
+    kept: list[str] = field(default_factory=list)  # paths of predictions answered with 201
+    unreadable: list[str] = field(default_factory=list)  # those not found afterwards
+    errors: list[str] = field(default_factory=list)  # requests answered with 500
     megabytes: list[float] = field(default_factory=list)  # of all workers, every second
     descriptors: list[int] = field(default_factory=list)
 
     @property
     def growth(self) -> float:
-        """The memory of the last fifth over that of the fifth after the warm-up, less 1."""
+        """Relative growth of memory from the fifth after the warm-up to the last."""
         early, late = _fifths(self.megabytes)
         return late / early - 1
 
     @property
     def more_descriptors(self) -> float:
-        """How many more file descriptors were open in the last fifth, as above."""
+        """Increase in open file descriptors over the same time."""
         early, late = _fifths(self.descriptors)
         return late - early
 
@@ -68,14 +67,6 @@ def _fifths(samples: Sequence[float]) -> tuple[float, float]:
     return statistics.median(samples[fifth : 2 * fifth]), statistics.median(samples[-fifth:])
 
 
-def picture(text: str, ending: str = ".png", size: int = 200) -> bytes:
-    page = np.full((size, size), 255, np.uint8)
-    scale, thickness = size / 40, max(1, size // 14)
-    origin = (size // 4, size * 3 // 4)
-    cv2.putText(page, text, origin, cv2.FONT_HERSHEY_SIMPLEX, scale, 20, thickness, cv2.LINE_AA)
-    return cv2.imencode(ending, page)[1].tobytes()
-
-
 def form(content: bytes, name: str = "file") -> bytes:
     head = f'--x\r\nContent-Disposition: form-data; name="{name}"; filename="a.png"\r\n\r\n'
     return head.encode() + content + b"\r\n--x--\r\n"
@@ -83,7 +74,7 @@ def form(content: bytes, name: str = "file") -> bytes:
 
 def good_requests() -> list[Request]:
     pictures = [
-        picture(str(digit), ending, size)
+        draw_text(str(digit), size, ending=ending)
         for digit in range(10)
         for ending, size in ((".png", 28), (".jpg", 300), (".webp", 800))
     ]
@@ -100,7 +91,7 @@ def good_requests() -> list[Request]:
 
 
 def bad_requests() -> list[Request]:
-    whole = picture("5")
+    whole = draw_text("5")
     nobody = "0198aaaa-0000-7000-8000-000000000000"
     return [
         *(("POST", API, form(whole[:cut]), FORM) for cut in (0, 10, 100, len(whole) // 2)),
@@ -124,7 +115,7 @@ def bad_requests() -> list[Request]:
 
 
 class Soak:
-    """Clients that use a server until they are told to stop."""
+    """Concurrent clients of a server."""
 
     def __init__(self, url: str, worker_parent: int, *, clients: int, seed: int = 0) -> None:
         self.host, self.port = urlsplit(url).hostname or "", urlsplit(url).port
@@ -132,11 +123,11 @@ class Soak:
         self.clients = clients
         self.seed = seed
         self.record = Record()
-        self.over = threading.Event()
+        self.stopped = threading.Event()
         self.lock = threading.Lock()
 
     def run(self, seconds: float, meanwhile: Callable[[], None] = lambda: None) -> Record:
-        """Use the server for so long, doing something meanwhile; then look for all it kept."""
+        """Use the server for `seconds` while `meanwhile` runs; then check all it stored."""
         with ThreadPoolExecutor(self.clients + 1) as pool:
             waiting = [pool.submit(self._use, self.seed + n) for n in range(self.clients)]
             waiting.append(pool.submit(self._sample))
@@ -145,13 +136,13 @@ class Soak:
                 meanwhile()
                 time.sleep(max(0.0, until - time.monotonic()))
             finally:
-                self.over.set()
+                self.stopped.set()
             for future in waiting:
                 future.result()
-        self.look_for_all()
+        self.check_stored()
         return self.record
 
-    def look_for_all(self) -> None:
+    def check_stored(self) -> None:
         for path in self.record.kept:
             if self._ask(("GET", path, b"", {}))[0] != 200:
                 self.record.unreadable.append(path)
@@ -159,11 +150,11 @@ class Soak:
     def _use(self, seed: int) -> None:
         chance = random.Random(seed)  # noqa: S311 - nothing secret
         good, bad = good_requests(), bad_requests()
-        while not self.over.is_set():
+        while not self.stopped.is_set():
             request = chance.choice(good if chance.random() < 0.7 else bad)
             try:
                 status, body = self._ask(request)
-            except (OSError, HTTPException):  # a worker was killed under it: not acknowledged
+            except (OSError, HTTPException):  # the worker was killed: not acknowledged
                 status, body = 0, b""
             with self.lock:
                 self.record.statuses[status] += 1
@@ -183,7 +174,7 @@ class Soak:
             connection.close()
 
     def _sample(self) -> None:
-        while not self.over.wait(SAMPLE_EVERY_S):
+        while not self.stopped.wait(SAMPLE_EVERY_S):
             try:
                 workers = self.parent.children()
                 megabytes = sum(worker.memory_info().rss for worker in workers) / 1e6

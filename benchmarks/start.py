@@ -1,8 +1,8 @@
-"""How long gunicorn takes from its start to its first answer, and how large its workers are.
+"""Start-up time of gunicorn until it is ready, and memory of its workers.
 
     .venv/bin/python benchmarks/start.py [RUNS]
 
-Each run is a fresh process on a fresh, migrated database; the least and the median are printed.
+Each run is a fresh process on a fresh, migrated database; prints minimum and median.
 """
 
 import os
@@ -23,7 +23,7 @@ READY = f"http://127.0.0.1:{PORT}/readyz"
 
 
 def start_once(var_dir: str) -> tuple[float, float, list[float]]:
-    """Return the seconds that migrating took, the seconds to ready, and each worker's MB."""
+    """Return the seconds to migrate, the seconds until ready, and each worker's MB."""
     environment = {**os.environ, "VAR_DIR": var_dir, "PORT": str(PORT)}
     began = time.perf_counter()
     subprocess.run(
@@ -62,7 +62,7 @@ def main() -> None:
     rows = []
     for _ in range(runs):
         with tempfile.TemporaryDirectory() as var_dir:
-            # The first migration makes the tables; a start after that is what is measured.
+            # The first start creates the tables; the second is measured.
             start_once(var_dir)
             rows.append(start_once(var_dir))
     for name, values in (
@@ -71,7 +71,7 @@ def main() -> None:
         ("both, s", [row[0] + row[1] for row in rows]),
         ("largest worker, MB", [max(row[2]) for row in rows]),
     ):
-        print(f"{name:28} least {min(values):7.2f}   median {statistics.median(values):7.2f}")
+        print(f"{name:28} min {min(values):7.2f}   median {statistics.median(values):7.2f}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the benchmark of stores measures, and how it is printed."""
+"""Measurements of the benchmark of stores."""
 
 import random
 import time
@@ -14,19 +14,19 @@ from predictions.core.records import Filters, Status
 from predictions.stores.interface import Pair
 
 PAGE = 50
-# How often rows are added before it is timed.
+# Inserts before timing starts.
 WARM_UP_ROUNDS = 30
-# What is read anywhere among the rows, and comes from the disk the first time.
-ANYWHERE = ("50 behind a cursor", "one by its id")
+# Reads at random positions; the first time, they may come from disk.
+RANDOM_READS = ("50 behind a cursor", "one by its id")
 INSERT = "insert one"
 LOAD = "load (rows)"
 
 
 def measure(sizes: list[Rows], samples: list[Pair], *, rounds: int) -> None:
-    """Read pages of every kind, and then insert, in each size in turn.
+    """Time reads of every kind, then inserts, alternating between the sizes.
 
-    All is read twice. The first time the disk answers, where the system does not hold the rows in
-    memory; so what is anywhere among them is told of both times, and the rest of the second.
+    All is read twice, the first time from disk unless the rows are cached. Reads at random
+    positions are reported for both times, others for the second.
     """
     for suffix in (" the first time", ""):
         rng = random.Random(1)  # noqa: S311 - not for secrets
@@ -35,7 +35,7 @@ def measure(sizes: list[Rows], samples: list[Pair], *, rounds: int) -> None:
             for rows in sizes:
                 for name, call in _reads(rows, turn, where).items():
                     seconds = _timed(call)
-                    if name in ANYWHERE or not suffix:
+                    if name in RANDOM_READS or not suffix:
                         rows.seconds.setdefault(name + suffix, []).append(seconds)
     added = [rows_from(newest_number(rows.selected()) + 1, samples) for rows in sizes]
     for turn in range(WARM_UP_ROUNDS + rounds):
@@ -46,7 +46,7 @@ def measure(sizes: list[Rows], samples: list[Pair], *, rounds: int) -> None:
 
 
 def _reads(rows: Rows, turn: int, where: float) -> dict[str, Callable[[], object]]:
-    """Say what is read in a turn; `where`, from 0 to 1, is a place among the rows."""
+    """Return the reads of a turn; `where`, from 0 to 1, is a position among the rows."""
     store = rows.selected()
     digit = Filters(digit=turn % 10)
     to_review = Filters(status=Status.NEEDS_REVIEW)
@@ -61,9 +61,9 @@ def _reads(rows: Rows, turn: int, where: float) -> dict[str, Callable[[], object
 
 
 def bytes_a_row(rows: Rows) -> int:
-    """Ask Cassandra for its largest partition, a full day's shard; return what a row takes there.
+    """Return the bytes per row in Cassandra's largest partition, a full day's shard.
 
-    That is what counts for a partition's size; on disk it is compressed.
+    Uncompressed, as counts for the partition size.
     """
     session: Any = rows.store.session  # type: ignore[attr-defined]  # the Cassandra store's own
     found: int = session.run(
@@ -82,9 +82,9 @@ def _timed(call: Callable[[], object]) -> float:
 
 
 def table(name: str, sizes: list[Rows]) -> str:
-    """Print calls a second by size, and the largest size's time by the smallest's."""
+    """Format calls per second by size, and the time ratio of the largest to the smallest."""
     counts = " | ".join(f"{rows.count:,} rows" for rows in sizes)
-    lines = [f"| {name}, a second | {counts} | time × |", "|---|" + "---:|" * (len(sizes) + 1)]
+    lines = [f"| {name}, per second | {counts} | time × |", "|---|" + "---:|" * (len(sizes) + 1)]
     for call in sizes[0].seconds:
         medians = [median(rows.seconds[call]) for rows in sizes]
         cells = [f"{1 / value:,.0f} ({value * 1000:.2f} ms)" for value in medians]

@@ -1,4 +1,4 @@
-"""Rows for the benchmark of stores: real readings, spread over days, the same every time."""
+"""Reproducible rows for the benchmark of stores: real readings, spread over days."""
 
 import random
 import time
@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import cv2
-import numpy as np
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
 from tqdm import tqdm
 
+from benchmarks.pictures import draw_text
 from predictions import services
 from predictions.core.errors import StoreUnavailable
 from predictions.core.ids import id_of
@@ -32,32 +31,32 @@ ROWS_A_DAY = 100_000
 STEP = timedelta(days=1) / ROWS_A_DAY
 DIGITS_A_PICTURE = 5
 TO_REVIEW = 0.1  # of all
-SAMPLES = 997  # a prime: rows repeat, but in step with nothing
+SAMPLES = 997  # a prime, so that repetition does not align with batches or days
 BATCH = 500
-PATIENCE_S = 5
+RETRY_S = 5
 
 
 @dataclass
 class Rows:
-    """A store that holds `count` rows once it is loaded, and how long each call to it took."""
+    """A store to hold `count` rows, and the durations of calls to it."""
 
     name: str
     count: int
     store: PredictionStore
-    select: Callable[[], object]  # makes the store one of these rows
+    select: Callable[[], object]  # points the store at these rows
     loaded_per_s: float | None = None
     seconds: dict[str, list[float]] = field(default_factory=dict)
 
     def selected(self) -> PredictionStore:
-        """Return the store, which now is the one of these rows."""
+        """Point the store at these rows and return it."""
         self.select()
         return self.store
 
 
 def open_store(name: str, count: int, directory: Path) -> Rows:
-    """Open a store of its own for that many rows, and make its tables where they are missing."""
+    """Open a separate store for `count` rows, creating its tables if necessary."""
     if name == "cassandra":
-        # Not importable where that store is not chosen.
+        # Only importable if Cassandra is configured.
         from predictions.stores.cassandra.schema import Wanted, bring_up_to_date
         from predictions.stores.cassandra.session import CassandraSession
         from predictions.stores.cassandra.store import CassandraStore
@@ -77,11 +76,11 @@ def open_store(name: str, count: int, directory: Path) -> Rows:
 
 
 def load(rows: Rows, samples: list[Pair]) -> None:
-    """Add the rows that are missing, a batch at a time."""
+    """Add the missing rows in batches."""
     newest = newest_number(rows.selected())
     if newest >= rows.count - 1:
         return
-    # The newest row's batch may have been cut off: it is gone through again.
+    # The newest row's batch may be incomplete: check it again.
     first = max(newest, 0) // BATCH * BATCH
     began = time.perf_counter()
     with tqdm(
@@ -94,27 +93,27 @@ def load(rows: Rows, samples: list[Pair]) -> None:
 
 
 def _add(store: PredictionStore, batch: list[Pair], *, first: bool) -> None:
-    """Add a batch; give a store time that cannot keep up for the moment."""
-    unsure = first
+    """Add a batch, waiting while the store is overloaded."""
+    maybe_partial = first
     while True:
         try:
-            there = store.get_many(record.id for record, _ in batch) if unsure else {}
+            there = store.get_many(record.id for record, _ in batch) if maybe_partial else {}
             missing = [pair for pair in batch if pair[0].id not in there]
             if isinstance(store, SQLStore):
                 store.add_many(missing)
             else:
                 _add_by_partition(store, missing)
         except StoreUnavailable:
-            unsure = True
-            time.sleep(PATIENCE_S)
+            maybe_partial = True
+            time.sleep(RETRY_S)
         else:
             return
 
 
 def _add_by_partition(store: Any, batch: list[Pair]) -> None:
-    """Add predictions to Cassandra, all of a partition at once, all partitions at the same time.
+    """Add predictions to Cassandra in one batch per partition, all concurrently.
 
-    Without their pictures: no list reads those, and each would be a partition of its own.
+    Without pictures: lists do not read them, and each is a separate partition.
     """
     from cassandra.query import BatchStatement, BatchType
 
@@ -133,7 +132,7 @@ def _add_by_partition(store: Any, batch: list[Pair]) -> None:
 
 
 def sample_pairs() -> list[Pair]:
-    """Read drawn digits; return numbers of five, such as a postcode, as they would be kept."""
+    """Read drawn digits; return five-digit numbers, such as postcodes, as stored."""
     read = [_read(digit, size) for digit in range(10) for size in (28, 120, 400)]
     rng = random.Random(0)  # noqa: S311 - not for secrets
     samples = []
@@ -146,7 +145,7 @@ def sample_pairs() -> list[Pair]:
 
 
 def _in_a_row(pairs: list[Pair]) -> Pair:
-    """Make one reading of several digits of those of one each."""
+    """Combine readings of single digits into one."""
     records, pictures = zip(*pairs, strict=True)
     record, picture = pairs[0]
     number = replace(
@@ -158,7 +157,7 @@ def _in_a_row(pairs: list[Pair]) -> Pair:
 
 
 def rows_from(first: int, samples: list[Pair]) -> Iterator[Pair]:
-    """Give the rows of the numbers from `first` on, in the order of their times."""
+    """Yield the rows from number `first` on, in chronological order."""
     number = first
     while True:
         record, picture = samples[number % len(samples)]
@@ -168,38 +167,28 @@ def rows_from(first: int, samples: list[Pair]) -> Iterator[Pair]:
 
 
 def batches(first: int, count: int, size: int, samples: list[Pair]) -> Iterator[list[Pair]]:
-    """Give `count` rows in batches."""
+    """Yield `count` rows in batches."""
     rows = islice(rows_from(first, samples), count)
     while batch := list(islice(rows, size)):
         yield batch
 
 
 def id_of_number(number: int) -> UUID:
-    """Make the id of a row."""
+    """Return the id of a row."""
     return id_of(START + number * STEP, str(number).encode())
 
 
 def newest_number(store: PredictionStore) -> int:
-    """Tell the newest row's number by its time; -1 where there is none."""
+    """Return the newest row's number, derived from its time; -1 without rows."""
     records = store.latest(limit=1).records
     return round((records[0].created_at - START) / STEP) if records else -1
 
 
 def _read(digit: int, size: int) -> Pair:
-    upload = Upload(_draw(digit, size), f"scan-{digit}-{size}.png")
+    upload = Upload(draw_text(str(digit), size, paper=235), f"scan-{digit}-{size}.png")
     (record,) = services.predict(upload, source=Source.API, store=False)
     reading = get_reader().read(upload.content)
     picture = PictureRecord(
         id=record.id, preview=preview_of(reading.image), glyphs=reading.glyphs.tobytes()
     )
     return record, picture
-
-
-def _draw(digit: int, size: int) -> bytes:
-    page = np.full((size, size), 235, np.uint8)
-    scale, thickness = size / 40, max(1, size // 14)
-    origin = (size // 4, size * 3 // 4)
-    cv2.putText(
-        page, str(digit), origin, cv2.FONT_HERSHEY_SIMPLEX, scale, 30, thickness, cv2.LINE_AA
-    )
-    return cv2.imencode(".png", page)[1].tobytes()

@@ -1,13 +1,12 @@
-"""How many predictions a second each store keeps and lists, at 10³, 10⁵ and 10⁶ rows.
+"""Inserts and reads per second of each store, at 10³, 10⁵ and 10⁶ rows.
 
     nice .venv/bin/python benchmarks/stores.py
     nice .venv/bin/python benchmarks/stores.py --rows 1000 20000 --stores sql
 
-It loads the rows first, which takes a while. They stay in --directory: an interrupted run goes on
-where it was, and the next one only measures. Each size is a database or a keyspace of its own, and
-all sizes are measured in turn, so that whatever else the machine does slows each of them alike.
-Cassandra is one local node, or the cluster that CASSANDRA_CONTACT_POINTS names. Printed are
-medians, as the tables of docs/run/scaling.md.
+Loading the rows takes a while. They stay in --directory: an interrupted run resumes, and later runs
+only measure. Each size has its own database or keyspace. Measurements alternate between the sizes,
+so that other load on the machine affects all alike. Cassandra is one local node, or the cluster of
+CASSANDRA_CONTACT_POINTS. Prints medians, as in the tables of docs/run/scaling.md.
 """
 
 import argparse
@@ -23,7 +22,7 @@ import django
 from tools.local_cassandra import Cluster, start_cluster
 
 DIRECTORY = Path(__file__).resolve().parent.parent / "build" / "benchmarks"
-# A node for tests starts quickly and then does no better; this one is to show what it can.
+# Test nodes are tuned for a quick start, this one for throughput.
 FOR_SPEED = "-Xms1G -Xmx1G -XX:TieredStopAtLevel=4"
 
 
@@ -47,7 +46,7 @@ def main() -> None:
             "VAR_DIR": str(directory),
         }
         django.setup()
-        # Only now, since these want the settings.
+        # Imported late: these need the settings.
         from benchmarks.store_figures import bytes_a_row, measure, table
         from benchmarks.store_rows import load, open_store, sample_pairs
 
@@ -63,7 +62,7 @@ def main() -> None:
 
 
 def cassandra(directory: Path, *, wanted: bool) -> AbstractContextManager[Cluster | None]:
-    """Start a node where one is wanted and none is named."""
+    """Start a node if one is wanted and no cluster is configured."""
     if not wanted or os.environ.get("CASSANDRA_CONTACT_POINTS"):
         return nullcontext()
     os.environ.setdefault("LOCAL_CASSANDRA_JAVA_OPTIONS", FOR_SPEED)

@@ -1,12 +1,11 @@
-"""How sure a digit has to be: what thresholds of the confidence let through, and what they hold up.
+"""Confidence thresholds: which readings they accept, and which they send to review.
 
     .venv/bin/python benchmarks/thresholds.py [--plot docs/images/thresholds.png]
 
-Read through the whole reader, none of them seen in training: MNIST's validation digits as
-black-on-white pictures, clean and spoiled (`benchmarks/corruptions.py`); letters, words, signs,
-shapes and scribbles (`ml/synthesis/doodles.py`) on pages of several sizes; halves of digits,
-mirrored ones and several in one (`ml/synthesis/negatives.py`). The pictures beside the project
-are not looked at.
+The whole reader reads pictures not seen in training: MNIST's validation digits in black on white,
+clean and degraded (`benchmarks/corruptions.py`); letters, words, signs, shapes and scribbles
+(`ml/synthesis/doodles.py`) on pages of several sizes; halved, mirrored and joined digits
+(`ml/synthesis/negatives.py`). The evaluation photos are not used.
 """
 
 import argparse
@@ -37,52 +36,52 @@ Page = np.ndarray  # uint8 (H, W)
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What pictures of one kind were read as.
+class Outcomes:
+    """Readings of pictures of one kind.
 
     Parameters
     ----------
     confidences : float64, shape (N,)
-        Of each reading; 0 where nothing was read.
+        Of each reading; 0 if nothing was read.
     reviewed : bool, shape (N,)
-        Whether something else stands there too, so that it needs review however sure it is.
+        Whether unread marks require review at any confidence.
     right : bool, shape (N,)
-        Whether the text is the digit.
+        Whether the text is correct.
     """
 
     confidences: np.ndarray
     reviewed: np.ndarray
     right: np.ndarray
 
-    def share_believed(self, threshold: float) -> float:
+    def share_accepted(self, threshold: float) -> float:
         """The share with the status `read`."""
-        return float(np.mean(self._believed(threshold)))
+        return float(np.mean(self._accepted(threshold)))
 
     def share_given_text(self, threshold: float) -> float:
-        """The share of which something is read at all."""
+        """The share with any text."""
         return float(np.mean((self.confidences >= threshold) & (self.confidences > 0)))
 
     def risk(self, threshold: float) -> float:
-        """The share of wrong ones among those that are believed."""
-        believed = self._believed(threshold)
-        return float(np.mean(~self.right[believed])) if believed.any() else 0.0
+        """The error rate among the accepted readings."""
+        accepted = self._accepted(threshold)
+        return float(np.mean(~self.right[accepted])) if accepted.any() else 0.0
 
-    def _believed(self, threshold: float) -> np.ndarray:
-        sure = (self.confidences >= threshold) & (self.confidences > 0)
-        return np.asarray(sure & ~self.reviewed)
+    def _accepted(self, threshold: float) -> np.ndarray:
+        confident = (self.confidences >= threshold) & (self.confidences > 0)
+        return np.asarray(confident & ~self.reviewed)
 
 
-def read_all(reader: Reader, pages: list[Page], labels: list[str], name: str) -> Answers:
+def read_all(reader: Reader, pages: list[Page], labels: list[str], name: str) -> Outcomes:
     rows = []
     for page, label in zip(tqdm(pages, name, leave=False, disable=None), labels, strict=True):
         reading = reader.read(cv2.imencode(".png", page)[1].tobytes())
         rows.append((reading.confidence or 0.0, reading.unread_marks > 0, reading.text == label))
     confidences, reviewed, right = zip(*rows, strict=True)
-    return Answers(np.array(confidences), np.array(reviewed), np.array(right))
+    return Outcomes(np.array(confidences), np.array(reviewed), np.array(right))
 
 
-def spoiled(digits: Digits) -> list[Page]:
-    """Spoil digits in one of fifteen ways after the other, as black on white."""
+def degrade(digits: Digits) -> list[Page]:
+    """Apply the corruptions in turn; return pages in black on white."""
     rng = np.random.default_rng(SEED)
     pages = []
     for n, image in enumerate(digits.images):
@@ -92,7 +91,7 @@ def spoiled(digits: Digits) -> list[Page]:
 
 
 def doodles(count: int) -> list[Page]:
-    """Draw what is no digit on pages of several sizes, dark on light."""
+    """Draw negatives on pages of several sizes, dark on light."""
     rng = np.random.default_rng(SEED)
     shares, drawers = zip(*DOODLES, strict=True)
     pages = []
@@ -104,57 +103,59 @@ def doodles(count: int) -> list[Page]:
     return pages
 
 
-def measure(reader: Reader, digits: Digits, count: int) -> dict[str, Answers]:
+def measure(reader: Reader, digits: Digits, count: int) -> dict[str, Outcomes]:
     some = digits.take(np.arange(0, len(digits), max(1, len(digits) // count)))
     labels = [str(label) for label in some.labels]
     nothing = [""] * count
     made = draw_negatives(count, digits.images, digits.labels, np.random.default_rng(SEED))
     return {
         "clean digits": read_all(reader, list(255 - some.images), labels, "clean"),
-        "spoiled digits": read_all(reader, spoiled(some), labels, "spoiled"),
+        "degraded digits": read_all(reader, degrade(some), labels, "degraded"),
         "drawings": read_all(reader, doodles(count), nothing, "drawings"),
         "negatives": read_all(reader, list(255 - made), nothing, "negatives"),
     }
 
 
-def print_table(answers: dict[str, Answers]) -> None:
-    clean, spoilt, drawn, made = answers.values()
+def print_table(outcomes: dict[str, Outcomes]) -> None:
+    clean, degraded, drawn, made = outcomes.values()
     print(
-        "| threshold | clean digits `read` | of them wrong | spoiled digits `read` | of them wrong "
-        "| drawings `read` | drawings given any digit | negatives `read` |\n|" + "---:|" * 8
+        "| threshold | clean digits `read` | of them wrong | degraded digits `read` "
+        "| of them wrong | drawings `read` | drawings given any digit | negatives `read` |\n|"
+        + "---:|"
+        * 8
     )
     for threshold in THRESHOLDS:
         shares = (
-            clean.share_believed(threshold),
+            clean.share_accepted(threshold),
             clean.risk(threshold),
-            spoilt.share_believed(threshold),
-            spoilt.risk(threshold),
-            drawn.share_believed(threshold),
+            degraded.share_accepted(threshold),
+            degraded.risk(threshold),
+            drawn.share_accepted(threshold),
             drawn.share_given_text(threshold),
-            made.share_believed(threshold),
+            made.share_accepted(threshold),
         )
         print(f"| {threshold} | " + " | ".join(f"{100 * share:.2f} %" for share in shares) + " |")
 
 
-def draw(answers: dict[str, Answers], chosen: float, path: Path) -> None:
-    """Draw risk by coverage, and digits let through against drawings held up."""
+def draw(outcomes: dict[str, Outcomes], chosen: float, path: Path) -> None:
+    """Plot risk by coverage, and accepted digits against accepted negatives."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.6), constrained_layout=True)
     left, right = figure.subplots(1, 2)
-    thresholds = np.unique(np.concatenate([each.confidences for each in answers.values()]))
-    for name in ("clean digits", "spoiled digits"):
-        kind = answers[name]
-        coverage = [100 * kind.share_believed(t) for t in thresholds]
+    thresholds = np.unique(np.concatenate([each.confidences for each in outcomes.values()]))
+    for name in ("clean digits", "degraded digits"):
+        kind = outcomes[name]
+        coverage = [100 * kind.share_accepted(t) for t in thresholds]
         left.plot(coverage, [100 * kind.risk(t) for t in thresholds], label=name)
-        left.plot(100 * kind.share_believed(chosen), 100 * kind.risk(chosen), "ko")
+        left.plot(100 * kind.share_accepted(chosen), 100 * kind.risk(chosen), "ko")
     left.set(xlabel="read without review, %", ylabel="of them wrong, %", title="risk and coverage")
-    clean = answers["clean digits"]
-    let_through = [100 * clean.share_believed(t) for t in thresholds]
+    clean = outcomes["clean digits"]
+    accepted_digits = [100 * clean.share_accepted(t) for t in thresholds]
     for name in ("drawings", "negatives"):
-        kind = answers[name]
-        right.plot([100 * kind.share_believed(t) for t in thresholds], let_through, label=name)
-        right.plot(100 * kind.share_believed(chosen), 100 * clean.share_believed(chosen), "ko")
+        kind = outcomes[name]
+        right.plot([100 * kind.share_accepted(t) for t in thresholds], accepted_digits, label=name)
+        right.plot(100 * kind.share_accepted(chosen), 100 * clean.share_accepted(chosen), "ko")
     right.set(xlabel="given a digit, %", ylabel="clean digits read, %", title="what is no digit")
     right.set_ylim(80, 100.5)
     for axis in (left, right):
@@ -167,15 +168,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--count", type=int, default=1200, help="pictures of each kind")
-    parser.add_argument("--chosen", type=float, default=0.85, help="the threshold to be marked")
+    parser.add_argument("--chosen", type=float, default=0.85, help="the threshold to mark")
     parser.add_argument("--plot", type=Path, help="where to draw the curves")
     arguments = parser.parse_args()
     classifier = load_classifier(Path(ml.__file__).parent / "models")
     digits = split(load_digits(arguments.data, "training")).validation
-    answers = measure(Reader(classifier, max_pixels=1_000_000), digits, arguments.count)
-    print_table(answers)
+    outcomes = measure(Reader(classifier, max_pixels=1_000_000), digits, arguments.count)
+    print_table(outcomes)
     if arguments.plot:
-        draw(answers, arguments.chosen, arguments.plot)
+        draw(outcomes, arguments.chosen, arguments.plot)
 
 
 if __name__ == "__main__":

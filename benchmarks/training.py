@@ -1,12 +1,11 @@
-"""Time to accuracy: how soon the quick recipe reads as well as the original one does at its end.
+"""Time to accuracy: when the quick recipe reaches the final accuracy of the original one.
 
     .venv/bin/python benchmarks/training.py --data MNIST --directory build/training [--plot PNG]
 
-Both recipes are run one after the other, or with `--only` one of them, and measured on validation
-digits after every epoch and at the end. Processor time and the time on the wall are both kept:
-other programs on the machine change the first one little. What was measured stays in the
-directory: an interrupted run goes on where it was when it is started again, and a finished one is
-only reported and drawn.
+Runs both recipes in turn, or one with `--only`, and evaluates them on validation digits after every
+epoch and at the end. Records CPU time, which other load on the machine hardly affects, and wall
+time. Measurements stay in the directory: an interrupted run resumes, and a finished one is only
+reported and plotted.
 """
 
 import argparse
@@ -39,7 +38,7 @@ RECIPES: Mapping[str, Recipe] = {
 
 
 class Point(NamedTuple):
-    """Where a run was; without an accuracy it was interrupted there."""
+    """A point in a run; interrupted there if it has no accuracy."""
 
     step: int
     accuracy: float | None
@@ -48,7 +47,7 @@ class Point(NamedTuple):
 
 
 class Log:
-    """What was measured of a run, a line a point, and the time that it took so far."""
+    """The measurements of a run, one point per line."""
 
     def __init__(self, directory: Path, name: str) -> None:
         self.path = directory / f"{name}.jsonl"
@@ -83,7 +82,7 @@ class Log:
 
 
 def run(name: str, recipe: Recipe, digits: Split, directory: Path) -> None:
-    """Train by a recipe, or go on with it; one that is done is left as it is."""
+    """Train by a recipe, resuming if interrupted; skip it if finished."""
     done, checkpoint = directory / f"{name}.done", directory / f"{name}.npz"
     if done.exists():
         return
@@ -100,19 +99,19 @@ def run(name: str, recipe: Recipe, digits: Split, directory: Path) -> None:
     except KeyboardInterrupt:
         log.add(None)
         raise
-    if not log.points or log.points[-1].step != log.step:  # its end is not that of an epoch
+    if not log.points or log.points[-1].step != log.step:  # ended within an epoch
         logits = predict_logits(fitted.model, digits.validation.images)
         log.add(accuracy(digits.validation.labels, logits[:, :10]))
     done.touch()
 
 
 def report(logs: Mapping[str, Log]) -> None:
-    """Print when the quick recipe was as good as the original one, and in which share of time."""
+    """Print when the quick recipe matched the original one, and the share of time it took."""
     for name, log in logs.items():
         for read_right, point in log.measured[-1:]:
             print(
                 f"{name}: {read_right:.2%} after {point.step} steps, {point.cpu_s:.0f} s of "
-                f"processor time, {point.wall_s:.0f} s on the wall"
+                f"CPU time, {point.wall_s:.0f} s wall time"
             )
     if not all(log.measured for log in logs.values()):
         return
@@ -120,17 +119,17 @@ def report(logs: Mapping[str, Log]) -> None:
     reached = (point for read_right, point in logs["quick"].measured if read_right >= wanted)
     first = next(reached, None)
     if first is None:
-        print(f"quick never read {wanted:.2%} right")
+        print(f"quick never reached {wanted:.2%}")
     else:
         print(
-            f"quick read {wanted:.2%} right after {first.step} steps: {first.cpu_s:.0f} s of "
-            f"processor time ({first.cpu_s / last.cpu_s:.1%} of the original's), "
-            f"{first.wall_s:.0f} s on the wall ({first.wall_s / last.wall_s:.1%})"
+            f"quick reached {wanted:.2%} after {first.step} steps: {first.cpu_s:.0f} s of "
+            f"CPU time ({first.cpu_s / last.cpu_s:.1%} of the original's), "
+            f"{first.wall_s:.0f} s wall time ({first.wall_s / last.wall_s:.1%})"
         )
 
 
 def draw(logs: Mapping[str, Log]) -> Figure:
-    """Plot accuracy over processor time."""
+    """Plot accuracy over CPU time."""
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.subplots()
     for name, log in logs.items():
@@ -138,7 +137,7 @@ def draw(logs: Mapping[str, Log]) -> Figure:
         axes.plot(times, [100 * right for right, _ in log.measured], marker=".", label=name)
     for wanted, _ in logs["original"].measured[-1:]:
         axes.axhline(100 * wanted, linestyle=":", color="grey")
-    axes.set(xscale="log", xlabel="processor time, s", ylabel="validation accuracy, %")
+    axes.set(xscale="log", xlabel="CPU time, s", ylabel="validation accuracy, %")
     axes.legend(loc="lower right")
     axes.grid(alpha=0.3)
     return figure
@@ -147,9 +146,9 @@ def draw(logs: Mapping[str, Log]) -> Figure:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--directory", type=Path, required=True, help="keeps what was measured")
+    parser.add_argument("--directory", type=Path, required=True, help="keeps the measurements")
     parser.add_argument("--only", choices=RECIPES, help="run one of them; default: both")
-    parser.add_argument("--steps", type=int, help="shorter runs than the recipes', to try it out")
+    parser.add_argument("--steps", type=int, help="length of trial runs")
     parser.add_argument("--plot", type=Path)
     options: Any = parser.parse_args()
     options.directory.mkdir(parents=True, exist_ok=True)

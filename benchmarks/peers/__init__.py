@@ -1,1 +1,1 @@
-"""Other ways to serve the same network, as their documentation shows them."""
+"""Other ways to serve the same network, following their documentation."""

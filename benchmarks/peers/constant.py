@@ -1,4 +1,4 @@
-"""The ceiling: gunicorn answers the same words to everybody."""
+"""The upper bound: gunicorn with a constant response."""
 
 from collections.abc import Callable, Iterable
 from typing import Any

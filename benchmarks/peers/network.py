@@ -1,4 +1,4 @@
-"""What every peer does with a picture: open, resize to 28×28, classify. No more than that."""
+"""The processing shared by all peers: open, resize to 28×28, classify."""
 
 import io
 import threading
@@ -9,7 +9,7 @@ from ai_edge_litert.interpreter import Interpreter
 from PIL import Image, ImageOps
 
 NETWORK = Path(__file__).resolve().parents[2] / "ml" / "models" / "network.tflite"
-_of_thread = threading.local()
+_local = threading.local()
 
 
 def pixels_of(content: bytes) -> np.ndarray:
@@ -20,10 +20,10 @@ def pixels_of(content: bytes) -> np.ndarray:
 
 def classify(content: bytes) -> dict[str, float]:
     """Return the digit and the network's confidence."""
-    if not hasattr(_of_thread, "interpreter"):
-        _of_thread.interpreter = Interpreter(str(NETWORK), num_threads=1)
-        _of_thread.interpreter.allocate_tensors()
-    interpreter = _of_thread.interpreter
+    if not hasattr(_local, "interpreter"):
+        _local.interpreter = Interpreter(str(NETWORK), num_threads=1)
+        _local.interpreter.allocate_tensors()
+    interpreter = _local.interpreter
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], pixels_of(content))
     interpreter.invoke()
     logits = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0][:10]

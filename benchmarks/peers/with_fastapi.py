@@ -1,4 +1,4 @@
-"""FastAPI, and with DATABASE a row a request: uvicorn with_fastapi:app --workers 2."""
+"""FastAPI, storing a row per request if DATABASE is set: uvicorn with_fastapi:app --workers 2."""
 
 import os
 from datetime import UTC, datetime

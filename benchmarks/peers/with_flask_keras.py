@@ -1,4 +1,4 @@
-"""Flask and Keras, as the usual tutorial has it: gunicorn -w 2 --threads 4 with_flask_keras:app."""
+"""Flask and Keras, as in the usual tutorial: gunicorn -w 2 --threads 4 with_flask_keras:app."""
 
 import numpy as np
 from flask import Flask, jsonify, request
@@ -6,7 +6,7 @@ from keras import layers, models
 from PIL import Image, ImageOps
 
 app = Flask(__name__)
-# The tutorial's network; how well it reads is not measured here.
+# The tutorial's network, untrained: accuracy is not measured here.
 model = models.Sequential(
     [
         layers.Input((28, 28, 1)),

@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmarks.soak import API, FORM, Soak, form, picture
+from benchmarks.pictures import draw_text
+from benchmarks.soak import API, FORM, Soak, form
 from tests.conftest import Server, StartServer
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
@@ -84,7 +85,7 @@ def test_a_damaged_database_is_answered_503_until_it_is_whole_again(
     database.write_bytes(b"no database" * 1000)
     server = start_server(tmp_path, prepared=True)
     client = soak(server, seed=6)
-    send = ("POST", API, form(picture("7")), FORM)
+    send = ("POST", API, form(draw_text("7")), FORM)
     for request in (send, ("GET", API, b"", {}), ("GET", "/readyz", b"", {})):
         assert client._ask(request)[0] == 503, request
     status, page = client._ask(("GET", "/predictions/", b"", {"Accept": "text/html"}))
@@ -102,7 +103,7 @@ def test_a_full_disk_is_answered_503_and_loses_nothing(
 ) -> None:
     server = start_server(tmp_path)
     kept = soak(server, seed=4)
-    first = [kept._ask(("POST", API, form(picture(str(n % 10))), FORM)) for n in range(20)]
+    first = [kept._ask(("POST", API, form(draw_text(str(n % 10))), FORM)) for n in range(20)]
     assert {status for status, _ in first} == {201}
     log = (tmp_path / "db.sqlite3-wal").stat().st_size
 
@@ -111,7 +112,7 @@ def test_a_full_disk_is_answered_503_and_loses_nothing(
             resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, (bytes_, resource.RLIM_INFINITY))
 
     limit(log)  # not a byte more, of any file
-    while_full = [kept._ask(("POST", API, form(picture("8")), FORM)) for _ in range(20)]
+    while_full = [kept._ask(("POST", API, form(draw_text("8")), FORM)) for _ in range(20)]
     assert 503 in {status for status, _ in while_full}
     assert {status for status, _ in while_full} <= {201, 503}
     assert kept._ask(("GET", API, b"", {}))[0] == 200
