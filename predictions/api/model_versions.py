@@ -17,7 +17,7 @@ from predictions.api.parsers import FormParser
 from predictions.api.permissions import requires
 from predictions.api.serializers import errors
 from predictions.registry import activation, versions
-from predictions.registry.archives import download, from_archive
+from predictions.registry.archives import archive_response, from_archive
 from predictions.registry.models import Activation, ModelVersion
 
 
@@ -147,7 +147,7 @@ class ModelVersionArchive(APIView):
         responses={(200, "application/zip"): OpenApiTypes.BINARY, **errors(409)},
     )
     def get(self, request: Request, number: int) -> HttpResponse:
-        return download(versions.get(number))
+        return archive_response(versions.get(number))
 
 
 class ActivateModelVersion(APIView):

@@ -1,7 +1,6 @@
-"""Many files read by many processes, in order: each process has a reader of its own.
+"""Reading many files in several processes, in order; each process has its own reader.
 
-The processes are started afresh and not forked: a fork would share the connections to databases,
-and the locks that a thread of the parent may hold.
+Processes are spawned: a fork would share database connections and locks held by threads.
 """
 
 import multiprocessing
@@ -23,45 +22,45 @@ from predictions.core.errors import PredictionsError, UploadRefused
 from predictions.core.records import PredictionRecord, Source
 from predictions.recognition.uploads import Upload, safe_file_name, too_large
 
-FILES_A_WORKER = 100  # that are worth a process: it takes a second to start
-FILES_A_TASK = 8
-TASKS_AHEAD = 8  # of each process: none waits, and answers that nobody takes yet fill no memory
+MIN_FILES_PER_WORKER = 100  # a worker takes a second to start
+FILES_PER_TASK = 8
+TASKS_AHEAD = 8  # per worker: keeps it busy and bounds the outcomes held in memory
 
-Answer = list[PredictionRecord] | PredictionsError
-Answers = Generator[tuple[Path, Answer], None, None]
-
-
-def usual_workers(files: int) -> int:
-    """Say how many processes read so many files best: one a core, if they have enough to do."""
-    return max(1, min(len(os.sched_getaffinity(0)), files // FILES_A_WORKER))
+Outcome = list[PredictionRecord] | PredictionsError
+Outcomes = Generator[tuple[Path, Outcome], None, None]
 
 
-def read_files(paths: Sequence[Path], *, workers: int, store: bool) -> Answers:
-    """Read files in `workers` processes, and give what each says, in their order.
+def default_workers(files: int) -> int:
+    """Return one worker per core, fewer if there are few files."""
+    return max(1, min(len(os.sched_getaffinity(0)), files // MIN_FILES_PER_WORKER))
+
+
+def read_files(paths: Sequence[Path], *, workers: int, store: bool) -> Outcomes:
+    """Read files in `workers` processes and yield each with its predictions, or its error.
 
     Raises
     ------
     StoreUnavailable
-        If a reading could not be kept; those before it were.
+        If a prediction could not be kept; those before it were.
     """
     read = partial(_read, store=store)
     if workers == 1:
         yield from ((path, read(path)) for path in paths)
         return
-    tasks = (paths[n : n + FILES_A_TASK] for n in range(0, len(paths), FILES_A_TASK))
+    tasks = (paths[n : n + FILES_PER_TASK] for n in range(0, len(paths), FILES_PER_TASK))
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, initializer=_begin)
+    pool = ProcessPoolExecutor(workers, context, initializer=_set_up)
     try:
-        with _ignore_sigint():  # so are the processes started now: Ctrl-C is for their parent
+        with _ignore_sigint():  # inherited by the workers: only the parent handles Ctrl-C
             running = deque(
-                (task, pool.submit(_read_some, task, store=store))
+                (task, pool.submit(_read_task, task, store=store))
                 for task in islice(tasks, workers * TASKS_AHEAD)
             )
         while running:
             task, future = running.popleft()
-            answers = future.result()
-            running.extend((t, pool.submit(_read_some, t, store=store)) for t in islice(tasks, 1))
-            yield from zip(task, answers, strict=True)
+            outcomes = future.result()
+            running.extend((t, pool.submit(_read_task, t, store=store)) for t in islice(tasks, 1))
+            yield from zip(task, outcomes, strict=True)
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -75,19 +74,18 @@ def _ignore_sigint() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _begin() -> None:
-    """Set a process up before its first file."""
+def _set_up() -> None:
     django.setup()
     from predictions.recognition.active_reader import warm_up
 
     warm_up()
 
 
-def _read_some(paths: Sequence[Path], *, store: bool) -> list[Answer]:
+def _read_task(paths: Sequence[Path], *, store: bool) -> list[Outcome]:
     return [_read(path, store=store) for path in paths]
 
 
-def _read(path: Path, *, store: bool) -> Answer:
+def _read(path: Path, *, store: bool) -> Outcome:
     from predictions import services
 
     try:

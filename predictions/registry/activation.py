@@ -1,6 +1,6 @@
-"""Which model version serves: the gate before it, and the way back.
+"""Activating a model version, after comparing it with the active one.
 
-Activating an older version is the same as activating a newer one.
+Rolling back is activating an older version.
 """
 
 import dataclasses
@@ -26,7 +26,7 @@ def activate(
     reason: str = "",
     digits: Digits | None = None,
 ) -> Activation:
-    """Let a version serve, if it passes the gate: it must not read worse than the active one.
+    """Activate a version unless it performs worse than the active one.
 
     Workers notice within two seconds (`predictions/recognition/active_reader.py`).
 
@@ -35,27 +35,27 @@ def activate(
     number
         The version to activate.
     by
-        Who does it.
+        The account that activates it.
     force
-        Whether it may read worse, or be impossible to compare; then a reason is needed.
+        Activate even if it performs worse or cannot be compared; requires a reason.
     reason
-        Why, for the record.
+        Recorded with the activation.
     digits
-        Digits to compare by, where the two versions answered different ones.
+        Labelled digits for the comparison, if the two evaluation sets differ.
 
     Raises
     ------
     VersionRefused
-        If it does not pass; the active one stays.
+        If it must not be activated; the active version stays.
     """
-    candidate, present = versions.get(number), versions.active()
-    if candidate.number == present.number:
+    candidate, active = versions.get(number), versions.active()
+    if candidate.number == active.number:
         raise VersionRefused(
             "already_active", _("Model version %(number)s is active already.") % {"number": number}
         )
     if force and not reason.strip():
         raise VersionRefused(
-            "reason_needed", _("Say why this version is to be forced."), status=400
+            "reason_needed", _("Give a reason for forcing this version."), status=400
         )
     try:
         versions.classifier_of(candidate)
@@ -65,13 +65,13 @@ def activate(
             _("Model version %(number)s cannot run: %(error)s")
             % {"number": number, "error": error},
         ) from error
-    comparison = _compare(present, candidate, digits)
+    comparison = _compare(active, candidate, digits)
     if not force:
-        _pass_gate(present, candidate, comparison)
+        _pass_gate(active, candidate, comparison)
     return _switch(
         Activation(
             number=candidate.number,
-            replaced=present.number,
+            replaced=active.number,
             by=by,
             forced=force,
             reason=reason.strip(),
@@ -81,7 +81,7 @@ def activate(
 
 
 def previous() -> int | None:
-    """Return the version to roll back to: the one that the active one replaced."""
+    """Return the version that the active one replaced."""
     last = Activation.objects.order_by("-pk").first()
     return None if last is None else last.replaced
 
@@ -103,24 +103,24 @@ def compare_with_active(models: Iterable[ModelVersion]) -> dict[int, Comparison]
 
 
 def _compare(
-    present: ModelVersion, candidate: ModelVersion, digits: Digits | None
+    active: ModelVersion, candidate: ModelVersion, digits: Digits | None
 ) -> Comparison | None:
     """Compare by the answers that were kept, or by `digits`; None where neither is possible."""
     if digits is not None:
         x = as_input(digits.images)
         answers = [
             record_outcomes(digits, versions.classifier_of(version).probabilities(x))
-            for version in (present, candidate)
+            for version in (active, candidate)
         ]
         return compare(*answers)
-    first, second = (versions.answers_of(version) for version in (present, candidate))
+    first, second = (versions.answers_of(version) for version in (active, candidate))
     if first is None or second is None or first.fingerprint != second.fingerprint:
         return None
     return compare(first, second)
 
 
 def _pass_gate(
-    present: ModelVersion, candidate: ModelVersion, comparison: Comparison | None
+    active: ModelVersion, candidate: ModelVersion, comparison: Comparison | None
 ) -> None:
     if comparison is None:
         raise VersionRefused(
@@ -129,7 +129,7 @@ def _pass_gate(
                 "Model versions %(number)s and %(active)s were measured on different digits. "
                 "Compare them with `manage.py activatemodel --data`, or force it with a reason."
             )
-            % {"number": candidate.number, "active": present.number},
+            % {"number": candidate.number, "active": active.number},
         )
     if comparison.second_is_worse():
         raise VersionRefused(
@@ -142,7 +142,7 @@ def _pass_gate(
             )
             % {
                 "number": candidate.number,
-                "active": present.number,
+                "active": active.number,
                 "count": f"{comparison.count:,}",
                 "only_first": f"{comparison.only_first:,}",
                 "only_second": f"{comparison.only_second:,}",

@@ -1,4 +1,4 @@
-"""The admin of model versions: what is known of each, and which one serves."""
+"""The admin of model versions."""
 
 import json
 from typing import Any
@@ -15,19 +15,17 @@ from predictions.access.permissions import may_activate
 from predictions.core.errors import VersionRefused
 from predictions.registry import versions
 from predictions.registry.activation import activate, previous
-from predictions.registry.archives import download, from_archive
+from predictions.registry.archives import archive_response, from_archive
 from predictions.registry.models import ModelVersion
 
 
 class ActivationForm(ActionForm):
-    """What the gate may be told beside the action."""
-
-    reason = forms.CharField(label=gettext_lazy("Why:"), required=False, max_length=1000)
-    force = forms.BooleanField(label=gettext_lazy("also where it reads worse"), required=False)
+    reason = forms.CharField(label=gettext_lazy("Reason:"), required=False, max_length=1000)
+    force = forms.BooleanField(label=gettext_lazy("even if it performs worse"), required=False)
 
 
 class ArchiveForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
-    """A version comes as the file that it was exported into."""
+    """Add a version from the file that it was exported to."""
 
     archive = forms.FileField(label=gettext_lazy("file"))
 
@@ -45,9 +43,9 @@ class ArchiveForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the 
 
 @admin.register(ModelVersion)
 class ModelVersionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    """Read versions, let one serve, carry one from site to site.
+    """Inspect, activate, import and export versions.
 
-    Version 0 has no row: rolling back reaches it, and the site's page of models.
+    Version 0 has no row: it is activated by rolling back, or on the models page.
     """
 
     list_display = ("number", "active", "architecture", "accuracy", "created_at", "created_by")
@@ -56,10 +54,10 @@ class ModelVersionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic 
         *list_display,
         "sha256",
         "evaluation_set",
-        "known",
+        "manifest_json",
     )
     readonly_fields = fields
-    actions = ("let_serve", "roll_back", "download")
+    actions = ("activate_version", "roll_back", "download")
     action_form = ActivationForm
     form = ArchiveForm
 
@@ -87,41 +85,41 @@ class ModelVersionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic 
     def has_activate_permission(self, request: HttpRequest) -> bool:
         return may_activate(request.user)
 
-    @admin.display(description=gettext_lazy("read right in validation"))
+    @admin.display(description=gettext_lazy("validation accuracy"))
     def accuracy(self, version: ModelVersion) -> str:
         return f"{version.manifest['metrics']['validation']['accuracy']:.4f}"
 
     @admin.display(description=gettext_lazy("manifest"))
-    def known(self, version: ModelVersion) -> str:
+    def manifest_json(self, version: ModelVersion) -> str:
         return json.dumps(version.manifest, indent=1)
 
-    @admin.action(description=gettext_lazy("Let it serve"), permissions=["activate"])
-    def let_serve(self, request: HttpRequest, selected: QuerySet[ModelVersion]) -> None:
+    @admin.action(description=gettext_lazy("Activate"), permissions=["activate"])
+    def activate_version(self, request: HttpRequest, selected: QuerySet[ModelVersion]) -> None:
         if len(selected) != 1:
-            messages.warning(request, _("Select the one version that is to serve."))
+            messages.warning(request, _("Select exactly one version to activate."))
             return
         self._activate(request, selected[0].number)
 
     @admin.action(
-        description=gettext_lazy("Go back to the one before the active one"),
+        description=gettext_lazy("Roll back to the previous version"),
         permissions=["activate"],
     )
     def roll_back(self, request: HttpRequest, selected: QuerySet[ModelVersion]) -> None:
         number = previous()
         if number is None:
-            messages.warning(request, _("No version was ever replaced."))
+            messages.warning(request, _("There is no previous version."))
         else:
             self._activate(request, number)
 
-    @admin.action(description=gettext_lazy("Download it"), permissions=["activate"])
+    @admin.action(description=gettext_lazy("Download"), permissions=["activate"])
     def download(
         self, request: HttpRequest, selected: QuerySet[ModelVersion]
     ) -> HttpResponse | None:
         if len(selected) != 1:
-            messages.warning(request, _("Select the one version that is to be downloaded."))
+            messages.warning(request, _("Select exactly one version to download."))
             return None
         try:
-            return download(versions.get(selected[0].number))
+            return archive_response(versions.get(selected[0].number))
         except VersionRefused as error:
             messages.error(request, error.message)
             return None

@@ -1,4 +1,4 @@
-"""A model version as one file, to carry from one site to another: a zip with sums of all in it."""
+"""A model version as one file, to move it between sites: a zip with checksums."""
 
 import hashlib
 import io
@@ -19,19 +19,20 @@ from ml.model.comparison import ANSWERS_FILE
 from predictions.core.errors import VersionRefused
 from predictions.registry import versions
 from predictions.registry.models import ModelVersion
+from predictions.web.responses import attachment
 
 SUMS_FILE = "SHA256SUMS"
 FILES = (MANIFEST_FILE, NETWORK_FILE, versions.WEIGHTS_FILE, ANSWERS_FILE)
-MAX_BYTES = 50_000_000  # of all files, unpacked: a network has under one million
+MAX_BYTES = 50_000_000  # unpacked; a network has under one million
 
 
-def archive_of(version: ModelVersion) -> bytes:
-    """Pack a version's files and their sums.
+def pack(version: ModelVersion) -> bytes:
+    """Return a version's files and their checksums as a zip archive.
 
     Raises
     ------
     VersionRefused
-        If the version is damaged: it would be refused elsewhere.
+        If the version is damaged.
     """
     try:
         versions.classifier_of(version)
@@ -54,23 +55,17 @@ def archive_of(version: ModelVersion) -> bytes:
     return packed.getvalue()
 
 
-def download(version: ModelVersion) -> HttpResponse:
-    """Answer with a version's archive."""
-    name = f"model-version-{version.number}.zip"
-    return HttpResponse(
-        archive_of(version),
-        content_type="application/zip",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+def archive_response(version: ModelVersion) -> HttpResponse:
+    return attachment(pack(version), "application/zip", f"model-version-{version.number}.zip")
 
 
 def from_archive(file: IO[bytes], name: str) -> ModelVersion:
-    """Make a version of what `archive_of` packed, checked but not kept.
+    """Return an unsaved version from an archive that `pack` made, after checking it.
 
     Raises
     ------
     VersionRefused
-        If it is no such archive, damaged, or cannot run here.
+        If the file is not such an archive, is damaged, or its network cannot run here.
     """
     with tempfile.TemporaryDirectory() as directory:
         for member, content in _read(file, name).items():
@@ -79,28 +74,30 @@ def from_archive(file: IO[bytes], name: str) -> ModelVersion:
 
 
 def _read(file: IO[bytes], name: str) -> dict[str, bytes]:
-    """Read the files that an archive may hold, each as its sum says."""
+    """Read the known files of an archive and verify their checksums."""
     try:
         with zipfile.ZipFile(file) as archive:
             known = [member for member in archive.infolist() if member.filename in FILES]
             if sum(member.file_size for member in known) > MAX_BYTES:
-                raise _refusal(_("%(name)s holds more than a model version can.") % {"name": name})
+                raise _refusal(
+                    _("%(name)s is larger than a model version can be.") % {"name": name}
+                )
             contents = {member.filename: archive.read(member) for member in known}
             sums = archive.read(SUMS_FILE).decode()
     except (OSError, zipfile.BadZipFile, zlib.error, KeyError, ValueError, RuntimeError) as error:
         raise _refusal(
-            _("%(name)s is no exported model version, or is damaged: %(error)s")
+            _("%(name)s is not an exported model version, or is damaged: %(error)s")
             % {"name": name, "error": error}
         ) from error
     if sums != "".join(_sum_line(*item) for item in contents.items()):
         raise _refusal(
-            _("%(name)s is damaged: its files are not those that it was made of.") % {"name": name}
+            _("%(name)s is damaged: the checksums of its files do not match.") % {"name": name}
         )
     return contents
 
 
-def _refusal(words: str) -> VersionRefused:
-    return VersionRefused("bad_archive", words, status=400)
+def _refusal(message: str) -> VersionRefused:
+    return VersionRefused("bad_archive", message, status=400)
 
 
 def _sum_line(name: str, content: bytes) -> str:

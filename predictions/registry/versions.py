@@ -1,7 +1,7 @@
-"""The registry of trained networks: which there are, and which one is active.
+"""Adding, listing and loading model versions.
 
-Version 0 is the network that ships. It lies in a directory, not in SQL, and is active where no
-other is, so there is always one to serve and to go back to.
+Version 0 is the shipped network. It lies in a directory, not in SQL, and is active if no other
+version is, so there is always one to use and to roll back to.
 """
 
 import hashlib
@@ -27,23 +27,23 @@ WEIGHTS_FILE = "network.keras"
 
 
 def add(directory: Path, *, by: str = "") -> ModelVersion:
-    """Add a model directory as a candidate: it is kept, and serves once it is activated.
+    """Register a model directory as a candidate; it is used once it is activated.
 
     Raises
     ------
     VersionRefused
-        If it is no whole model directory, or its network cannot run here.
+        If the directory is incomplete, or its network cannot run here.
     """
     return register(from_directory(directory), by=by)
 
 
 def register(version: ModelVersion, *, by: str = "") -> ModelVersion:
-    """Keep a version that `from_directory` made, under the next number.
+    """Save a version from `from_directory` under the next number.
 
     Raises
     ------
     VersionRefused
-        If somebody else took that number at the same moment.
+        If the number was taken at the same moment.
     """
     version.created_by = by
     try:
@@ -61,7 +61,7 @@ def register(version: ModelVersion, *, by: str = "") -> ModelVersion:
 
 
 def list_versions() -> list[ModelVersion]:
-    """Return all versions, newest first, without the bytes of their networks."""
+    """Return all versions, newest first, without their networks."""
     rows = ModelVersion.objects.defer("network", "weights").order_by("-number")
     versions = [*rows, shipped()]
     versions[-1].active = not any(version.active for version in versions)
@@ -69,7 +69,7 @@ def list_versions() -> list[ModelVersion]:
 
 
 def get(number: int) -> ModelVersion:
-    """Return one version; for the one that ships, no database is asked.
+    """Return one version; the shipped one needs no database.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def get(number: int) -> ModelVersion:
 
 
 def active() -> ModelVersion:
-    """Return the version that serves."""
+    """Return the active version."""
     version = ModelVersion.objects.filter(active=True).first()
     if version is None:
         version = shipped()
@@ -96,13 +96,13 @@ def active() -> ModelVersion:
 
 
 def active_number() -> int:
-    """Return the number of the version that serves, without its network."""
+    """Return the number of the active version without loading its network."""
     numbers = ModelVersion.objects.filter(active=True).values_list("number", flat=True)
     return numbers.first() or SHIPPED
 
 
 def shipped() -> ModelVersion:
-    """Return version 0, of no row: whether it is active, `list_versions` and `active` say."""
+    """Return version 0; `list_versions` and `active` set whether it is active."""
     version = from_directory(settings.MODEL_DIR)
     version.number = SHIPPED
     version.created_at = datetime.fromisoformat(version.manifest["created_at"])
@@ -110,12 +110,12 @@ def shipped() -> ModelVersion:
 
 
 def classifier_of(version: ModelVersion) -> Classifier:
-    """Make a version's network ready to read, warmed up.
+    """Load and warm up a version's network.
 
     Raises
     ------
     ModelError
-        If its bytes are damaged or cannot run here.
+        If the network is damaged or cannot run here.
     """
     network = bytes(version.network)
     if hashlib.sha256(network).hexdigest() != version.sha256:
@@ -134,19 +134,19 @@ def answers_of(version: ModelVersion) -> Outcomes | None:
 
 
 def from_directory(directory: Path) -> ModelVersion:
-    """Make a version of a model directory, checked but not kept.
+    """Return an unsaved version from a model directory, after checking it.
 
     Raises
     ------
     VersionRefused
-        If it is no whole model directory, or its network cannot run here.
+        If the directory is incomplete, or its network cannot run here.
     """
     try:
         classifier = load_classifier(directory)
         manifest = classifier.manifest
         validation = manifest["metrics"]["validation"]
         if np.shape(validation["confusion_matrix"]) != (10, 10):
-            raise ModelError(f"{directory} tells no confusion matrix of ten digits.")
+            raise ModelError(f"{directory} has no confusion matrix of ten digits.")
         return ModelVersion(
             architecture=str(manifest["architecture"])[:64],
             network=_file(directory, manifest, NETWORK_FILE),
@@ -162,8 +162,8 @@ def from_directory(directory: Path) -> ModelVersion:
         raise VersionRefused(
             "bad_model",
             _(
-                "The manifest in %(directory)s does not tell all that is needed of a model "
-                "version: %(error)s is missing or of another kind."
+                "The manifest in %(directory)s is incomplete: %(error)s is missing or has the "
+                "wrong type."
             )
             % {"directory": directory, "error": error},
             status=400,
@@ -171,12 +171,12 @@ def from_directory(directory: Path) -> ModelVersion:
 
 
 def _file(directory: Path, manifest: dict[str, Any], name: str) -> bytes | None:
-    """Read a file that the manifest may tell of, and hold it against its sum."""
+    """Return an optional file of the manifest after verifying its checksum."""
     if name not in manifest["files"] or not (directory / name).is_file():
         return None
     content = (directory / name).read_bytes()
     if hashlib.sha256(content).hexdigest() != manifest["files"][name]["sha256"]:
-        raise ModelError(f"{name} is not the file that the manifest describes: the sums differ.")
+        raise ModelError(f"{name} does not match the checksum in the manifest.")
     return content
 
 

@@ -1,4 +1,4 @@
-"""Deleting a prediction with all that was kept of it."""
+"""Deleting a prediction with everything kept of it."""
 
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def delete(prediction_id: UUID, *, by: "User | AnonymousUser | None") -> bool:
-    """Delete a prediction with all that was kept of it; tell whether it was there."""
+    """Delete a prediction with everything kept of it; return whether it existed."""
     if day := day_of(prediction_id):
         invalidate_days([day])
-    # Where predictions stand elsewhere: nothing is deleted unless it can be noted.
+    # With another store: delete nothing that cannot be audited.
     with transaction.atomic():
         corrections.delete(prediction_id)
         queue.remove(prediction_id)

@@ -1,10 +1,9 @@
-"""Idempotency-Key: a request that is sent again is answered again, and done once.
+"""Idempotency-Key: a repeated request gets the same response and takes effect once.
 
-The key is claimed in the store before anything is written, with the id that the prediction, or an
-upload of several pages, will have. Whoever finds it claimed waits a moment for the answer. A claim
-whose maker died lapses, and is taken over with the same id; so however often a request is sent, it
-is done once.
-The draft of the standard: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
+The key is claimed in the store before anything is written, with the id that the prediction or
+upload will have. A request that finds its key claimed waits briefly for the result. If the claimant
+dies, its lease expires, and a retry takes the claim over with the same id.
+Draft standard: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 """
 
 import time
@@ -18,20 +17,20 @@ from predictions.core.ids import new_id
 from predictions.core.records import PredictionRecord, RequestKey
 from predictions.stores import get_store
 
-LEASE_S = 30.0  # longer than a file of many pages takes
+LEASE_S = 30.0  # longer than reading many pages takes
 WAIT_S = 2.0
-ASK_EVERY_S = 0.05
+POLL_INTERVAL_S = 0.05
 MAX_KEY_LENGTH = 255
 
 
 class KeyConflict(PredictionsError):
-    """The key cannot be answered: it stands for another body, or its request is still in work."""
+    """The key was used for another request, or its request is still in progress."""
 
     status = 409
 
 
 class KeyInProgress(KeyConflict):
-    """The first request with this key has not been answered yet."""
+    """The first request with this key has no response yet."""
 
     retry_after_s = 2
 
@@ -39,14 +38,14 @@ class KeyInProgress(KeyConflict):
         super().__init__(
             "idempotency_key_in_progress",
             _(
-                "The first request with this Idempotency-Key is still in work. Send it again "
-                "in a moment."
+                "The first request with this Idempotency-Key is still in progress. Retry in a "
+                "moment."
             ),
         )
 
 
 def check_key(key: str) -> None:
-    """Refuse a key that is empty, too long, or not printable."""
+    """Raise PredictionsError unless the key has 1 to 255 printable ASCII characters."""
     if not (0 < len(key) <= MAX_KEY_LENGTH and key.isascii() and key.isprintable()):
         raise PredictionsError(
             "bad_idempotency_key",
@@ -58,28 +57,28 @@ def check_key(key: str) -> None:
 def make_once(
     request_key: RequestKey, make: Callable[[UUID], list[PredictionRecord]]
 ) -> tuple[list[PredictionRecord], bool]:
-    """Make the predictions of an upload under a key, or find those that the key stands for.
+    """Make the predictions of an upload, or return those already made under its key.
 
     Parameters
     ----------
     request_key
-        Who sends what under which key.
+        The client, its key and the hash of the body.
     make
-        Makes and keeps the upload's predictions under the id that it is given.
+        Makes and keeps the predictions under the given upload id.
 
     Returns
     -------
     records
-        The predictions, page by page, as they are kept.
+        The kept predictions in page order.
     made
-        Whether they were made now.
+        Whether this call made them.
 
     Raises
     ------
     KeyConflict
-        If the key stands for another body, or for a prediction that was deleted.
+        If the key was used for another body, or its prediction was deleted.
     KeyInProgress
-        If the first request with the key is not answered within two seconds.
+        If the first request with the key has no response within two seconds.
     """
     store = get_store()
     deadline = time.monotonic() + WAIT_S
@@ -90,8 +89,8 @@ def make_once(
                 "idempotency_key_reused",
                 _("This Idempotency-Key was used for another request. Use a new key."),
             )
-        # Also where the maker died after it had kept the prediction and before it could say so.
-        # The first page is kept last: where it is, all are.
+        # Also if the claimant died after keeping the prediction and before settling the claim.
+        # The first page is kept last: if it is there, all are.
         if not claim.new and store.get(claim.id) is not None:
             return store.get_upload(claim.id), False
         if claim.done:
@@ -103,11 +102,11 @@ def make_once(
             break
         if time.monotonic() >= deadline:
             raise KeyInProgress
-        time.sleep(ASK_EVERY_S)
+        time.sleep(POLL_INTERVAL_S)
     try:
         records = make(claim.id)
     except UploadRefused:
-        store.release(request_key)  # nothing was kept, and nothing will be
+        store.release(request_key)  # nothing was kept
         raise
     store.settle(request_key)
     return records, True

@@ -1,7 +1,6 @@
-"""Predictions are kept for RETENTION_DAYS, then deleted with all that was said of them.
+"""Deleting predictions older than RETENTION_DAYS, with their corrections and queue items.
 
-Rows in Cassandra end by themselves, unless they were written before the setting. What stands in SQL
-about them does not: corrections, the review queue, the sums of days.
+Cassandra expires rows by TTL, but only those written after the setting, and nothing in SQL.
 """
 
 from collections.abc import Iterator
@@ -13,14 +12,13 @@ from predictions.review import corrections, queue
 from predictions.statistics.daily_counts import invalidate_days, invalidate_days_before
 from predictions.stores import get_store
 
-BATCH = 500
+BATCH_SIZE = 500
 
 
 def purge(before: datetime) -> Iterator[int]:
-    """Delete what was predicted before a moment; yield how many after each bounded batch.
+    """Delete the predictions made before a time; yield the number deleted after each batch.
 
-    What is there is asked for by its time, newest first and a page at a time, so that neither
-    memory nor the time between two batches grows with the number of rows.
+    Reading page by page bounds memory and the time between batches, however many rows there are.
     """
     first_kept = first_id_at(before)
     corrections.delete_before(first_kept)
@@ -29,7 +27,7 @@ def purge(before: datetime) -> Iterator[int]:
     store = get_store()
     cursor = None
     while True:
-        page = store.latest(Filters(until=before), cursor=cursor, limit=BATCH)
+        page = store.latest(Filters(until=before), cursor=cursor, limit=BATCH_SIZE)
         invalidate_days(record.created_at.date() for record in page)
         yield sum(store.delete(record.id) for record in page)
         if page.next is None:

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 def correct(
     record: PredictionRecord, *, verdict: Verdict, text: str = "", by: "User | AnonymousUser"
 ) -> Correction:
-    """Add a correction beside a prediction; its review is done with that.
+    """Add a correction and take the prediction out of the review queue.
 
     Raises
     ------
     CorrectionRefused
-        If it says nothing that can be kept.
+        If the correction is invalid.
     """
     with transaction.atomic():
         correction = corrections.add(record, verdict=verdict, text=text, by=by.get_username())
@@ -34,14 +34,14 @@ def correct(
 def answer_review(
     record: PredictionRecord, *, verdict: Verdict, text: str = "", by: "User | AnonymousUser"
 ) -> Correction:
-    """Correct a prediction that a reviewer claimed.
+    """Correct a prediction that the reviewer has claimed.
 
     Raises
     ------
     CorrectionRefused
-        If it says nothing that can be kept.
+        If the correction is invalid.
     PredictionsError
-        If the claim was lost to somebody else.
+        If the claim was lost.
     """
     with transaction.atomic():
         queue.finish(record.id, by.get_username())
@@ -49,7 +49,7 @@ def answer_review(
 
 
 def undo_correction(record: PredictionRecord, *, by: "User | AnonymousUser") -> Correction | None:
-    """Take the correction that counts back, by an entry of its own; return what counts now.
+    """Undo the current correction; return the one that is current now.
 
     Raises
     ------
@@ -57,8 +57,8 @@ def undo_correction(record: PredictionRecord, *, by: "User | AnonymousUser") -> 
         If there is none.
     """
     with transaction.atomic():
-        standing = corrections.undo(record.id, by=by.get_username())
-        if standing is None:
+        current = corrections.undo(record.id, by=by.get_username())
+        if current is None:
             queue.reopen(record, by.get_username())
         audit(Action.CORRECTED, by=by, target=record.id, verdict="undo")
-    return standing
+    return current

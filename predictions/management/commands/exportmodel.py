@@ -8,7 +8,7 @@ from django.core.management import BaseCommand, CommandError
 
 from predictions.core.errors import PredictionsError
 from predictions.registry import versions
-from predictions.registry.archives import archive_of
+from predictions.registry.archives import pack
 
 
 class Command(BaseCommand):
@@ -23,7 +23,7 @@ class Command(BaseCommand):
             raise CommandError(f"{path} is there already: remove it or choose another name.")
         partial = path.with_name(f".{path.name}.partial")
         try:
-            partial.write_bytes(archive_of(versions.get(version)))
+            partial.write_bytes(pack(versions.get(version)))
             partial.replace(path)
         except (PredictionsError, OSError) as error:
             raise CommandError(str(error)) from error

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from predictions.core.errors import PredictionsError, StoreUnavailable
 from predictions.core.records import PredictionRecord
-from predictions.management.bulk import Answer, read_files, usual_workers
+from predictions.management.bulk import Outcome, default_workers, read_files
 from predictions.web.error_responses import error_body
 from predictions.web.json import saved_json, unsaved_json
 
@@ -51,7 +51,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         paths = list(_expand(options["paths"]))
-        workers = options["workers"] or usual_workers(len(paths))
+        workers = options["workers"] or default_workers(len(paths))
         answers = read_files(paths, workers=workers, store=options["store"])
         lines_of = partial(
             _as_json if options["format"] == "json" else _as_text, kept=options["store"]
@@ -74,8 +74,8 @@ class Command(BaseCommand):
 
     def _print(
         self,
-        answers: Iterable[tuple[Path, Answer]],
-        lines_of: Callable[[Path, Answer], Iterator[str]],
+        answers: Iterable[tuple[Path, Outcome]],
+        lines_of: Callable[[Path, Outcome], Iterator[str]],
         progress: "tqdm[Any]",
     ) -> int:
         """Print each answer as it comes, and count those that are errors."""
@@ -110,7 +110,7 @@ def _expand(names: Iterable[str]) -> Iterator[Path]:
             yield Path(name)
 
 
-def _as_json(path: Path, answer: Answer, *, kept: bool) -> Iterator[str]:
+def _as_json(path: Path, answer: Outcome, *, kept: bool) -> Iterator[str]:
     if isinstance(answer, PredictionsError):
         yield json.dumps({"file": str(path), **error_body(answer.code, answer.message)})
         return
@@ -119,7 +119,7 @@ def _as_json(path: Path, answer: Answer, *, kept: bool) -> Iterator[str]:
         yield json.dumps({"file": str(path), **shown}, default=str)
 
 
-def _as_text(path: Path, answer: Answer, *, kept: bool) -> Iterator[str]:
+def _as_text(path: Path, answer: Outcome, *, kept: bool) -> Iterator[str]:
     if isinstance(answer, PredictionsError):
         yield f"{path}\t\terror\t{answer.message}"
         return
