@@ -120,10 +120,9 @@ def print_table(outcomes: dict[str, Outcomes]) -> None:
     clean, degraded, drawn, made = outcomes.values()
     print(
         "| threshold | clean digits `read` | of them wrong | degraded digits `read` "
-        "| of them wrong | drawings `read` | drawings given any digit | negatives `read` |\n|"
-        + "---:|"
-        * 8
+        "| of them wrong | drawings `read` | drawings given any digit | negatives `read` |"
     )
+    print("|" + "---:|" * 8)
     for threshold in THRESHOLDS:
         shares = (
             clean.share_accepted(threshold),

@@ -130,7 +130,7 @@ def test_starts_afresh_or_from_any_version_that_kept_its_weights(
     assert max(trained) < 1e-4
     with pytest.raises(CommandError, match="is of the architecture compact, not reference"):
         train("third", "--start-from", "1", "--architecture", "reference")
-    with pytest.raises(CommandError, match="quick recipe starts afresh"):
+    with pytest.raises(CommandError, match="quick recipe trains a new network"):
         train("third", "--start-from", "1", "--quick")
     with pytest.raises(CommandError, match="no model version 9"):
         train("third", "--start-from", "9")
