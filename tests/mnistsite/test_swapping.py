@@ -28,7 +28,7 @@ for digit in (3, 7):
 # The two differ in every answer, so the gate would let neither pass.
 ACTIVATE = """
 import time
-from predictions.activation import activate
+from predictions.registry.activation import activate
 for number in {}:
     activate(number, force=True, reason="a drill")
     print(time.time())
