@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 import cv2, numpy as np
 from predictions import review
 from predictions.models import ReviewItem
-from predictions.records import PictureRecord, Status
+from predictions.core.records import PictureRecord, Status
 from predictions.stores import get_store
 from tests.support.records import GLYPH_BYTES, make_record
 ReviewItem.objects.all().delete()

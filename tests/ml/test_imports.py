@@ -15,8 +15,8 @@ import io, sys
 import numpy as np
 from pathlib import Path
 from PIL import Image
-from ml.classifier import load_classifier
-from ml.reader import Reader
+from ml.model.classifier import load_classifier
+from ml.reading.reader import Reader
 page = np.full((60, 60), 255, np.uint8)
 page[10:50, 28:33] = 0
 buffer = io.BytesIO()

@@ -19,9 +19,9 @@ REVIEWERS, ITEMS = 6, 30
 PREPARE = f"""
 from django.contrib.auth.models import Group, User
 from predictions import review
-from predictions.records import Status
+from predictions.core.records import Status
 from predictions.stores import get_store
-from predictions.tokens import create_token
+from predictions.access.tokens import create_token
 from tests.support.records import make_picture, make_record
 for number in range({ITEMS}):
     record = make_record("31", status=Status.NEEDS_REVIEW, margin=(number * 7 % {ITEMS}) / 100)

@@ -21,8 +21,8 @@ PROGRAM = """
 import json, os, re, sys
 from pathlib import Path
 import ml
-from ml.classifier import load_classifier
-from ml.reader import Reader
+from ml.model.classifier import load_classifier
+from ml.reading.reader import Reader
 
 reader = Reader(
     load_classifier(Path(ml.__file__).parent / "models"), max_pixels=64_000_000, max_pages=20
