@@ -18,7 +18,7 @@ pytestmark = pytest.mark.server
 REVIEWERS, ITEMS = 6, 30
 PREPARE = f"""
 from django.contrib.auth.models import Group, User
-from predictions import review
+from predictions.review import queue
 from predictions.core.records import Status
 from predictions.stores import get_store
 from predictions.access.tokens import create_token
@@ -26,7 +26,7 @@ from tests.support.records import make_picture, make_record
 for number in range({ITEMS}):
     record = make_record("31", status=Status.NEEDS_REVIEW, margin=(number * 7 % {ITEMS}) / 100)
     get_store().add(record, make_picture(record))
-    review.enqueue([record])
+    queue.enqueue([record])
 for number in range({REVIEWERS}):
     user = User.objects.create_user(f"reviewer-{{number}}")
     user.groups.add(Group.objects.get(name="reviewer"))
