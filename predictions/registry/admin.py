@@ -135,4 +135,4 @@ class ModelVersionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic 
         except VersionRefused as error:
             messages.error(request, error.message)
         else:
-            messages.success(request, _("Model version %d serves.") % number)
+            messages.success(request, _("Model version %d is active.") % number)

@@ -1,4 +1,4 @@
-"""The image that the Dockerfile starts from, or a stand-in where no registry can be reached."""
+"""The Dockerfile's base image, or a stand-in where no registry can be reached."""
 
 import re
 import shutil
@@ -13,7 +13,7 @@ PACKAGES = "ca-certificates,python3,python3-pip"
 
 
 class BaseImageError(Exception):
-    """Neither the image nor a stand-in can be had; the message says what is missing."""
+    """Neither the image nor a stand-in is available; the message says what is missing."""
 
 
 def base_image(engine: Engine, dockerfile: Path) -> str:
@@ -51,7 +51,7 @@ def make_stand_in(engine: Engine, suite: str, tag: str) -> None:
 
 
 def mirror() -> str:
-    """Return the address from which this machine's apt takes Debian."""
+    """Return the URL of this machine's Debian mirror."""
     addresses = subprocess.run(
         [
             "apt-get",

@@ -1,4 +1,4 @@
-"""Services of compose.yaml, as `docker run` has to be told to run them."""
+"""Services of compose.yaml as arguments of `docker run`."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-# What a single container does not need, or is asked otherwise.
+# Keys that a single container does not need or that the tests replace.
 ELSEWHERE = {
     "build",
     "depends_on",

@@ -1,4 +1,4 @@
-"""The image, built for real, and containers of it."""
+"""The built image and containers of it."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ StartContainer = Callable[..., Container]
 
 
 def give_up(reason: str) -> NoReturn:
-    """Skip what cannot run here, and say why; where it must run, fail."""
+    """Skip a test that cannot run here; fail in CI."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
@@ -33,7 +33,7 @@ def engine() -> Engine:
 
 @pytest.fixture(scope="session")
 def image(engine: Engine) -> str:
-    """The id of the image that `docker build .` makes."""
+    """The id of the image that `docker build .` builds."""
     try:
         base = base_image(engine, ROOT / "Dockerfile")
     except BaseImageError as error:

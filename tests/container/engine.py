@@ -1,4 +1,4 @@
-"""A container engine, docker or podman, and what the tests ask of it."""
+"""A container engine: docker or podman."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
-# An engine that runs in a container itself may lower these limits but not raise them, as it would.
+# Without them an engine inside a container would try to raise these limits, which it may not.
 LIMITS = ("--ulimit=nofile=4096:4096", "--ulimit=nproc=4096:4096")
 READY_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 30
@@ -24,7 +24,7 @@ class Engine:
     name: str
 
     def __call__(self, *arguments: str, timeout: int = 120) -> str:
-        """Run a command of the engine and return what it printed; a failure shows its words."""
+        """Run a command of the engine and return its output; a failure shows its error output."""
         finished = self.try_to(*arguments, timeout=timeout)
         assert finished.returncode == 0, f"{self.name} {' '.join(arguments)}:\n{finished.stderr}"
         return finished.stdout.strip()
@@ -57,7 +57,7 @@ class Engine:
 
 @dataclass(frozen=True)
 class Container:
-    """A container that was started; whoever starts it removes it."""
+    """A started container; the caller removes it."""
 
     engine: Engine
     id: str
@@ -97,7 +97,7 @@ class Container:
         return int(self.engine("wait", self.id, timeout=300))
 
     def stop(self) -> int:
-        """Stop it as `docker stop` does, first of all by SIGTERM, and return its exit code."""
+        """Stop it like `docker stop`, first with SIGTERM, and return its exit code."""
         self.engine("stop", f"--time={STOP_TIMEOUT_S}", self.id)
         return int(self.inspect()["State"]["ExitCode"])
 
@@ -106,7 +106,7 @@ class Container:
 
 
 def find_engine() -> Engine | None:
-    """Return the engine that runs here: a docker without its daemon is none."""
+    """Return an engine that works here; docker without its daemon does not."""
     for name in ("docker", "podman"):
         engine = Engine(name)
         if shutil.which(name) and engine.try_to("info").returncode == 0:

@@ -1,4 +1,4 @@
-"""The image alone, as `docker run -p 8000:8000 IMAGE` starts it: on SQLite."""
+"""The image as started by `docker run -p 8000:8000 IMAGE`: on SQLite."""
 
 import json
 import socket
@@ -64,7 +64,7 @@ def picture(png: Png, tmp_path: Path) -> Path:
 
 
 def listening_ports(process: Path) -> set[int]:
-    """Read from /proc on which TCP ports of its own network a process listens."""
+    """Return the TCP ports on which a process listens, from /proc."""
     held = {str(handle.readlink()) for handle in (process / "fd").iterdir()}
     sockets = [line.split() for line in (process / "net" / "tcp").read_text().splitlines()[1:]]
     return {
@@ -93,7 +93,7 @@ def test_pages_find_their_static_files(site: Container) -> None:
         assert "immutable" in response.headers["Cache-Control"]
 
 
-def test_the_health_check_tells_life_from_death(site: Container) -> None:
+def test_the_health_check_fails_without_the_server(site: Container) -> None:
     kind, *command = site.inspect()["Config"]["Healthcheck"]["Test"]
     assert kind == "CMD"
     alive = site.execute(*command)
@@ -101,7 +101,7 @@ def test_the_health_check_tells_life_from_death(site: Container) -> None:
     assert site.execute(*command, options=("--env=PORT=9",)).returncode == 1
 
 
-def test_the_health_check_passes_whatever_names_the_site_answers_to(
+def test_the_health_check_passes_with_any_allowed_hosts(
     start_container: StartContainer,
 ) -> None:
     names = ("--env=ALLOWED_HOSTS=digits.example.org", f"--env=SECRET_KEY={uuid4().hex * 2}")
@@ -128,14 +128,14 @@ def test_what_answers_runs_inside_the_built_image(site: Container, image: str) -
     assert not code.samefile(ROOT / "manage.py")
 
 
-def test_everything_runs_as_an_ordinary_user(site: Container) -> None:
+def test_everything_runs_as_an_unprivileged_user(site: Container) -> None:
     first = psutil.Process(site.inspect()["State"]["Pid"])
     processes = [first, *first.children(recursive=True)]
     assert len(processes) == 3  # gunicorn and its two workers
     assert {process.uids() for process in processes} == {(USER_ID, USER_ID, USER_ID)}
 
 
-def test_nothing_is_installed_that_serving_does_not_need(site: Container) -> None:
+def test_only_what_serving_needs_is_installed(site: Container) -> None:
     tensorflow = site.execute("python", "-c", "import tensorflow")
     assert "No module named 'tensorflow'" in tensorflow.stderr
     find = "command -v gcc cc c++ make curl; find / -xdev -path '*/.cache/*' -o -name '*.whl'"
@@ -143,7 +143,7 @@ def test_nothing_is_installed_that_serving_does_not_need(site: Container) -> Non
     assert left.stdout.splitlines() == []
 
 
-def test_the_site_wrote_only_into_its_folder_and_the_temporary_one(
+def test_the_site_writes_only_to_its_folder_and_the_temporary_one(
     site: Container, engine: Engine, picture: Path
 ) -> None:
     send(site.url(8000), picture)
@@ -163,14 +163,14 @@ def test_its_user_can_write_nowhere_else(site: Container) -> None:
     assert {path for path in writable - TEMPORARY if not path.startswith(allowed)} == set()
 
 
-def test_no_secret_key_comes_with_the_image(start_container: StartContainer) -> None:
+def test_the_image_contains_no_secret_key(start_container: StartContainer) -> None:
     search = ("sh", "-c", f"ls -A {VAR_DIR}; find / -xdev -name '*secret_key'")
     container = start_container("--user=root", command=search)
     assert container.wait() == 0
     assert container.log().split() == []
 
 
-def test_stops_cleanly_and_keeps_what_it_read(
+def test_stops_cleanly_and_keeps_predictions(
     start_container: StartContainer, volume: str, picture: Path
 ) -> None:
     options = (PUBLISHED, f"--volume={volume}:{VAR_DIR}")

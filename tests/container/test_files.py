@@ -1,4 +1,4 @@
-"""Dockerfile and compose.yaml, read by the tools that know their rules."""
+"""Dockerfile and compose.yaml, checked by linters and schemas."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ def check_compose(path: Path) -> subprocess.CompletedProcess[str]:
     return run(sys.executable, "-m", "check_jsonschema", *schema, str(path))
 
 
-def test_hadolint_has_nothing_to_say_about_the_dockerfile() -> None:
+def test_hadolint_accepts_the_dockerfile() -> None:
     finished = run(str(Path(sys.executable).with_name("hadolint")), "Dockerfile")
     assert (finished.returncode, finished.stdout) == (0, "")
 
@@ -51,7 +51,7 @@ def test_the_site_starts_after_the_keyspace_and_the_keyspace_after_cassandra() -
 
 
 @pytest.mark.parametrize("service", ["web", "prepare", "cassandra"])
-def test_no_service_can_gain_rights_or_is_open_to_other_machines(service: str) -> None:
+def test_no_service_can_gain_privileges_or_serves_other_machines(service: str) -> None:
     description = yaml.safe_load(COMPOSE.read_text())["services"][service]
     assert description["cap_drop"] == ["ALL"]
     assert description["security_opt"] == ["no-new-privileges:true"]

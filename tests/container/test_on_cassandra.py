@@ -70,7 +70,7 @@ def texts_in_cassandra(cluster: Cluster) -> list[str]:
 
 
 def make_first_user(web: Container) -> str:
-    """Make it as compose.yaml says, and a token of it; return the header that shows it."""
+    """Create the user as compose.yaml says and a token; return the header with it."""
     (command,) = re.findall(
         r"^#.*docker compose exec web (.+)$", (ROOT / "compose.yaml").read_text(), re.MULTILINE
     )
@@ -87,7 +87,7 @@ def make_first_user(web: Container) -> str:
 
 
 def secret_key(web: Container) -> str:
-    """Return what can be seen of the key from outside: its rights and its checksum."""
+    """Return the permissions and checksum of the secret key."""
     path = f"{web_environment()['VAR_DIR']}/secret_key"
     seen = web.execute("sh", "-c", f"stat -c %a {path} && sha256sum {path}")
     assert seen.returncode == 0, seen.stderr
@@ -98,7 +98,7 @@ def web_environment() -> dict[str, str]:
     return read_service(ROOT / "compose.yaml", "web", project="any").environment
 
 
-def test_compose_services_keep_readings_in_cassandra(
+def test_compose_services_keep_predictions_in_cassandra(
     run_service: RunService, cluster: Cluster, png: Png, tmp_path: Path
 ) -> None:
     for _ in range(2):  # as at the first `docker compose up`, and at the next

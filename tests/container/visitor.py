@@ -1,4 +1,4 @@
-"""What a visitor of the site does: send a picture, look at the list."""
+"""What a client of the site does: send a picture, list predictions."""
 
 import json
 import subprocess
@@ -8,7 +8,7 @@ from urllib.request import Request, urlopen
 
 
 def send(url: str, picture: Path, *headers: str) -> dict[str, Any]:
-    """Send a picture as a form does and return the prediction."""
+    """Send a picture in a form and return the prediction."""
     told = [argument for header in headers for argument in ("-H", header)]
     finished = subprocess.run(
         ["curl", "-sS", *told, "-F", f"file=@{picture}", f"{url}/api/v1/predictions"],

@@ -1,4 +1,4 @@
-"""The site without its Cassandra: it starts, says what is wrong, and recovers by itself."""
+"""The site without its Cassandra: it starts, reports the outage, and recovers by itself."""
 
 import signal
 import subprocess
@@ -45,7 +45,7 @@ def environment(cluster: Cluster) -> dict[str, str]:
 
 
 def page(url: str) -> tuple[int, str, str | None]:
-    """Ask for a page as a browser does."""
+    """Request a page like a browser."""
     try:
         with urlopen(Request(url, headers={"Accept": "text/html"}), timeout=30) as response:  # noqa: S310
             return response.status, response.read().decode(), response.headers["Retry-After"]

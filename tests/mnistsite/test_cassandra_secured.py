@@ -1,4 +1,4 @@
-"""A Cassandra that speaks TLS alone, wants to see a certificate, and asks for a password."""
+"""A Cassandra that requires TLS, a client certificate and a password."""
 
 import shutil
 import ssl
@@ -24,7 +24,7 @@ BATCH_SIZE = "-Dcassandra.superuser_setup_delay_ms=0"
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an authority's certificate, and one of a node and of a site, with keys."""
+    """A folder with certificates and keys of an authority, a node and a site."""
     from tests.support.cassandra import skip_or_fail
 
     if shutil.which("openssl") is None:
@@ -115,7 +115,7 @@ def test_the_site_keeps_predictions_there(
     ],
     ids=["password", "authority", "certificate"],
 )
-def test_is_told_why_it_is_not_let_in(
+def test_a_refused_connection_is_explained(
     environment: dict[str, str], var_dir: Path, wrong: dict[str, str], why: str
 ) -> None:
     refused = manage(var_dir, "createkeyspace", "--timeout", "1", **environment | wrong)

@@ -1,4 +1,4 @@
-"""How the cluster is reached comes from the environment; a bad value is named."""
+"""Connection settings for Cassandra from the environment."""
 
 import os
 
@@ -47,7 +47,7 @@ def test_a_bad_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value:
         cassandra.database(Env())
 
 
-def test_the_cluster_is_reached_as_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connection_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "CASSANDRA_CONTACT_POINTS": "10.0.0.1, 10.0.0.2",
         "CASSANDRA_PORT": "9142",
@@ -75,7 +75,7 @@ def test_the_cluster_is_reached_as_the_environment_says(monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("points", "copies"), [("127.0.0.1", 1), ("localhost,127.0.0.2", 1), ("10.0.0.1", 3)]
 )
-def test_a_cluster_that_is_not_all_on_this_machine_keeps_three_copies(
+def test_a_cluster_on_other_machines_keeps_three_copies(
     monkeypatch: pytest.MonkeyPatch, points: str, copies: int
 ) -> None:
     monkeypatch.setenv("CASSANDRA_CONTACT_POINTS", points)

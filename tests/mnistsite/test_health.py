@@ -1,4 +1,4 @@
-"""Health checks are answered whoever asks, and by whatever name."""
+"""Health checks are answered for any host name."""
 
 import pytest
 from django.conf import LazySettings
@@ -7,7 +7,7 @@ from django.test import Client
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_answers_by_any_name_and_without_tls(
+def test_answers_for_any_host_and_without_tls(
     client: Client, settings: LazySettings, path: str
 ) -> None:
     settings.ALLOWED_HOSTS = ["digits.example.org"]

@@ -1,4 +1,4 @@
-"""A request on its way in: where it ends, however it comes."""
+"""Finding the end of a request, however its bytes are received."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -22,7 +22,7 @@ def incoming() -> Iterator[IncomingRequest]:
 
 
 @given(st.lists(st.integers(0, len(WHOLE + NEXT)), max_size=8))
-def test_finds_the_end_however_it_is_cut(cuts: list[int]) -> None:
+def test_finds_the_end_in_any_chunks(cuts: list[int]) -> None:
     incoming = IncomingRequest(max_body_bytes=1_000_000)
     sent = WHOLE + NEXT
     edges = sorted({0, *cuts, len(WHOLE), len(sent)})
@@ -37,12 +37,12 @@ def test_finds_the_end_however_it_is_cut(cuts: list[int]) -> None:
     incoming.close()
 
 
-def test_gives_back_what_belongs_to_the_next(incoming: IncomingRequest) -> None:
+def test_returns_the_bytes_of_the_next_request(incoming: IncomingRequest) -> None:
     assert incoming.feed(WHOLE + NEXT) == NEXT
     assert incoming.content.read() == WHOLE
 
 
-def test_a_request_without_a_body_ends_with_its_head(incoming: IncomingRequest) -> None:
+def test_a_request_without_a_body_ends_with_its_headers(incoming: IncomingRequest) -> None:
     assert incoming.feed(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n") == b""
     assert incoming.accepts_body
 
@@ -55,18 +55,18 @@ def test_a_request_without_a_body_ends_with_its_head(incoming: IncomingRequest) 
         b"Content-Length: 1000001",
     ],
 )
-def test_what_will_be_refused_is_not_waited_for(incoming: IncomingRequest, line: bytes) -> None:
+def test_a_body_that_will_be_refused_is_not_awaited(incoming: IncomingRequest, line: bytes) -> None:
     assert incoming.feed(b"POST / HTTP/1.1\r\nHost: a\r\n" + line + b"\r\n\r\n") == b""
     assert not incoming.accepts_body
     assert not incoming.expects_continue
 
 
-def test_a_head_without_end_is_not_collected_for_ever(incoming: IncomingRequest) -> None:
+def test_headers_without_end_are_limited(incoming: IncomingRequest) -> None:
     assert incoming.feed(b"GET / HTTP/1.1\r\nA: " + b"a" * MAX_HEADERS_BYTES) == b""
     assert incoming.content.tell() == 0
 
 
-def test_a_client_that_asks_is_told_to_go_on_once(incoming: IncomingRequest) -> None:
+def test_expect_100_continue_is_removed_from_the_headers(incoming: IncomingRequest) -> None:
     head = b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\nHost: a\r\n\r\n"
     assert incoming.feed(head) is None
     assert incoming.expects_continue
@@ -74,7 +74,7 @@ def test_a_client_that_asks_is_told_to_go_on_once(incoming: IncomingRequest) -> 
     assert incoming.content.read() == head.replace(b"Expect: 100-continue\r\n", b"") + b"ab"
 
 
-def test_what_is_large_goes_to_a_file(incoming: IncomingRequest) -> None:
+def test_a_large_request_goes_to_a_file(incoming: IncomingRequest) -> None:
     size = IN_MEMORY_BYTES * 2
     incoming.feed(b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % size)
     assert incoming.feed(b"a" * size) == b""

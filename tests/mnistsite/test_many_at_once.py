@@ -1,4 +1,4 @@
-"""What holds on either store while many ask at once, and when a worker dies."""
+"""Guarantees on either store under concurrent requests, and when a worker dies."""
 
 import time
 from collections.abc import Callable
@@ -70,7 +70,9 @@ def test_pages_hold_every_earlier_prediction_once_while_others_arrive(
     assert [identity for identity in seen if identity in set(earlier)] == earlier[::-1]
 
 
-def test_of_many_that_race_under_one_key_one_is_done(each_server: Server, png: Png) -> None:
+def test_one_of_many_concurrent_requests_with_one_key_is_done(
+    each_server: Server, png: Png
+) -> None:
     picture = png("7", size=60)
     keys = [uuid4().hex for _ in range(5)]
     with ThreadPoolExecutor(16) as pool:
@@ -82,9 +84,7 @@ def test_of_many_that_race_under_one_key_one_is_done(each_server: Server, png: P
     assert {answer.status for answer in answers} <= {200, 201, 409}
 
 
-def test_what_a_killed_worker_had_promised_is_made_once_by_those_who_ask_again(
-    each_server: Server, png: Png
-) -> None:
+def test_retries_after_a_killed_worker_make_one_prediction(each_server: Server, png: Png) -> None:
     picture = png("7", size=4000)  # takes a while to read
     answered = post_picture(each_server.url, picture, uuid4().hex)
     half_s = (answered.received_at - answered.sent_at) / 2

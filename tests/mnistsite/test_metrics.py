@@ -1,4 +1,4 @@
-"""What is counted, right across workers, and who is told."""
+"""Metrics across workers, and who can read them."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def key(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
 
 
 @pytest.mark.server
-def test_any_worker_answers_for_all_and_counts_outlast_a_worker(
+def test_any_worker_reports_all_counts_also_of_ended_workers(
     start_server: StartServer, png: Png, tmp_path: Path
 ) -> None:
     temporary = tmp_path / "temporary"
@@ -79,7 +79,7 @@ def test_any_worker_answers_for_all_and_counts_outlast_a_worker(
 
 
 @pytest.mark.django_db
-def test_only_staff_are_told_the_steps(png: Png) -> None:
+def test_only_staff_get_server_timing(png: Png) -> None:
     def timing(client: Client) -> str:
         sent = {"file": SimpleUploadedFile("seven.png", png("7"))}
         answer = client.post("/api/v1/predictions", sent)
@@ -95,7 +95,7 @@ def test_only_staff_are_told_the_steps(png: Png) -> None:
     assert steps == ["decode", "segment", "classify", "store"]
 
 
-def test_metrics_are_for_some_networks_only(settings: LazySettings) -> None:
+def test_metrics_are_limited_to_allowed_networks(settings: LazySettings) -> None:
     assert Client().get("/metrics").status_code == 200
     assert Client(REMOTE_ADDR="192.0.2.1").get("/metrics").status_code == 404
     # A proxy on this machine passes on what others ask.

@@ -100,7 +100,9 @@ def at_once(*calls: Callable[[], Any]) -> list[Any]:
         return [running.result() for running in [pool.submit(call) for call in calls]]
 
 
-def test_reviewers_at_work_get_different_items(server: Server, reviewers: list[Reviewer]) -> None:
+def test_concurrent_reviewers_get_different_items(
+    server: Server, reviewers: list[Reviewer]
+) -> None:
     # At the same moment each gets one of their own: together the least sure ones.
     first = at_once(*(reviewer.claim for reviewer in reviewers))
     assert len({claimed["id"] for claimed in first}) == REVIEWERS

@@ -1,4 +1,4 @@
-"""The real gunicorn: starts, answers, keeps over a restart, stops cleanly, stays small."""
+"""A real gunicorn: serving, restarting, stopping, memory."""
 
 import json
 import re
@@ -59,7 +59,7 @@ def test_a_plain_curl_reads_a_digit(
 
 
 @pytest.mark.shared
-def test_reads_the_origins_own_pictures_by_the_old_route(server: Server, shared: Path) -> None:
+def test_legacy_route_reads_the_original_pictures(server: Server, shared: Path) -> None:
     pictures = sorted((shared / "data" / "seed").glob("test*.*"))
     assert len(pictures) == 6
     for picture in pictures:
@@ -68,9 +68,7 @@ def test_reads_the_origins_own_pictures_by_the_old_route(server: Server, shared:
         assert answer["source"] == "legacy"
 
 
-def test_what_was_read_is_there_after_a_restart(
-    start_server: StartServer, png: Png, tmp_path: Path
-) -> None:
+def test_predictions_survive_a_restart(start_server: StartServer, png: Png, tmp_path: Path) -> None:
     picture = tmp_path / "seven.png"
     picture.write_bytes(png("7"))
     first = start_server(tmp_path)
@@ -123,7 +121,7 @@ def test_answers_and_log_lines_carry_the_requests_id(server: Server) -> None:
     assert re.fullmatch("[0-9a-f]{32}", headers["X-Request-ID"])
 
 
-def test_a_huge_body_is_refused_before_it_is_sent_whole(server: Server) -> None:
+def test_a_huge_body_is_refused_before_it_is_complete(server: Server) -> None:
     head = (
         "POST /api/v1/predictions HTTP/1.1\r\nHost: 127.0.0.1\r\n"
         "Content-Type: application/json\r\nContent-Length: 10000000000\r\n\r\n"
@@ -137,7 +135,7 @@ def test_a_huge_body_is_refused_before_it_is_sent_whole(server: Server) -> None:
     assert b"too_large" in answer
 
 
-def test_a_chunked_body_is_answered_in_words(server: Server) -> None:
+def test_a_chunked_body_is_refused_with_a_message(server: Server) -> None:
     connection = HTTPConnection("127.0.0.1", urlsplit(server.url).port or 0, timeout=10)
     connection.request(
         "POST", "/api/v1/predictions", iter([b"abc"]), {"Content-Type": "application/json"}
@@ -148,7 +146,9 @@ def test_a_chunked_body_is_answered_in_words(server: Server) -> None:
     connection.close()
 
 
-def test_many_at_once_are_all_answered_and_kept(server: Server, png: Png, tmp_path: Path) -> None:
+def test_concurrent_uploads_are_all_answered_and_kept(
+    server: Server, png: Png, tmp_path: Path
+) -> None:
     pictures = []
     for digit in "0123456789":
         pictures.append(tmp_path / f"{digit}.png")
@@ -161,7 +161,7 @@ def test_many_at_once_are_all_answered_and_kept(server: Server, png: Png, tmp_pa
         assert (status, json.loads(body)["file_name"]) == (200, answer["file_name"])
 
 
-def test_static_files_are_served_compressed_and_for_ever(server: Server) -> None:
+def test_static_files_are_compressed_and_cached_forever(server: Server) -> None:
     _, page, _ = get(f"{server.url}/", Accept="text/html")
     sheet, *_ = re.findall(rb'href="(/static/[^"]+\.css)"', page)
     status, _, headers = get(server.url + sheet.decode(), **{"Accept-Encoding": "gzip"})
@@ -170,7 +170,7 @@ def test_static_files_are_served_compressed_and_for_ever(server: Server) -> None
     assert "immutable" in headers["Cache-Control"]
 
 
-def test_clients_that_come_together_and_stay_are_shared_among_the_workers(
+def test_a_burst_of_persistent_clients_is_balanced(
     start_server: StartServer, tmp_path: Path
 ) -> None:
     server = start_server(tmp_path, WEB_CONCURRENCY="2")

@@ -1,4 +1,4 @@
-"""The settings come from the environment; a bad one stops the start and is named."""
+"""Settings from the environment; an invalid one stops the start with a message that names it."""
 
 import stat
 from pathlib import Path
@@ -47,7 +47,7 @@ def test_a_bad_value_stops_the_start_and_is_named(var_dir: Path, name: str, valu
     assert "Traceback" not in finished.stderr
 
 
-def test_the_local_default_makes_a_secret_key_once_for_its_owner_only(var_dir: Path) -> None:
+def test_a_local_secret_key_is_generated_once_for_its_owner_only(var_dir: Path) -> None:
     assert manage(var_dir, "check").returncode == 0
     file = var_dir / "secret_key"
     key = file.read_text()
@@ -75,7 +75,7 @@ def test_the_deployment_check_is_clean_in_production(var_dir: Path) -> None:
     assert finished.returncode == 0, finished.stderr
 
 
-def test_production_without_tls_has_to_be_said(var_dir: Path) -> None:
+def test_production_uses_tls_unless_https_is_off(var_dir: Path) -> None:
     code = (
         "from django.conf import settings as s;"
         "print(s.PRODUCTION, s.SECURE_SSL_REDIRECT, s.SESSION_COOKIE_SECURE)"
@@ -87,7 +87,7 @@ def test_production_without_tls_has_to_be_said(var_dir: Path) -> None:
     assert without.stdout.split() == ["True", "False", "False"]
 
 
-def test_sqlite_waits_for_other_writers_and_writes_ahead(var_dir: Path) -> None:
+def test_sqlite_uses_wal_and_waits_for_other_writers(var_dir: Path) -> None:
     code = (
         "from django.db import connection as c; cur = c.cursor();"
         "[print(cur.execute(f'PRAGMA {p}').fetchone()[0]) for p in"

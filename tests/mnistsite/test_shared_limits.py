@@ -1,4 +1,4 @@
-"""Limits that all workers count together in a cache server, and a site that outlives it."""
+"""Rate limits shared by all workers in a cache server, and the site without it."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ Png = Callable[..., bytes]
 
 
 class Cache:
-    """A real Redis that writes nothing down."""
+    """A real Redis without persistence."""
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
@@ -101,7 +101,7 @@ def test_two_workers_share_one_limit(server: Server, cache: Cache) -> None:
     assert answered == [[200] * (LIMIT - 2), [200] * 2 + [429] * (LIMIT - 4)]
 
 
-def test_the_site_goes_on_without_its_cache_and_counts_again_with_it(
+def test_the_site_runs_without_its_cache_and_counts_again_with_it(
     server: Server, cache: Cache, png: Png
 ) -> None:
     assert statuses(server, LIMIT + 1) == [200] * LIMIT + [429]
@@ -115,7 +115,7 @@ def test_the_site_goes_on_without_its_cache_and_counts_again_with_it(
     assert statuses(server, LIMIT + 1)[-1] == 429
 
 
-def test_a_cache_that_hangs_holds_nobody_up(server: Server, cache: Cache) -> None:
+def test_a_cache_that_hangs_delays_nobody(server: Server, cache: Cache) -> None:
     assert statuses(server, 1) == [200]
     cache.process.send_signal(signal.SIGSTOP)
     try:

@@ -1,4 +1,4 @@
-"""Model versions change under load: no request fails, none is answered by a mixture."""
+"""Activating model versions under load: no request fails or mixes two versions."""
 
 import itertools
 import json
@@ -80,7 +80,7 @@ def ask(server: Server, picture: bytes) -> tuple[int, str]:
 
 
 class Asking:
-    """Several clients that ask on and on; each answer is kept with the time of its question."""
+    """Clients that send requests continuously; each response is kept with its request's time."""
 
     def __init__(self, server: Server, picture: bytes, clients: int) -> None:
         self.server = server

@@ -1,4 +1,4 @@
-"""Where Cassandra keeps predictions, they are read and kept while SQL is down."""
+"""With the Cassandra store, pictures are read and kept while SQL is down."""
 
 import json
 import os
@@ -77,7 +77,7 @@ def test_predictions_that_need_review_are_kept_without_sql(
 @pytest.mark.skipif(
     not postgresql.IS_AVAILABLE, reason="needs a PostgreSQL to take away (DATABASE_URL)"
 )
-def test_the_active_version_serves_on_while_sql_is_down(
+def test_the_active_version_stays_active_while_sql_is_down(
     cassandra_environment: dict[str, str],
     start_server: StartServer,
     tmp_path: Path,

@@ -181,25 +181,25 @@ def test_a_version_is_activated_by_who_may(client: Client, tmp_path: Path) -> No
     assert client.get(url).status_code == 200
     assert "expected_calibration_error" in client.get(f"{url}2/change/").content.decode()
 
-    def let_serve(*numbers: int, action: str = "let_serve", **more: str) -> str:
+    def activate_version(*numbers: int, action: str = "activate_version", **more: str) -> str:
         sent = {"action": action, "_selected_action": numbers, **more}
         return " ".join(client.post(url, sent, follow=True).content.decode().split())
 
-    assert "Model version 2 serves." in let_serve(2)
-    assert "only the active one reads 50 right" in let_serve(3)
-    assert "Select the one version" in let_serve(1, 2)
+    assert "Model version 2 is active." in activate_version(2)
+    assert "only the active one reads 50 right" in activate_version(3)
+    assert "Select exactly one version" in activate_version(1, 2)
     assert versions.active_number() == 2
-    assert "Say why" in let_serve(3, force="on")
-    assert "Model version 3 serves." in let_serve(3, force="on", reason="a drill")
+    assert "Give a reason" in activate_version(3, force="on")
+    assert "Model version 3 is active." in activate_version(3, force="on", reason="a drill")
     assert Activation.objects.latest("pk").reason == "a drill"
-    assert "Model version 2 serves." in let_serve(3, action="roll_back")
+    assert "Model version 2 is active." in activate_version(3, action="roll_back")
     assert versions.active_number() == 2
     client.logout()
     Group.objects.get(name="operator").permissions.remove(
         Permission.objects.get(codename="activate_modelversion")
     )
     client.force_login(User.objects.get(username="olga"))
-    let_serve(1)
+    activate_version(1)
     assert versions.active_number() == 2
 
 
@@ -217,7 +217,7 @@ def test_a_version_is_carried_from_site_to_site(client: Client, tmp_path: Path) 
         return " ".join(sent.content.decode().split())
 
     assert "was added successfully" in add(archive.content)
-    assert "one.zip is no exported model version" in add(b"no zip")
+    assert "one.zip is not an exported model version" in add(b"no zip")
     first, second = ModelVersion.objects.order_by("number")
     assert (second.sha256, second.answers) == (first.sha256, first.answers)
     assert (second.number, second.created_by, second.active) == (2, "olga", False)

@@ -1,4 +1,4 @@
-"""Fixtures and helpers for the tests of a local Cassandra."""
+"""Fixtures for the tests of the local Cassandra."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ REQUEST_TIMEOUT_S = 30
 
 @pytest.fixture(scope="session")
 def startable() -> None:
-    """Skip if nothing can be started here; a node that then fails to start is a failure."""
+    """Skip where no node can be started; a node that fails to start is still a failure."""
     if reason := why_unavailable():
         skip_or_fail(reason)
     try:
@@ -29,7 +29,7 @@ def startable() -> None:
 
 @contextmanager
 def session_with(cluster: Cluster) -> Iterator[Session]:
-    """Connect to all nodes of a cluster; read and write at QUORUM."""
+    """Connect to all nodes of a cluster at consistency QUORUM."""
     profile = ExecutionProfile(
         DCAwareRoundRobinPolicy(cluster.datacenter),
         consistency_level=ConsistencyLevel.QUORUM,
@@ -45,7 +45,7 @@ def session_with(cluster: Cluster) -> Iterator[Session]:
 
 
 def make_keyspace(session: Session, *, replication_factor: int) -> None:
-    """Make the keyspace `kept` with a table `digits` in it."""
+    """Create the keyspace `kept` with the table `digits`."""
     session.execute(
         "CREATE KEYSPACE kept WITH replication = "
         f"{{'class': 'NetworkTopologyStrategy', 'datacenter1': {replication_factor}}}"

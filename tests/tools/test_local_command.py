@@ -1,4 +1,4 @@
-"""`python -m tools.local_cassandra`: a command, and nodes that live as long as it."""
+"""`python -m tools.local_cassandra`: a command, and nodes that run as long as it."""
 
 import json
 import os
@@ -50,7 +50,7 @@ sys.exit(7)
 
 @pytest.fixture
 def processes() -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Processes that end with the test, whatever becomes of it."""
+    """Processes that are killed after the test."""
     started: list[subprocess.Popen[bytes]] = []
     yield started
     for process in started:
@@ -70,7 +70,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def processes_of(directory: Path) -> list[psutil.Process]:
-    """Find the nodes of a directory and their guards: it stands in their command lines."""
+    """Find the nodes of a directory and their guards by their command lines."""
     return [
         process
         for process in psutil.process_iter(["cmdline", "status"])
@@ -86,7 +86,7 @@ def listens(port: str) -> bool:
 
 @pytest.mark.cassandra
 @pytest.mark.usefixtures("startable")
-def test_a_killed_node_is_started_again_and_ctrl_c_ends_the_command_and_then_the_nodes(
+def test_a_killed_node_is_restarted_and_ctrl_c_ends_the_command_before_the_nodes(
     tmp_path: Path, processes: list[subprocess.Popen[bytes]]
 ) -> None:
     directory = tmp_path / "cluster"
@@ -142,7 +142,7 @@ def test_a_killed_node_is_started_again_and_ctrl_c_ends_the_command_and_then_the
 
 @pytest.mark.cassandra
 @pytest.mark.usefixtures("startable")
-def test_nodes_end_with_the_process_that_started_them_even_when_it_is_killed(
+def test_nodes_end_with_their_parent_even_when_it_is_killed(
     tmp_path: Path, processes: list[subprocess.Popen[bytes]]
 ) -> None:
     processes.append(
@@ -154,7 +154,7 @@ def test_nodes_end_with_the_process_that_started_them_even_when_it_is_killed(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signals_are_passed_on_to_the_command(
+def test_signals_are_forwarded_to_the_command(
     number: signal.Signals, tmp_path: Path, processes: list[subprocess.Popen[bytes]]
 ) -> None:
     # Nodes that are there already: the command alone is run.

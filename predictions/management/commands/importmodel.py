@@ -12,7 +12,7 @@ from predictions.registry.archives import from_archive
 
 
 class Command(BaseCommand):
-    help = "Adds what `exportmodel` or `train` wrote as a candidate; nothing serves it yet."
+    help = "Adds a model version from `exportmodel` or `train` without activating it."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("path", type=Path, help="a zip file, or a model directory")
@@ -28,9 +28,9 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         except OSError as error:
             raise CommandError(
-                f"{path} is no exported model version that can be read: {error.strerror}."
+                f"{path} is not an exported model version that can be read: {error.strerror}."
             ) from error
         self.stdout.write(
-            f"Added model version {version.number}. Let it serve: "
+            f"Added model version {version.number}. Activate it with: "
             f"python manage.py activatemodel {version.number}"
         )

