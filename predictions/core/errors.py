@@ -1,4 +1,4 @@
-"""What can go wrong in `predictions`, each with a code for programs and words for people."""
+"""The errors of `predictions`, each with a code for programs and a message for people."""
 
 import copyreg
 from typing import Any
@@ -28,11 +28,11 @@ class PredictionsError(Exception):
 
 
 class UploadRefused(PredictionsError):
-    """What was sent is not a picture that can be read; nothing of it was kept."""
+    """An upload that cannot be read; nothing of it was kept."""
 
 
 class CorrectionRefused(PredictionsError):
-    """A correction that says nothing, or cannot be taken back."""
+    """A correction that is invalid, or cannot be undone."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(code, message, status=status)
@@ -45,14 +45,14 @@ class VersionRefused(PredictionsError):
 
 
 class BadQuery(PredictionsError):
-    """A filter, cursor or limit that means nothing."""
+    """An invalid filter, cursor or limit."""
 
     def __init__(self, message: str) -> None:
         super().__init__("bad_query", message)
 
 
 class NoPreview(PredictionsError):
-    """A prediction of which no picture was kept."""
+    """A prediction whose picture was not kept."""
 
     status = 404
 
@@ -64,9 +64,9 @@ class NoPreview(PredictionsError):
 
 
 def is_outage(error: BaseException) -> bool:
-    """Tell whether a database does not answer, rather than that it was asked wrongly.
+    """Return whether a database error means an outage rather than a wrong query.
 
-    Of a damaged file SQLite says so by the base class alone.
+    SQLite reports a damaged file by the base class.
     """
     return isinstance(error, OperationalError | InterfaceError) or type(error) is DatabaseError
 

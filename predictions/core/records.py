@@ -1,4 +1,4 @@
-"""What a store keeps: one prediction and, under the same id, its picture."""
+"""What a store keeps and returns: predictions, their pictures, filters and claims."""
 
 import string
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ GLYPH_BYTES = SIDE * SIDE
 
 
 class Status(StrEnum):
-    """How far a reading can be believed."""
+    """How reliable a reading is."""
 
     READ = "read"
     NEEDS_REVIEW = "needs_review"
@@ -26,7 +26,7 @@ class Status(StrEnum):
 
 
 class Source(StrEnum):
-    """By which way a picture came in; `legacy` are the old routes `/upload` and `/predict`."""
+    """Where an upload came from; `legacy` means the old routes `/upload` and `/predict`."""
 
     PAGE = "page"
     API = "api"
@@ -37,11 +37,11 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class PredictionRecord:
-    """One picture's reading. It never changes; corrections stand beside it.
+    """The reading of one picture. It never changes; corrections are kept separately.
 
-    `confidence` and `margin` are the least of all digits (None where there is none); `text` holds
-    a line of digits a line; boxes are in pixels of the upright picture. `upload` ties the pages of
-    a file of several (`id_of_page` gives their ids), counted by `page` from 0.
+    `confidence` and `margin` are the minimum over all digits, None without digits. Boxes are in
+    pixels of the upright picture. `upload` is shared by the pages of a file with several
+    (`id_of_page` derives their ids); `page` counts from 0.
     """
 
     id: UUID
@@ -72,16 +72,16 @@ class PredictionRecord:
 
     @property
     def digit_set(self) -> set[int]:
-        """Which digits there are: told by the text, since of some the text is all that is known."""
+        """The distinct digits of the text: imported predictions have nothing but a text."""
         return {int(character) for character in self.text if character in string.digits}
 
 
 @dataclass(frozen=True, kw_only=True)
 class PictureRecord:
-    """What can be seen of a prediction: a small preview, and what the network saw.
+    """The preview of a prediction and its glyphs.
 
-    `preview` is a WebP (None where none is kept); `glyphs` holds one 28×28 picture of 784 bytes,
-    ink bright, per digit.
+    `preview` is a WebP, or None if none was kept; `glyphs` holds 784 bytes per digit: 28×28, ink
+    bright.
     """
 
     id: UUID
@@ -89,7 +89,7 @@ class PictureRecord:
     glyphs: bytes
 
     def glyph(self, position: int) -> npt.NDArray[np.uint8] | None:
-        """Return what the network saw of the digit at `position`: uint8 (28, 28), or None."""
+        """Return the glyph of the digit at `position`, uint8 (28, 28), or None."""
         cut = self.glyphs[position * GLYPH_BYTES : (position + 1) * GLYPH_BYTES]
         if position < 0 or len(cut) < GLYPH_BYTES:
             return None
@@ -98,9 +98,9 @@ class PictureRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Filters:
-    """Which predictions a list holds; None leaves a filter out.
+    """Selects predictions that contain `digit`, have `status` and were made in [since, until).
 
-    Those that contain `digit`, have `status`, were made at `since` or later and before `until`.
+    None leaves a filter out.
     """
 
     digit: int | None = None
@@ -111,7 +111,7 @@ class Filters:
 
 @dataclass(frozen=True, kw_only=True)
 class RequestKey:
-    """A client's Idempotency-Key: who sent it (`owner`), and the SHA-256 of what was sent."""
+    """A client's Idempotency-Key with its owner and the SHA-256 of the request's body."""
 
     owner: str
     key: str
@@ -120,11 +120,10 @@ class RequestKey:
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """What a store knows of a request's key.
+    """The state of an idempotency key.
 
-    `id` is the prediction's, or the upload's, that the key stands for, `new` whether the key was
-    unknown until now, `ours` whether the prediction is now ours to make, `done` whether it was
-    made.
+    `id` is the reserved id of the prediction or upload, `new` whether the key was unknown, `ours`
+    whether the caller holds the claim, `done` whether the prediction was made.
     """
 
     id: UUID
@@ -136,7 +135,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Page:
-    """A part of a list, newest first, and the id to go on from (None at the end)."""
+    """Part of a list, newest first, and the cursor of the next page (None at the end)."""
 
     records: list[PredictionRecord]
     next: UUID | None

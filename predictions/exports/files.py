@@ -1,7 +1,4 @@
-"""Predictions as files: a table, JSON a line, or labelled pictures in MNIST's format.
-
-All are made piece by piece, so that memory does not grow with what is exported.
-"""
+"""Exports as CSV, JSON lines or labelled pictures in MNIST's format, in constant memory."""
 
 import csv
 import io
@@ -10,7 +7,6 @@ import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from itertools import islice
 from typing import IO, Any
 
 import orjson
@@ -18,6 +14,7 @@ from rest_framework.request import Request
 
 from ml.data.idx import idx_header
 from ml.digits import SIDE
+from predictions.core.batches import batched
 from predictions.core.records import GLYPH_BYTES, Filters, PredictionRecord
 from predictions.review import corrections
 from predictions.review.models import Correction
@@ -49,12 +46,12 @@ COLUMNS = (
 CORRECTION_COLUMNS = {
     f"correction_{name}": name for name in ("verdict", "text", "by", "at")
 }  # column: field of the correction
-# A spreadsheet takes a cell that begins so for a formula, and runs it.
-FORMULA_BEGINNINGS = ("=", "+", "-", "@", "\t", "\r")
+# Spreadsheets run a cell that begins with one of these as a formula.
+FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Format(StrEnum):
-    """In which form predictions are exported."""
+    """File formats."""
 
     CSV = "csv"
     JSONL = "jsonl"
@@ -76,19 +73,19 @@ FILE_NAMES = {
 def export(
     filters: Filters, form: Format, *, corrected_only: bool = False, request: Request | None = None
 ) -> Iterator[bytes]:
-    """Return every prediction that the filters let through, newest first, in pieces of a file.
+    """Export the predictions that match the filters, newest first, as chunks of a file.
 
     Parameters
     ----------
     filters
-        Which predictions.
+        Selects the predictions.
     form
-        ``idx`` gives a zip of pictures and labels, a digit each: where a correction labels the
-        digits, those labels, else what was read. What no digit can be said of is left out.
+        ``idx`` makes a zip of one picture and label per digit: the corrected label, or else the
+        digit that was read. Corrections that label no digit leave the prediction out.
     corrected_only
-        Whether only those with a correction are exported; of ``idx``, only labelled digits.
+        Export only predictions with a correction; for ``idx``, only corrected digits.
     request
-        Makes addresses absolute.
+        Makes URLs absolute.
     """
     records = get_store().export(filters)
     if corrected_only:
@@ -101,31 +98,31 @@ def export(
 
 
 def csv_lines(records: Iterable[PredictionRecord], request: Request | None) -> Iterator[bytes]:
-    """Write a head, and a line a prediction; no cell begins as a formula does."""
+    """Yield a header and one line per prediction; no cell can run as a formula."""
     yield _csv_line([*COLUMNS, *CORRECTION_COLUMNS])
-    for some in _batches(records):
-        for shown in predictions_json(some, request):
-            said = shown["correction"] or {}
+    for batch in batched(records, BATCH_SIZE):
+        for shown in predictions_json(batch, request):
+            correction = shown["correction"] or {}
             cells = [shown[name] for name in COLUMNS]
-            cells += [said.get(name) for name in CORRECTION_COLUMNS.values()]
-            yield _csv_line([_harmless(cell) for cell in cells])
+            cells += [correction.get(name) for name in CORRECTION_COLUMNS.values()]
+            yield _csv_line([_without_formula(cell) for cell in cells])
 
 
 def _json_lines(records: Iterable[PredictionRecord], request: Request | None) -> Iterator[bytes]:
-    for some in _batches(records):
-        for row in predictions_json(some, request):
+    for batch in batched(records, BATCH_SIZE):
+        for row in predictions_json(batch, request):
             yield orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def labelled_glyphs(
     records: Iterable[PredictionRecord], *, corrected_only: bool
 ) -> Iterator[tuple[bytes, int]]:
-    """Return what the network saw of each digit, 784 bytes, with its label."""
-    for some in _batches(records):
-        standing = corrections.current(record.id for record in some)
-        glyphs = get_store().glyphs(record.id for record in some)
-        for record in some:
-            correction = standing.get(record.id)
+    """Yield each digit's glyph (784 bytes) and its label."""
+    for batch in batched(records, BATCH_SIZE):
+        current = corrections.current(record.id for record in batch)
+        glyphs = get_store().glyphs(record.id for record in batch)
+        for record in batch:
+            correction = current.get(record.id)
             labels = _labels(record, correction) if correction or not corrected_only else None
             pictures = glyphs.get(record.id, b"")
             if labels and len(pictures) == len(labels) * GLYPH_BYTES:
@@ -140,7 +137,7 @@ def _labels(record: PredictionRecord, correction: Correction | None) -> list[int
 
 
 def _idx_archive(records: Iterable[PredictionRecord], *, corrected_only: bool) -> Iterator[bytes]:
-    """Make the zip in a file: idx says at its beginning how many there are in all."""
+    """Build the zip in a file: the idx header needs the total count."""
     with tempfile.TemporaryFile() as images, tempfile.TemporaryFile() as archive:
         labels = bytearray()
         for glyph, label in labelled_glyphs(records, corrected_only=corrected_only):
@@ -153,24 +150,18 @@ def _idx_archive(records: Iterable[PredictionRecord], *, corrected_only: bool) -
                 shutil.copyfileobj(images, file)
             zipped.writestr(LABELS_FILE, idx_header((len(labels),)) + bytes(labels))
         archive.seek(0)
-        yield from _pieces(archive)
+        yield from _chunks(archive)
 
 
-def _pieces(file: IO[bytes]) -> Iterator[bytes]:
-    while piece := file.read(65_536):
-        yield piece
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    while chunk := file.read(65_536):
+        yield chunk
 
 
 def _corrected(records: Iterable[PredictionRecord]) -> Iterator[PredictionRecord]:
-    for some in _batches(records):
-        standing = corrections.current(record.id for record in some)
-        yield from (record for record in some if record.id in standing)
-
-
-def _batches(records: Iterable[PredictionRecord]) -> Iterator[list[PredictionRecord]]:
-    remaining = iter(records)
-    while some := list(islice(remaining, BATCH_SIZE)):
-        yield some
+    for batch in batched(records, BATCH_SIZE):
+        current = corrections.current(record.id for record in batch)
+        yield from (record for record in batch if record.id in current)
 
 
 def _csv_line(cells: list[Any]) -> bytes:
@@ -179,7 +170,7 @@ def _csv_line(cells: list[Any]) -> bytes:
     return line.getvalue().encode()
 
 
-def _harmless(value: object) -> object:
-    if isinstance(value, str) and value.startswith(FORMULA_BEGINNINGS):
+def _without_formula(value: object) -> object:
+    if isinstance(value, str) and value.startswith(FORMULA_PREFIXES):
         return f"'{value}"
     return value

@@ -19,10 +19,10 @@ from predictions.registry import activation, versions
 from predictions.registry.archives import from_archive
 from predictions.registry.models import Activation, ModelVersion
 from predictions.statistics.model_quality import (
-    DayOfVersion,
-    InValidation,
-    in_validation,
-    live_quality,
+    DailyQuality,
+    ValidationQuality,
+    daily_quality,
+    validation_quality,
 )
 
 MAX_ACTIVATIONS = 20
@@ -72,11 +72,11 @@ def _render_list(request: HttpRequest, *, error: VersionRefused | None = None) -
     return render(request, "predictions/models.html", context, status=status)
 
 
-def _quality(versions: list[ModelVersion]) -> list[tuple[DayOfVersion, InValidation | None]]:
+def _quality(versions: list[ModelVersion]) -> list[tuple[DailyQuality, ValidationQuality | None]]:
     """Pair recent daily metrics with the validation metrics of their version."""
     tomorrow = datetime.now(UTC).date() + timedelta(days=1)
-    validated = {version.number: in_validation(version) for version in versions}
-    days = live_quality(tomorrow - timedelta(days=QUALITY_DAYS), tomorrow)
+    validated = {version.number: validation_quality(version) for version in versions}
+    days = daily_quality(tomorrow - timedelta(days=QUALITY_DAYS), tomorrow)
     return [(day, validated.get(day.version)) for day in days]
 
 

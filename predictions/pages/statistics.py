@@ -27,7 +27,7 @@ from predictions.statistics.daily_counts import (
     ONE_DAY,
     Counts,
     Statistics,
-    look,
+    collect_statistics,
 )
 
 DEFAULT_DAYS = 30
@@ -54,7 +54,7 @@ def statistics(request: HttpRequest) -> HttpResponse:
     until = form.cleaned_data["until"] or today + ONE_DAY
     since = form.cleaned_data["since"] or until - ONE_DAY * DEFAULT_DAYS
     since = max(since, EPOCH.date())  # no id is older
-    seen = look(since, until)
+    seen = collect_statistics(since, until)
     context = {
         "form": PeriodForm(initial={"since": since.isoformat(), "until": until.isoformat()}),
         "statistics": seen,

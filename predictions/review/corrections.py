@@ -1,6 +1,6 @@
-"""What people say of predictions: append-only, in SQL, beside a prediction that never changes.
+"""Corrections of predictions: append-only, in SQL; a prediction itself never changes.
 
-Of each prediction the newest correction that nobody took back counts.
+The current correction is the newest one that was not undone.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ MAX_TEXT_LENGTH = 10_000
 
 
 class Verdict(StrEnum):
-    """What somebody can say of a prediction."""
+    """The kinds of correction."""
 
     TEXT = "text"
     NOT_A_DIGIT = "not_a_digit"
@@ -27,17 +27,17 @@ class Verdict(StrEnum):
 
 
 def current(prediction_ids: Iterable[UUID]) -> dict[UUID, Correction]:
-    """Return the correction that counts of each prediction that has one, by one query."""
+    """Return the current correction of each prediction that has one, in one query."""
     return _current(prediction_id__in=list(prediction_ids))
 
 
 def current_between(least: UUID, before: UUID) -> dict[UUID, Correction]:
-    """Return the corrections that count of the predictions with these ids, by one query."""
+    """Return the current corrections of a range of ids, in one query."""
     return _current(prediction_id__gte=least, prediction_id__lt=before)
 
 
 def count(least: UUID, before: UUID) -> int:
-    """Count the predictions with a correction that counts, from one id to below another."""
+    """Count the predictions with a current correction in a range of ids."""
     standing = Correction.objects.filter(
         prediction_id__gte=least,
         prediction_id__lt=before,
@@ -48,17 +48,17 @@ def count(least: UUID, before: UUID) -> int:
 
 
 def history(prediction_id: UUID) -> list[Correction]:
-    """Return every entry of a prediction, newest first."""
+    """Return all corrections of a prediction, newest first."""
     return list(Correction.objects.filter(prediction_id=prediction_id).order_by("-pk"))
 
 
 def add(record: PredictionRecord, *, verdict: Verdict, text: str, by: str) -> Correction:
-    """Add a correction; with as many digits as boxes it labels each.
+    """Add a correction; if it has one digit per box, it labels each of them.
 
     Raises
     ------
     CorrectionRefused
-        If the text does not go with the verdict, or is no number.
+        If the text does not fit the verdict, or is not a number.
     """
     text = _checked(verdict, text)
     return Correction.objects.create(
@@ -71,38 +71,38 @@ def add(record: PredictionRecord, *, verdict: Verdict, text: str, by: str) -> Co
 
 
 def undo(prediction_id: UUID, *, by: str) -> Correction | None:
-    """Take back the correction that counts; return the one that counts now.
+    """Undo the current correction; return the one that is current now.
 
     Raises
     ------
     CorrectionRefused
-        If there is none to take back.
+        If there is none to undo.
     """
     last = current([prediction_id]).get(prediction_id)
     if last is None:
-        raise CorrectionRefused("nothing_to_undo", _("There is no correction to take back."), 409)
+        raise CorrectionRefused("nothing_to_undo", _("There is no correction to undo."), 409)
     try:
         with transaction.atomic():
             Correction.objects.create(prediction_id=prediction_id, undoes=last, by=by)
     except IntegrityError as error:
         raise CorrectionRefused(
-            "nothing_to_undo", _("Somebody else took this correction back meanwhile."), 409
+            "nothing_to_undo", _("Somebody else has just undone this correction."), 409
         ) from error
     return current([prediction_id]).get(prediction_id)
 
 
 def delete(prediction_id: UUID) -> None:
-    """Delete every entry of a prediction that is deleted itself."""
+    """Delete all corrections of a prediction."""
     Correction.objects.filter(prediction_id=prediction_id).delete()
 
 
 def delete_before(first_kept: UUID) -> None:
-    """Delete every entry of predictions with lesser ids, which are too old to be kept."""
+    """Delete the corrections of predictions older than the first one kept."""
     Correction.objects.filter(prediction_id__lt=first_kept).delete()
 
 
 def labels_of(record: PredictionRecord, text: str) -> list[int] | None:
-    """Return the true digit of each box, where the text has as many digits as there are boxes."""
+    """Return the label of each box, or None unless the text has one digit per box."""
     digits = [int(character) for character in text if not character.isspace()]
     return digits if len(digits) == len(record.digits) else None
 

@@ -1,7 +1,7 @@
-"""The review queue: predictions that need a look, least sure first, in SQL.
+"""The review queue: predictions that need review, least certain first, in SQL.
 
-It follows from the predictions and their corrections, so it can be made again at any time
-(`manage.py rebuildreviewqueue`). A claim keeps an item from other reviewers until it lapses.
+It can be rebuilt from the predictions and corrections at any time (`manage.py rebuildreviewqueue`).
+A claim reserves an item for one reviewer until it expires.
 """
 
 import time
@@ -15,15 +15,16 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from predictions.core.batches import batched
 from predictions.core.errors import PredictionsError
 from predictions.core.records import Filters, PredictionRecord, Status
 from predictions.review import corrections
 from predictions.review.models import ReviewItem
 from predictions.stores import get_store
 
-CLAIM = timedelta(minutes=10)
+CLAIM_DURATION = timedelta(minutes=10)
 BATCH_SIZE = 500
-# While SQL does not answer, predictions do not wait for it one after the other.
+# During an outage of SQL, do not delay every prediction by a timeout.
 RETRY_AFTER_S = 5.0
 
 log = structlog.get_logger(__name__)
@@ -31,10 +32,9 @@ _not_before = 0.0
 
 
 def enqueue(records: Iterable[PredictionRecord]) -> None:
-    """Put those that need review into the queue, by one insert; a prediction never fails by it.
+    """Add the predictions that need review with one insert; never fail a prediction.
 
-    Where predictions are kept elsewhere and SQL is down, they miss in the queue until it is made
-    again.
+    If SQL is down while another store keeps predictions, they are missing until a rebuild.
     """
     global _not_before
     items = [_item_of(record) for record in records if record.status == Status.NEEDS_REVIEW]
@@ -48,18 +48,18 @@ def enqueue(records: Iterable[PredictionRecord]) -> None:
 
 
 def waiting() -> int:
-    """Count what waits for anybody."""
+    """Return the number of items in the queue."""
     return ReviewItem.objects.count()
 
 
 def claim(reviewer: str) -> PredictionRecord | None:
-    """Give a reviewer the least sure prediction that nobody else looks at; None at the end.
+    """Claim the least certain unclaimed prediction; return None if the queue is empty.
 
-    Who has one already gets the same again. What was corrected or deleted meanwhile leaves the
-    queue here.
+    A reviewer with a claim gets the same prediction again. Items that were corrected or deleted
+    meanwhile are removed.
     """
     while True:
-        item = _own(reviewer).order_by("-claimed_until").first() or _claim_free(reviewer)
+        item = _claimed_by(reviewer).order_by("-claimed_until").first() or _claim_free(reviewer)
         if item is None:
             return None
         record = get_store().get(item.prediction_id)
@@ -69,63 +69,55 @@ def claim(reviewer: str) -> PredictionRecord | None:
 
 
 def finish(prediction_id: UUID, reviewer: str) -> None:
-    """Take an item that a reviewer has claimed out of the queue.
+    """Remove an item that the reviewer has claimed.
 
     Raises
     ------
     PredictionsError
-        If somebody else claimed or finished it, since the claim had lapsed.
+        If the claim expired and somebody else claimed or finished the item.
     """
     mine = ReviewItem.objects.filter(prediction_id=prediction_id, claimed_by=reviewer)
     if not mine.delete()[0]:
         raise PredictionsError(
             "claim_lost",
             _(
-                "This prediction is not yours to review: it was answered meanwhile, or "
-                "somebody else looks at it. Nothing was changed; take the next one."
+                "This prediction is no longer assigned to you: it has been reviewed, or somebody "
+                "else is reviewing it. Nothing was changed; continue with the next one."
             ),
             status=409,
         )
 
 
 def skip(prediction_id: UUID, reviewer: str) -> None:
-    """Put an item back: it comes again, to anybody, when the claim would have lapsed."""
+    """Return an item to the queue; it comes up again when the claim would have expired."""
     ReviewItem.objects.filter(prediction_id=prediction_id, claimed_by=reviewer).update(
-        claimed_by="", claimed_until=timezone.now() + CLAIM
+        claimed_by="", claimed_until=timezone.now() + CLAIM_DURATION
     )
 
 
 def remove(prediction_id: UUID) -> None:
-    """Take an item out of the queue: it was corrected elsewhere, or deleted."""
+    """Remove an item that was corrected elsewhere or deleted."""
     ReviewItem.objects.filter(prediction_id=prediction_id).delete()
 
 
 def remove_before(first_kept: UUID) -> None:
-    """Take predictions with lesser ids out of the queue, which are too old to be kept."""
+    """Remove predictions older than the first one kept."""
     ReviewItem.objects.filter(prediction_id__lt=first_kept).delete()
 
 
 def reopen(record: PredictionRecord, reviewer: str) -> None:
-    """Put a prediction back into the queue, claimed by who took its correction back."""
+    """Return a prediction to the queue, claimed by whoever undid its correction."""
     if record.status == Status.NEEDS_REVIEW:
-        claimed = {"claimed_by": reviewer, "claimed_until": timezone.now() + CLAIM}
+        claimed = {"claimed_by": reviewer, "claimed_until": timezone.now() + CLAIM_DURATION}
         ReviewItem.objects.update_or_create(
             prediction_id=record.id, defaults={"margin": _item_of(record).margin, **claimed}
         )
 
 
 def rebuild() -> None:
-    """Put every prediction that needs review and has no correction into the queue.
-
-    Claims stay, and reviewers can go on meanwhile.
-    """
-    some: list[PredictionRecord] = []
-    for record in get_store().export(Filters(status=Status.NEEDS_REVIEW)):
-        some.append(record)
-        if len(some) == BATCH_SIZE:
-            _add_uncorrected(some)
-            some = []
-    _add_uncorrected(some)
+    """Add every prediction that needs review and has no correction; claims stay."""
+    for batch in batched(get_store().export(Filters(status=Status.NEEDS_REVIEW)), BATCH_SIZE):
+        _add_uncorrected(batch)
 
 
 def _add_uncorrected(records: Sequence[PredictionRecord]) -> None:
@@ -134,19 +126,21 @@ def _add_uncorrected(records: Sequence[PredictionRecord]) -> None:
     ReviewItem.objects.bulk_create(items, ignore_conflicts=True)
 
 
-def _own(reviewer: str) -> QuerySet[ReviewItem]:
+def _claimed_by(reviewer: str) -> QuerySet[ReviewItem]:
     return ReviewItem.objects.filter(claimed_by=reviewer, claimed_until__gte=timezone.now())
 
 
 def _claim_free(reviewer: str) -> ReviewItem | None:
-    """Claim the first free item by compare-and-set, so that of several reviewers one gets it."""
+    """Claim the first free item by compare-and-set, so that only one reviewer gets it."""
     while True:
         now = timezone.now()
         free = ReviewItem.objects.filter(Q(claimed_until=None) | Q(claimed_until__lt=now))
         item = free.order_by("margin", "prediction_id").first()
         if item is None:
             return None
-        claimed = free.filter(pk=item.pk).update(claimed_by=reviewer, claimed_until=now + CLAIM)
+        claimed = free.filter(pk=item.pk).update(
+            claimed_by=reviewer, claimed_until=now + CLAIM_DURATION
+        )
         if claimed:
             return item
 

@@ -1,10 +1,8 @@
-"""What there is to learn beside MNIST: labelled pictures, and what people corrected."""
+"""Training data beside MNIST: labelled pictures and corrected digits."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
-from uuid import UUID
 
 import numpy as np
 from django.conf import settings
@@ -16,6 +14,7 @@ from ml.model.classifier import load_classifier
 from ml.reading.reader import Reader
 from ml.training.fine_tuning import new_digit_weight
 from ml.training.labelled_pictures import load_pictures
+from predictions.core.batches import batched
 from predictions.core.records import GLYPH_BYTES
 from predictions.review import corrections
 from predictions.review.models import Correction
@@ -66,7 +65,7 @@ def load_new(
 
 
 def corrected_digits() -> Digits:
-    """Return each digit that a correction labels: what the network saw, and what it is.
+    """Return the glyphs and labels of all corrected digits.
 
     Raises
     ------
@@ -88,14 +87,14 @@ def corrected_digits() -> Digits:
 
 
 def _labelled() -> Iterator[tuple[bytes, list[int]]]:
-    """Walk through the corrections that count, in the order of their predictions."""
+    """Yield the glyphs and labels of each current correction, by prediction id."""
     asked = Correction.objects.filter(labels__isnull=False).order_by("prediction_id")
-    ids: Iterator[UUID] = iter(list(asked.values_list("prediction_id", flat=True).distinct()))
-    while some := list(islice(ids, BATCH_SIZE)):
-        standing = corrections.current(some)
-        glyphs = get_store().glyphs(standing)
-        for prediction_id, correction in sorted(standing.items()):
+    ids = list(asked.values_list("prediction_id", flat=True).distinct())
+    for batch in batched(ids, BATCH_SIZE):
+        current = corrections.current(batch)
+        glyphs = get_store().glyphs(current)
+        for prediction_id, correction in sorted(current.items()):
             pictures = glyphs.get(prediction_id, b"")
-            # Pictures may not have been kept (KEEP_PICTURES=none), or be past their time.
+            # Pictures may not have been kept (KEEP_PICTURES=none), or have expired.
             if correction.labels and len(pictures) == len(correction.labels) * GLYPH_BYTES:
                 yield pictures, correction.labels

@@ -1,14 +1,14 @@
-"""What was read, day by day: exact on every store, and quick because a day is counted once.
+"""Daily counts of predictions: exact on every store, and fast because a day is counted once.
 
-Predictions never change, so what a day's say in sum is kept in SQL (`DayStatistics`) and stays
-true until one of them is deleted or comes late, such as by an import: then the day is marked, and
-counted again. Today is counted on from where the last look ended.
+Predictions never change, so the counts of a day are kept in SQL (`DayStatistics`) and stay valid
+until one of its predictions is deleted or added late, for example by an import. Then the day is
+invalidated and counted again. Today is counted on from where the last collection ended.
 
-Two things could make a kept sum wrong, and both are met by waiting a minute. A prediction's id is
-a little older than the moment at which it is kept, so the last minute is counted at every look and
-not kept. And a day is marked before it changes, so for a minute after that it is not kept either.
+Waiting a minute avoids two races. An id is slightly older than the moment its prediction is kept,
+so the last minute is counted each time and never kept. And a day is invalidated before it changes,
+so its counts are not kept for a minute after that.
 
-A look counts for a bounded time. What is left then is counted by the next one, from there on.
+Collecting takes a bounded time; the next call continues where it stopped.
 """
 
 import string
@@ -30,9 +30,9 @@ from predictions.stores.interface import EXPORT_PAGE
 
 SETTLED_AFTER = timedelta(seconds=60)
 LATE_AFTER = SETTLED_AFTER / 2
-COUNT_FOR_S = 2.0
-# So few are counted again sooner than they are written down.
-WORTH_KEEPING = 200
+MAX_COUNT_S = 2.0
+# Recounting fewer predictions is cheaper than writing their counts.
+MIN_KEPT = 200
 ONE_DAY = timedelta(days=1)
 CONFIDENCE_STEP = 5  # per cent
 DURATION_STEPS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
@@ -52,12 +52,12 @@ def _confidence_of_version(record: PredictionRecord) -> list[str]:
 
 
 def _duration(record: PredictionRecord) -> list[str]:
-    if not record.duration_ms:  # taken over from the original system, which did not measure
+    if not record.duration_ms:  # imported from the original system, which did not measure it
         return []
     return [str(max((step for step in DURATION_STEPS_MS if step <= record.duration_ms), default=0))]
 
 
-# What is counted, and under which of its values a prediction counts.
+# Each kind of count, and the values of a prediction that it counts.
 KINDS: Mapping[str, Callable[[PredictionRecord], Iterable[str]]] = {
     "predictions": lambda record: ["all"],
     "digit": lambda record: [character for character in record.text if character in string.digits],
@@ -71,7 +71,7 @@ KINDS: Mapping[str, Callable[[PredictionRecord], Iterable[str]]] = {
 
 
 class Counts(dict[str, Counter[str]]):
-    """How many predictions there are of each value of each kind; JSON as it is."""
+    """The number of predictions by value for each kind; serializes to JSON as it is."""
 
     def __init__(self, counts: Mapping[str, Mapping[str, int]] | None = None) -> None:
         super().__init__({kind: Counter((counts or {}).get(kind, {})) for kind in KINDS})
@@ -91,10 +91,10 @@ class Counts(dict[str, Counter[str]]):
 
 @dataclass(frozen=True)
 class Statistics:
-    """The counts of each day asked for, oldest first, and whether they are whole yet."""
+    """Counts by day, oldest first, and whether all predictions have been counted."""
 
     days: dict[date, Counts]
-    whole: bool
+    complete: bool
 
     @property
     def total(self) -> Counts:
@@ -104,28 +104,28 @@ class Statistics:
         return total
 
 
-def look(since: date, until: date, *, now: datetime | None = None) -> Statistics:
+def collect_statistics(since: date, until: date, *, now: datetime | None = None) -> Statistics:
     """Count the predictions of the days (in UTC) from `since` to before `until`."""
     now = now or datetime.now(UTC)
-    until = min(until, now.date() + 2 * ONE_DAY)  # clocks may run ahead, but not by days
+    until = min(until, now.date() + 2 * ONE_DAY)  # clocks run ahead, but not by days
     days = [_Day(row, now) for row in _rows(since, until)]
-    deadline = time.monotonic() + COUNT_FOR_S
-    whole = _count(days, deadline)
-    _keep([day for day in days if day.worth_keeping])
-    return Statistics({day.row.day: day.all_counts for day in days}, whole)
+    deadline = time.monotonic() + MAX_COUNT_S
+    complete = _count(days, deadline)
+    _keep([day for day in days if day.should_keep])
+    return Statistics({day.row.day: day.all_counts for day in days}, complete)
 
 
 def _count(days: "list[_Day]", deadline: float) -> bool:
-    """Count what is not counted yet; tell whether there was the time for all of it."""
-    for _ in range(2):  # the second time from where a day's first part ends
-        for stretch in _stretches(days):
-            if not stretch.count(deadline):
+    """Count what is missing; return whether it was finished before the deadline."""
+    for _ in range(2):  # then the rest of days whose first part was just finished
+        for interval in _intervals(days):
+            if not interval.count(deadline):
                 return False
     return True
 
 
 def invalidate_days(days: Iterable[date]) -> None:
-    """Have days counted again; call it just before their predictions change."""
+    """Have days counted again. Call it just before their predictions change."""
     now = datetime.now(UTC)
     rows = [DayStatistics(day=day, counted_until=_start(day), changed_at=now) for day in set(days)]
     DayStatistics.objects.bulk_create(
@@ -137,13 +137,13 @@ def invalidate_days(days: Iterable[date]) -> None:
 
 
 def invalidate_days_before(moment: datetime) -> None:
-    """Have the days up to a moment counted again that have a sum."""
+    """Invalidate the days with predictions up to a time."""
     rows = DayStatistics.objects.filter(day__lte=moment.date())
     invalidate_days(row.day for row in rows if Counts(row.counts).predictions)
 
 
 def invalidate_late_days(prediction_ids: Iterable[UUID]) -> None:
-    """Have the days counted again of predictions that come long after their ids were made."""
+    """Invalidate the days of predictions that are kept long after their ids were made."""
     late = {
         day
         for prediction_id in prediction_ids
@@ -155,12 +155,12 @@ def invalidate_late_days(prediction_ids: Iterable[UUID]) -> None:
 
 
 class _Day:
-    """A day's row, and what is counted at this look."""
+    """A day's row, and the counts of this collection."""
 
     def __init__(self, row: DayStatistics, now: datetime) -> None:
         self.row = row
         self.counts = Counts(row.counts)
-        self.passing = Counts()  # too new to be kept
+        self.unsettled = Counts()  # too recent to be kept
         self.end = _start(row.day + ONE_DAY)
         settled = now - SETTLED_AFTER
         if row.changed_at is not None and row.changed_at > settled:
@@ -169,37 +169,37 @@ class _Day:
         self.settled_id = first_id_at(self.settled_until)
         self.counted = 0
         self.advanced = False
-        self.looked_at = row.counted_until >= self.end and row.cursor is None
+        self.is_counted = row.counted_until >= self.end and row.cursor is None
 
     @property
     def all_counts(self) -> Counts:
         counts = Counts(self.counts)
-        counts.include(self.passing)
+        counts.include(self.unsettled)
         return counts
 
     @property
-    def worth_keeping(self) -> bool:
+    def should_keep(self) -> bool:
         finished = self.row.counted_until == self.end or self.row.cursor is not None
-        return self.advanced and (finished or self.counted >= WORTH_KEEPING)
+        return self.advanced and (finished or self.counted >= MIN_KEPT)
 
     def count(self, record: PredictionRecord) -> None:
         settled = record.id < self.settled_id
-        (self.counts if settled else self.passing).count(record)
+        (self.counts if settled else self.unsettled).count(record)
         self.counted += settled
 
     def finish(self) -> None:
-        """Note that all of the stretch is counted."""
+        """Record that the interval is counted."""
         if self.row.cursor is None:
             self.row.counted_until = self.settled_until
-            self.looked_at = True
+            self.is_counted = True
         else:
-            self.looked_at = self.row.counted_until >= self.end
+            self.is_counted = self.row.counted_until >= self.end
         self.row.cursor = None
         self.row.counted_since = None
         self.advanced = True
 
     def stop_at(self, cursor: UUID) -> None:
-        """Note how far it was counted, newest first."""
+        """Record how far the day was counted, newest first."""
         if cursor >= self.settled_id:
             return
         if self.row.cursor is None:
@@ -210,8 +210,8 @@ class _Day:
 
 
 @dataclass
-class _Stretch:
-    """Days on end that are counted in one go."""
+class _Interval:
+    """Consecutive days that are counted together."""
 
     since: datetime
     until: datetime
@@ -219,7 +219,7 @@ class _Stretch:
     days: dict[date, _Day] = field(default_factory=dict)
 
     def count(self, deadline: float) -> bool:
-        """Count, newest first; tell whether all of it was before the deadline."""
+        """Count, newest first; return whether it was finished before the deadline."""
         filters, cursor = Filters(since=self.since, until=self.until), self.cursor
         while True:
             page = get_store().latest(filters, cursor=cursor, limit=EXPORT_PAGE)
@@ -237,39 +237,41 @@ class _Stretch:
         return cursor is None
 
 
-def _stretches(days: list[_Day]) -> list[_Stretch]:
-    """Put what is to be counted together as far as it lies together, newest first."""
-    stretches: list[_Stretch] = []
+def _intervals(days: list[_Day]) -> list[_Interval]:
+    """Merge adjacent days to be counted, newest first."""
+    intervals: list[_Interval] = []
     for day in days:
         row = day.row
-        if day.looked_at:
+        if day.is_counted:
             continue
         if row.cursor is not None and row.counted_since is not None:
-            stretch = _Stretch(row.counted_since, row.counted_until, row.cursor)
-            stretches.append(stretch)
-        elif stretches and stretches[-1].until == row.counted_until and not stretches[-1].cursor:
-            stretch = stretches[-1]
-            stretch.until = day.end
+            interval = _Interval(row.counted_since, row.counted_until, row.cursor)
+            intervals.append(interval)
+        elif intervals and intervals[-1].until == row.counted_until and not intervals[-1].cursor:
+            interval = intervals[-1]
+            interval.until = day.end
         else:
-            stretch = _Stretch(row.counted_until, day.end)
-            stretches.append(stretch)
-        stretch.days[row.day] = day
-    return stretches[::-1]
+            interval = _Interval(row.counted_until, day.end)
+            intervals.append(interval)
+        interval.days[row.day] = day
+    return intervals[::-1]
 
 
 def _rows(since: date, until: date) -> list[DayStatistics]:
-    """Return the row of every day, oldest first; what has none yet is not counted yet."""
+    """Return a row for every day, oldest first; days not counted yet get an empty one."""
     rows = {row.day: row for row in DayStatistics.objects.filter(day__gte=since, day__lt=until)}
     days = [since + ONE_DAY * number for number in range((until - since).days)]
     return [rows.get(day) or DayStatistics(day=day, counted_until=_start(day)) for day in days]
 
 
 def _keep(days: list[_Day]) -> None:
-    """Keep what was counted, unless a day was marked meanwhile."""
+    """Keep the counts of days that were not invalidated meanwhile."""
     if not days:
         return
     fresh = [DayStatistics(day=d.row.day, counted_until=_start(d.row.day)) for d in days]
-    DayStatistics.objects.bulk_create(fresh, ignore_conflicts=True)  # so that all can be locked
+    DayStatistics.objects.bulk_create(
+        fresh, ignore_conflicts=True
+    )  # so that there is a row to lock
     seen = {day.row.day: day.row.changed_at for day in days}
     for day in days:
         day.row.counts = day.counts

@@ -6,8 +6,8 @@ from django.db import models
 class DayStatistics(models.Model):
     """What the predictions of a day (in UTC) are in sum (`predictions/statistics/daily_counts.py`).
 
-    `counts` has in it all that were made before `counted_until`. While a look had to stop early,
-    those from `counted_since` to below `cursor` are missing yet.
+    `counts` includes the predictions made before `counted_until`. If a collection stopped early,
+    those from `counted_since` to before `cursor` are still missing.
     """
 
     day = models.DateField(primary_key=True)

@@ -22,40 +22,33 @@ KEYS_KEPT_S = 86_400
 
 
 class PredictionStore(ABC):
-    """Keeps predictions and their pictures. Nothing that it keeps is ever changed.
+    """Keeps predictions and their pictures, which never change.
 
     Every method raises `predictions.core.errors.StoreUnavailable` when its database is down.
     """
 
     def add(self, record: PredictionRecord, picture: PictureRecord) -> None:
-        """Keep a prediction and its picture (of the same id), both or neither.
-
-        When this returns, both are kept.
-        """
+        """Keep a prediction and its picture (of the same id), both or neither."""
         self.add_many([(record, picture)])
 
     @abstractmethod
     def add_many(self, pairs: Iterable[Pair]) -> None:
-        """Keep many predictions, each with its picture, faster than one after the other.
+        """Keep many predictions, each with its picture.
 
-        When this returns, all are kept. When it raises, some may be: each with its picture.
+        When this returns, all are kept. If it raises, some may be kept, each with its picture.
         """
 
     def add_upload(self, pairs: Sequence[Pair]) -> None:
-        """Keep the predictions of an upload's pages, in the order of its pages.
+        """Keep the predictions of an upload, in page order.
 
-        When this returns, all are kept. When it raises, the first is not known to be kept, and
-        others may be where the database has no transactions: the first is written last, so where
-        it is, all are.
+        When this returns, all are kept. Without transactions some may be kept if it raises; the
+        first page is written last, so if it is there, all are.
         """
         self.add_many(pairs[1:])
         self.add(*pairs[0])
 
     def get_upload(self, upload_id: UUID) -> list[PredictionRecord]:
-        """Return an upload's predictions in the order of its pages; one, where it has one page.
-
-        Those that were deleted since are left out.
-        """
+        """Return an upload's predictions in page order, without deleted ones."""
         first = self.get(upload_id)
         if first is not None and first.upload is None:
             return [first]
@@ -65,74 +58,74 @@ class PredictionStore(ABC):
 
     @abstractmethod
     def get(self, prediction_id: UUID) -> PredictionRecord | None:
-        """Return one prediction, or None where there is none."""
+        """Return one prediction, or None if it does not exist."""
 
     @abstractmethod
     def get_many(self, prediction_ids: Iterable[UUID]) -> dict[UUID, PredictionRecord]:
-        """Return those of the predictions asked for that exist, by id."""
+        """Return the predictions that exist, by id."""
 
     @abstractmethod
     def picture(self, prediction_id: UUID) -> PictureRecord | None:
-        """Return a prediction's picture, or None where there is none."""
+        """Return a prediction's picture, or None if it does not exist."""
 
     @abstractmethod
     def glyphs(self, prediction_ids: Iterable[UUID]) -> dict[UUID, bytes]:
-        """Return what the network saw of those that exist, by id: 784 bytes a digit."""
+        """Return the glyphs of the predictions that exist, by id: 784 bytes per digit."""
 
     @abstractmethod
     def latest(
         self, filters: Filters = EVERYTHING, *, cursor: UUID | None = None, limit: int = 50
     ) -> Page:
-        """Return predictions, newest first, from behind `cursor` on.
+        """Return a page of predictions, newest first, older than `cursor`.
 
-        Every prediction kept before the first page was asked for comes exactly once; what arrives
-        later may come on top. A page may be short of `limit` and still have a next one.
+        Every prediction kept before the first page was read comes exactly once; newer ones may be
+        missing. A page may be shorter than `limit` and still have a next one.
 
         Parameters
         ----------
         filters
-            Which predictions to list.
+            Selects the predictions.
         cursor
-            The `next` of the page before; None for the first page.
+            The `next` of the previous page; None for the first page.
         limit
-            The most predictions a page holds, at least 1.
+            The maximum length of a page, at least 1.
         """
 
     @abstractmethod
     def delete(self, prediction_id: UUID) -> bool:
-        """Delete a prediction and its picture; tell whether it was there."""
+        """Delete a prediction and its picture; return whether it existed."""
 
     @abstractmethod
     def claim(self, request_key: RequestKey, prediction_id: UUID, *, lease_s: float) -> Claim:
-        """Claim a client's key for a prediction to come; of several that try, one succeeds.
+        """Claim a client's key for a new prediction; of concurrent claims, one succeeds.
 
-        Keys are forgotten a day after they came.
+        Keys expire after a day.
 
         Parameters
         ----------
         request_key
-            Who sends what under which key.
+            The client, its key and the hash of the body.
         prediction_id
-            The id to keep under it, should the key be unknown.
+            The id to reserve if the key is new.
         lease_s
-            How many seconds the claim holds. One that has lapsed, of a request that was never
-            settled, is taken over by who asks with the same body, together with its id.
+            How long the claim holds, in seconds. An expired claim that was never settled is taken
+            over, with its id, by a request with the same body.
         """
 
     @abstractmethod
     def settle(self, request_key: RequestKey) -> None:
-        """Note that the prediction under a key was made."""
+        """Record that the prediction of a key was made."""
 
     @abstractmethod
     def release(self, request_key: RequestKey) -> None:
-        """Give up a claim of a prediction that will not be made."""
+        """Give up a claim."""
 
     @abstractmethod
     def ping(self) -> None:
-        """Ask the database for a sign of life, and raise StoreUnavailable without one."""
+        """Raise StoreUnavailable unless the database answers."""
 
     def export(self, filters: Filters = EVERYTHING) -> Iterator[PredictionRecord]:
-        """Return every prediction that the filters let through, newest first, page by page."""
+        """Yield every matching prediction, newest first, reading page by page."""
         cursor = None
         while True:
             page = self.latest(filters, cursor=cursor, limit=EXPORT_PAGE)

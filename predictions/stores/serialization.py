@@ -1,4 +1,4 @@
-"""A record as a store's columns, alike in every store: plain values, and the digits as JSON."""
+"""Records as columns, the same in every store: plain values, and the digits as JSON."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -12,13 +12,13 @@ PLAIN = tuple(field.name for field in fields(PredictionRecord) if field.name != 
 
 
 def columns_of(record: PredictionRecord) -> dict[str, Any]:
-    """Return every field of a record but its digits, as plain values by name."""
+    """Return every field of a record except its digits, as plain values by name."""
     values = {name: getattr(record, name) for name in PLAIN}
     return values | {"status": str(record.status), "source": str(record.source)}
 
 
 def digits_to_json(digits: Sequence[DigitReading]) -> list[dict[str, Any]]:
-    """Return digits as what JSON can hold."""
+    """Return digits as JSON values."""
     return [
         {
             "digit": digit.digit,
@@ -32,7 +32,7 @@ def digits_to_json(digits: Sequence[DigitReading]) -> list[dict[str, Any]]:
 
 
 def record_of(values: Mapping[str, Any], digits: Sequence[Mapping[str, Any]]) -> PredictionRecord:
-    """Make a record again from its plain columns and what `digits_to_json` gave."""
+    """Rebuild a record from its plain columns and the digits as JSON."""
     plain = {name: values[name] for name in PLAIN}
     plain |= {"status": Status(plain["status"]), "source": Source(plain["source"])}
     return PredictionRecord(

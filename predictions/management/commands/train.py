@@ -193,7 +193,7 @@ class Command(BaseCommand):
             )
             return
         self.stdout.write(
-            f"It is model version {number}, a candidate. Let it serve: "
+            f"It is model version {number}, a candidate. Activate it with: "
             f"python manage.py activatemodel {number}"
         )
 

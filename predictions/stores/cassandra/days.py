@@ -1,4 +1,4 @@
-"""The days that have predictions in Cassandra, and the partitions over which each is spread."""
+"""The days with predictions in Cassandra, and the number of shards of each."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -9,20 +9,20 @@ from predictions.stores.cassandra.session import CassandraSession
 from predictions.stores.cassandra.statements import Statements
 from predictions.stores.cassandra.tables import ALL_DAYS
 
-DAYS_A_READ = 8
+DAYS_PER_READ = 8
 
 
 class Days:
-    """Tells a prediction's partition: its UTC day, and of that day's shards the one of its id.
+    """Maps a prediction's id to its partition: UTC day and shard.
 
     Parameters
     ----------
     session
-        The way to the cluster.
+        The session with the cluster.
     statements
-        The keyspace's statements.
+        The statements of the keyspace.
     new_shards
-        Over how many shards a day is spread that has no prediction yet.
+        The number of shards of a day without predictions so far.
     """
 
     def __init__(
@@ -31,11 +31,11 @@ class Days:
         self._session = session
         self._statements = statements
         self._new_shards = new_shards
-        # Settled with a day's first prediction, so never out of date.
+        # Fixed with a day's first prediction, so never stale.
         self._shards: dict[date, int] = {}
 
     def key(self, prediction_id: UUID) -> dict[str, Any] | None:
-        """Return a prediction's whole key; None where its day has no predictions."""
+        """Return a prediction's primary key, or None if its day has no predictions."""
         day = day_of(prediction_id)
         if day is None:
             return None
@@ -48,23 +48,20 @@ class Days:
         return {"day": day, "shard": prediction_id.int % shards, "id": prediction_id}
 
     def new_key(self, prediction_id: UUID) -> dict[str, Any]:
-        """Return a new prediction's key; the first of a day settles how many shards it has."""
+        """Return a new prediction's primary key; the first one of a day fixes its shard count."""
         key = self.key(prediction_id)
         if key is not None:
             return key
         day = day_of(prediction_id)
         values = {"bucket": ALL_DAYS, "day": day, "shards": self._new_shards}
-        # Whether this one was first or another, the day has its row now.
+        # IF NOT EXISTS: whoever was first, the day has its row now.
         self._session.run(self._statements.add_day, values)
         key = self.key(prediction_id)
         assert key is not None  # noqa: S101
         return key
 
     def newest(self, least: UUID, before: UUID) -> list[tuple[date, int]]:
-        """Return the next days, newest first, that may hold ids from `least` to below `before`.
-
-        Each with its number of shards; none when there are no more.
-        """
+        """Return days, newest first, that may hold ids in [least, before), with shard counts."""
         newest, oldest = day_of(before), day_of(least)
         if least >= before or newest is None or oldest is None:
             return []
@@ -72,6 +69,6 @@ class Days:
             newest -= timedelta(days=1)
         rows = self._session.run(
             self._statements.days_before,
-            {"bucket": ALL_DAYS, "newest": newest, "oldest": oldest, "n": DAYS_A_READ},
+            {"bucket": ALL_DAYS, "newest": newest, "oldest": oldest, "n": DAYS_PER_READ},
         )
         return [(row["day"].date(), row["shards"]) for row in rows]

@@ -1,4 +1,4 @@
-"""One session with the cluster a process: connected at first use, and again after a fault."""
+"""One session with the cluster per process, connected at first use and after a failure."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -34,7 +34,7 @@ Rows = list[dict[str, Any]]
 
 @contextmanager
 def cluster_errors() -> Iterator[None]:
-    """Turn whatever the driver raises into the store's own error."""
+    """Turn the driver's errors into StoreUnavailable."""
     try:
         yield
     except UNREACHABLE as error:
@@ -42,21 +42,20 @@ def cluster_errors() -> Iterator[None]:
         raise StoreUnavailable from error
 
 
-class Once(str):
-    """A statement that must not be sent twice; all others may be."""
+class NonIdempotentStatement(str):
+    """A statement that must not be retried; all others may be."""
 
     __slots__ = ()
 
 
 class CassandraSession:
-    """Prepares each statement once a session, and runs it.
+    """Prepares each statement once per session and runs it.
 
-    While the cluster cannot be reached, at most one attempt a second is made to connect; who asks
-    meanwhile is told at once, so that no thread waits for nothing.
+    While the cluster is unreachable, it tries to connect at most once a second; calls in between
+    fail immediately instead of blocking a thread.
     """
 
-    # One of the process, as cqlengine's connection is: who comes while another connects it would be
-    # given none.
+    # Shared by the process like cqlengine's connection, which must not be used half-connected.
     _connecting: ClassVar[Lock] = Lock()
 
     def __init__(self, keyspace: str) -> None:
@@ -76,12 +75,12 @@ class CassandraSession:
         return self.start(cql, values)()
 
     def start(self, cql: str, values: Mapping[str, Any]) -> Callable[[], Rows]:
-        """Send one statement; what is returned waits for its rows.
+        """Send one statement; return a function that waits for its rows.
 
         Raises
         ------
         StoreUnavailable
-            Then, or while waiting, if the cluster does not answer.
+            Here or while waiting, if the cluster does not answer.
         """
         with cluster_errors():
             session = self.connect()
@@ -94,12 +93,12 @@ class CassandraSession:
         return wait
 
     def connect(self) -> Session:
-        """Return the session, connected.
+        """Return the connected session.
 
         Raises
         ------
         StoreUnavailable
-            If no node answers, or none did a moment ago.
+            If no node answers, or none did within the last second.
         """
         if self._session is None:
             with self._connecting, cluster_errors():
@@ -114,7 +113,7 @@ class CassandraSession:
             return cqlengine.get_session(ALIAS)
         except UNREACHABLE:
             self._not_before = time.monotonic() + RETRY_AFTER_S
-            # cqlengine makes a new cluster at the next try, and would leave this one's threads.
+            # cqlengine makes a new cluster at the next attempt and would leak this one's threads.
             failed = cqlengine._connections[ALIAS].cluster
             if failed is not None:
                 failed.shutdown()
@@ -124,7 +123,7 @@ class CassandraSession:
         statement = self._prepared.get(cql)
         if statement is None:
             statement = session.prepare(cql)
-            # By the driver's retries, and to a second node when the first one hangs.
-            statement.is_idempotent = not isinstance(cql, Once)
+            # Allows the driver to retry, and to ask a second node if the first one hangs.
+            statement.is_idempotent = not isinstance(cql, NonIdempotentStatement)
             self._prepared[cql] = statement
         return statement

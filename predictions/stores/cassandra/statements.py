@@ -1,8 +1,8 @@
-"""The statements that the Cassandra store prepares. None of them filters, counts or lists blobs."""
+"""The prepared statements of the Cassandra store; none filters, counts or lists blobs."""
 
 from functools import cached_property
 
-from predictions.stores.cassandra.session import Once
+from predictions.stores.cassandra.session import NonIdempotentStatement
 from predictions.stores.cassandra.tables import (
     CassandraDay,
     CassandraIdempotencyKey,
@@ -20,7 +20,7 @@ class Statements:
     keyspace
         The keyspace's name.
     ttl_s
-        How many seconds a prediction is kept; 0 for ever.
+        How long a prediction is kept, in seconds; 0 for ever.
     """
 
     def __init__(self, keyspace: str, *, ttl_s: int) -> None:
@@ -32,13 +32,11 @@ class Statements:
 
     @cached_property
     def add_prediction(self) -> str:
-        names = list(CassandraPrediction._columns)
-        return f"INSERT INTO {self.predictions} ({_list(names)}) VALUES ({_marks(names)}){self.ttl}"
+        return self._insert(self.predictions, list(CassandraPrediction._columns))
 
     @cached_property
     def add_picture(self) -> str:
-        names = list(CassandraPicture._columns)
-        return f"INSERT INTO {self.pictures} ({_list(names)}) VALUES ({_marks(names)}){self.ttl}"
+        return self._insert(self.pictures, list(CassandraPicture._columns))
 
     @cached_property
     def get(self) -> str:
@@ -57,10 +55,9 @@ class Statements:
         return f"SELECT id, glyphs FROM {self.pictures} WHERE id = :id"
 
     def newest(self, *, digit: bool, status: bool) -> str:
-        """Read one partition's newest, by the index on digits or on status where asked.
+        """Select the newest rows of one partition, by the index on digits or status if asked.
 
-        They come in the table's own order, newest first: Cassandra refuses to be asked for it in
-        words where an index is used.
+        Rows come in clustering order, newest first; with an index, Cassandra rejects ORDER BY.
         """
         names = list(CassandraPrediction._columns)
         return (
@@ -121,8 +118,8 @@ class Statements:
         )
 
     @cached_property
-    def take_over_key(self) -> Once:
-        return Once(
+    def take_over_key(self) -> NonIdempotentStatement:
+        return NonIdempotentStatement(
             f"UPDATE {self.keys} USING TTL {KEYS_KEPT_S} SET lease_until = :lease_until"
             " WHERE owner = :owner AND key = :key IF lease_until = :lapsed AND done = false"
         )
@@ -135,14 +132,16 @@ class Statements:
         )
 
     @cached_property
-    def release_key(self) -> Once:
-        # The second time it would release the claim of whoever came in between.
-        return Once(f"DELETE FROM {self.keys} WHERE owner = :owner AND key = :key IF done = false")
+    def release_key(self) -> NonIdempotentStatement:
+        # A retry could release a later claim.
+        return NonIdempotentStatement(
+            f"DELETE FROM {self.keys} WHERE owner = :owner AND key = :key IF done = false"
+        )
+
+    def _insert(self, table: str, names: list[str]) -> str:
+        placeholders = ", ".join(f":{name}" for name in names)
+        return f"INSERT INTO {table} ({_list(names)}) VALUES ({placeholders}){self.ttl}"
 
 
 def _list(names: list[str]) -> str:
     return ", ".join(names)
-
-
-def _marks(names: list[str]) -> str:
-    return ", ".join(f":{name}" for name in names)

@@ -1,8 +1,8 @@
-"""Predictions in Apache Cassandra 5: partitions of a day and a shard, newest first.
+"""Predictions in Apache Cassandra 5: one partition per day and shard, newest first.
 
-A prediction's partition follows from its id, so one prediction is one read of one partition. Lists
-merge the shards of a day and walk back from day to day; a call looks at a bounded number of
-partitions. Everything that is written is idempotent, so the driver may send it again.
+A prediction's partition follows from its id, so reading one takes one partition. Lists merge the
+shards of a day and walk back day by day; a call reads a bounded number of partitions. All writes
+are idempotent, so the driver may retry them.
 """
 
 import heapq
@@ -17,6 +17,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from predictions.core.batches import batched
 from predictions.core.errors import StoreUnavailable
 from predictions.core.ids import first_id_at, first_id_of_day
 from predictions.core.records import (
@@ -35,8 +36,8 @@ from predictions.stores.serialization import columns_of, digits_to_json, record_
 
 MIN_ID = first_id_at(datetime.min.replace(tzinfo=UTC))
 MAX_ID = first_id_at(datetime.max.replace(tzinfo=UTC))
-# A list that finds little stops after so many partitions, with a short page and a cursor.
-MAX_PARTITIONS_A_PAGE = 128
+# After this many partitions a list returns a short page with a cursor.
+MAX_PARTITIONS_PER_PAGE = 128
 READS_IN_FLIGHT = 32
 WRITES_IN_FLIGHT = 128
 
@@ -44,16 +45,16 @@ Rows = list[dict[str, Any]]
 
 
 class CassandraStore(PredictionStore):
-    """Keeps predictions in a keyspace that `manage.py createkeyspace` has made.
+    """Keeps predictions in a keyspace made by `manage.py createkeyspace`.
 
     Parameters
     ----------
     session
-        The way to the cluster; by default the site's own.
+        The session with the cluster; by default the site's own.
     shards
-        Over how many partitions a day is spread that has no prediction yet.
+        The number of shards of a day without predictions so far.
     retention_days
-        How long a prediction is kept; 0 for ever.
+        How long a prediction is kept, in days; 0 for ever.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class CassandraStore(PredictionStore):
     def statements_to_add(
         self, record: PredictionRecord, picture: PictureRecord
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Say by which statements a prediction and then its picture are written."""
+        """Yield the statements that write a prediction and then its picture."""
         prediction_values = columns_of(record) | {
             **self.days.new_key(record.id),
             "digits": record.digit_set,
@@ -95,21 +96,17 @@ class CassandraStore(PredictionStore):
         yield self.statements.add_picture, _present(picture_values)
 
     def get(self, prediction_id: UUID) -> PredictionRecord | None:
-        """Return one prediction, or None where there is none."""
         return self.get_many([prediction_id]).get(prediction_id)
 
     def get_many(self, prediction_ids: Iterable[UUID]) -> dict[UUID, PredictionRecord]:
-        """Return those of the predictions asked for that exist, by id."""
-        remaining = iter(dict.fromkeys(prediction_ids))
         found: dict[UUID, PredictionRecord] = {}
-        while some := list(islice(remaining, READS_IN_FLIGHT)):
-            keys = [key for prediction_id in some if (key := self.days.key(prediction_id))]
+        for batch in batched(dict.fromkeys(prediction_ids), READS_IN_FLIGHT):
+            keys = [key for prediction_id in batch if (key := self.days.key(prediction_id))]
             rows = self._run_together(*((self.statements.get, key) for key in keys))
             found |= {row["id"]: _to_record(row) for row in rows}
         return found
 
     def picture(self, prediction_id: UUID) -> PictureRecord | None:
-        """Return a prediction's picture, or None where there is none."""
         rows = self.session.run(self.statements.picture, {"id": prediction_id})
         if not rows:
             return None
@@ -118,18 +115,15 @@ class CassandraStore(PredictionStore):
         )
 
     def glyphs(self, prediction_ids: Iterable[UUID]) -> dict[UUID, bytes]:
-        """Return what the network saw of those that exist, by id: 784 bytes a digit."""
-        remaining = iter(dict.fromkeys(prediction_ids))
         found: dict[UUID, bytes] = {}
-        while some := list(islice(remaining, READS_IN_FLIGHT)):
-            rows = self._run_together(*((self.statements.glyphs, {"id": key}) for key in some))
+        for batch in batched(dict.fromkeys(prediction_ids), READS_IN_FLIGHT):
+            rows = self._run_together(*((self.statements.glyphs, {"id": key}) for key in batch))
             found |= {row["id"]: row["glyphs"] or b"" for row in rows}
         return found
 
     def latest(
         self, filters: Filters = EVERYTHING, *, cursor: UUID | None = None, limit: int = 50
     ) -> Page:
-        """Return predictions, newest first, from behind `cursor` on."""
         least = MIN_ID if filters.since is None else first_id_at(filters.since)
         before = MAX_ID if filters.until is None else first_id_at(filters.until)
         if cursor is not None:
@@ -146,15 +140,14 @@ class CassandraStore(PredictionStore):
                     return Page(records, records[-1].id)
                 before = min(before, first_id_of_day(day))
                 partitions += shards
-                if partitions >= MAX_PARTITIONS_A_PAGE:
+                if partitions >= MAX_PARTITIONS_PER_PAGE:
                     return Page([_to_record(row) for row in rows], before)
         return Page([_to_record(row) for row in rows], None)
 
     def delete(self, prediction_id: UUID) -> bool:
-        """Delete a prediction and its picture; tell whether it was there.
+        """Delete a prediction and its picture; return whether it existed.
 
-        The deletion's time is later than the row's own: otherwise a clock that ran ahead when the
-        row was written would undo it.
+        The tombstone's timestamp is later than the row's, even if the writer's clock ran ahead.
         """
         key = self.days.key(prediction_id)
         if key is None:
@@ -174,10 +167,8 @@ class CassandraStore(PredictionStore):
     def claim(self, request_key: RequestKey, prediction_id: UUID, *, lease_s: float) -> Claim:
         """Claim a client's key by compare-and-set.
 
-        Where an attempt is not answered, nobody knows whether it took effect; the next one finds
-        out, since it is told what is there, and that may well be our own. So the driver may send
-        it again, and where that was in vain it is asked once more: otherwise a claim that nobody
-        works on would keep the client waiting for its whole lease.
+        After a timeout the outcome is unknown, but a second attempt returns the row that is there,
+        possibly our own. Without it a lost claim would block the client until its lease expires.
         """
         now_ms = time.time_ns() // 1_000_000
         lease_until = now_ms + round(lease_s * 1000)
@@ -207,12 +198,10 @@ class CassandraStore(PredictionStore):
         )
 
     def settle(self, request_key: RequestKey) -> None:
-        """Note that the prediction under a key was made."""
         key = {"owner": request_key.owner, "key": request_key.key}
         self.session.run(self.statements.settle_key, key)
 
     def release(self, request_key: RequestKey) -> None:
-        """Give up a claim."""
         key = {"owner": request_key.owner, "key": request_key.key}
         self.session.run(self.statements.release_key, key)
 

@@ -1,4 +1,4 @@
-"""Predictions in the site's SQL database: SQLite out of the box, PostgreSQL by DATABASE_URL."""
+"""Predictions in the SQL database: SQLite, or PostgreSQL by DATABASE_URL."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -38,15 +38,15 @@ from predictions.stores.interface import EVERYTHING, KEYS_KEPT_S, Pair, Predicti
 from predictions.stores.serialization import columns_of, digits_to_json, record_of
 from predictions.stores.sql.models import IdempotencyKey, Picture, Prediction, PredictionDigit
 
-# What a record's own values are in the database already.
-AS_IT_IS = (BooleanField, CharField, FloatField, IntegerField, TextField)
+# Fields that need no conversion for the database.
+UNCONVERTED_FIELDS = (BooleanField, CharField, FloatField, IntegerField, TextField)
 
 
 class SQLStore(PredictionStore):
     """Keeps predictions through the Django ORM."""
 
     def add_many(self, pairs: Iterable[Pair]) -> None:
-        """Keep predictions and their pictures in one transaction: all, or none."""
+        """Keep all predictions and their pictures in one transaction, or none."""
         pairs = list(pairs)
         predictions = [columns_of(r) | {"digits": digits_to_json(r.digits)} for r, _ in pairs]
         digits = [
@@ -57,7 +57,7 @@ class SQLStore(PredictionStore):
         pictures = [
             {"prediction": p.id, "preview": p.preview, "glyphs": p.glyphs} for _, p in pairs
         ]
-        # All that takes time comes first: other writers wait from the transaction's beginning.
+        # Prepared first: other writers wait for the whole transaction.
         insertions = [
             _insertion(Prediction, predictions),
             _insertion(PredictionDigit, digits),
@@ -73,17 +73,14 @@ class SQLStore(PredictionStore):
         self.add_many(pairs)
 
     def get(self, prediction_id: UUID) -> PredictionRecord | None:
-        """Return one prediction, or None where there is none."""
         return self.get_many([prediction_id]).get(prediction_id)
 
     def get_many(self, prediction_ids: Iterable[UUID]) -> dict[UUID, PredictionRecord]:
-        """Return those of the predictions asked for that exist, by id."""
         with _database():
             rows = Prediction.objects.filter(pk__in=list(prediction_ids))
             return {row.pk: _to_record(row) for row in rows}
 
     def picture(self, prediction_id: UUID) -> PictureRecord | None:
-        """Return a prediction's picture, or None where there is none."""
         with _database():
             row = Picture.objects.filter(pk=prediction_id).first()
         if row is None:
@@ -92,7 +89,6 @@ class SQLStore(PredictionStore):
         return PictureRecord(id=prediction_id, preview=preview, glyphs=bytes(row.glyphs))
 
     def glyphs(self, prediction_ids: Iterable[UUID]) -> dict[UUID, bytes]:
-        """Return what the network saw of those that exist, by id: 784 bytes a digit."""
         with _database():
             rows = Picture.objects.filter(pk__in=list(prediction_ids)).values_list("pk", "glyphs")
             return {pk: bytes(glyphs) for pk, glyphs in rows}
@@ -100,15 +96,13 @@ class SQLStore(PredictionStore):
     def latest(
         self, filters: Filters = EVERYTHING, *, cursor: UUID | None = None, limit: int = 50
     ) -> Page:
-        """Return predictions, newest first, from behind `cursor` on."""
         with _database():
-            # One more than a page holds tells whether another follows.
+            # One more than the page holds shows whether another page follows.
             rows = list(_newest_first(filters, cursor, limit + 1))
         records = [_to_record(row) for row in rows[:limit]]
         return Page(records, records[-1].id if len(rows) > limit else None)
 
     def delete(self, prediction_id: UUID) -> bool:
-        """Delete a prediction and its picture; tell whether it was there."""
         with _database():
             deleted, _ = Prediction.objects.filter(pk=prediction_id).delete()
         return deleted > 0
@@ -138,28 +132,25 @@ class SQLStore(PredictionStore):
         return Claim(id=row.prediction_id, body_hash=body_hash, new=new, ours=ours, done=row.done)
 
     def settle(self, request_key: RequestKey) -> None:
-        """Note that the prediction under a key was made."""
         with _database():
             IdempotencyKey.objects.filter(owner=request_key.owner, key=request_key.key).update(
                 done=True
             )
 
     def release(self, request_key: RequestKey) -> None:
-        """Give up a claim."""
         with _database():
             IdempotencyKey.objects.filter(
                 owner=request_key.owner, key=request_key.key, done=False
             ).delete()
 
     def ping(self) -> None:
-        """Ask the database for a sign of life."""
         with _database():
             Prediction.objects.order_by("pk").values("pk").first()
 
 
 @contextmanager
 def _database() -> Iterator[None]:
-    """Turn the database's refusal to answer into the store's own error."""
+    """Turn an outage of the database into StoreUnavailable."""
     try:
         yield
     except Error as error:
@@ -173,10 +164,9 @@ def _database() -> Iterator[None]:
 def _insertion(
     model: type[Model], rows: Sequence[Mapping[str, Any]]
 ) -> tuple[str, list[list[Any]]]:
-    """Give the statement that inserts rows, which name every field of a model, and its values.
+    """Return the statement that inserts rows with every field of a model, and its values.
 
-    As bulk_create does, which builds models, query and text anew each time and takes twice as
-    long for one prediction.
+    bulk_create builds models, query and text each time, which takes twice as long.
     """
     if not rows:
         return "", []
@@ -195,14 +185,14 @@ def _insertion(
 def _statement(
     model: type[Model], names: tuple[str, ...]
 ) -> tuple[str, list[Callable[[Any, Any], Any] | None]]:
-    """Give an insertion's text, and what prepares each of its values: None for as it is."""
+    """Return the INSERT and a converter for each value, None where none is needed."""
     fields: list[Any] = [model._meta.get_field(name) for name in names]
     quote = connection.ops.quote_name
     columns = ", ".join(quote(field.column) for field in fields)
     marks = ", ".join(["%s"] * len(fields))
     table = quote(model._meta.db_table)
     text = f"INSERT INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608 - names of the models
-    return text, [None if isinstance(f, AS_IT_IS) else f.get_db_prep_save for f in fields]
+    return text, [None if isinstance(f, UNCONVERTED_FIELDS) else f.get_db_prep_save for f in fields]
 
 
 def _newest_first(filters: Filters, cursor: UUID | None, limit: int) -> QuerySet[Prediction]:
@@ -219,7 +209,7 @@ def _newest_first(filters: Filters, cursor: UUID | None, limit: int) -> QuerySet
         within = {f"pk__{bound}": value for bound, value in bounds.items()}
         return Prediction.objects.filter(**within, **status).order_by("-pk")[:limit]
     within = {f"prediction_id__{bound}": value for bound, value in bounds.items()}
-    # The ids first, as a list: so every planner keeps to the index, whatever the mix of digits.
+    # With the ids as a list, every planner uses the index, however digits are distributed.
     ids = (
         PredictionDigit.objects.filter(digit=filters.digit, **within, **status)
         .order_by("-prediction_id")

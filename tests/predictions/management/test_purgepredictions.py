@@ -75,15 +75,15 @@ def test_its_days_are_summed_again(store: PredictionStore, by_itself: bool) -> N
     old, older, stays = keep(store, 10, 9, 1)
     today = timezone.now().date()
     since, until = today - timedelta(days=20), today + timedelta(days=1)
-    assert daily_counts.look(since, until).total.predictions == 3
+    assert daily_counts.collect_statistics(since, until).total.predictions == 3
     if by_itself:
         for record in (old, older):
             store.delete(record.id)
-        assert daily_counts.look(since, until).total.predictions == 3
+        assert daily_counts.collect_statistics(since, until).total.predictions == 3
     run("--days", "3")
-    assert daily_counts.look(since, until).total.predictions == 1
+    assert daily_counts.collect_statistics(since, until).total.predictions == 1
     settled = timezone.now() + timedelta(minutes=5)
-    assert daily_counts.look(since, until, now=settled).total.predictions == 1
+    assert daily_counts.collect_statistics(since, until, now=settled).total.predictions == 1
     assert store.get(stays.id) == stays
 
 
@@ -94,7 +94,7 @@ def test_days_that_are_summed_between_two_batches_are_summed_again(store: Predic
 
     def total(minutes: int) -> int:
         later = now + timedelta(minutes=minutes)  # when a change before has settled
-        return daily_counts.look(since, until, now=later).total.predictions
+        return daily_counts.collect_statistics(since, until, now=later).total.predictions
 
     batches = retention.purge(now)
     assert next(batches) == 4

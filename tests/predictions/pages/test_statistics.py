@@ -110,7 +110,7 @@ def test_many_days_are_put_together(
 def test_says_when_not_all_could_be_counted(
     client: Client, keep: Keep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("predictions.statistics.daily_counts.COUNT_FOR_S", -1)
+    monkeypatch.setattr("predictions.statistics.daily_counts.MAX_COUNT_S", -1)
     monkeypatch.setattr("predictions.statistics.daily_counts.EXPORT_PAGE", 1)
     for number in range(2):
         keep("1", at=NOON + minutes(number))

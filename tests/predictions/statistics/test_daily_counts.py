@@ -15,7 +15,7 @@ from predictions.core.records import PredictionRecord, Source, Status
 from predictions.recognition.uploads import Upload
 from predictions.services import deletion, prediction
 from predictions.statistics import daily_counts
-from predictions.statistics.daily_counts import Counts, look
+from predictions.statistics.daily_counts import Counts, collect_statistics
 from predictions.statistics.models import DayStatistics
 from predictions.stores.interface import PredictionStore
 from tests.support.records import make_id, make_picture, make_record
@@ -55,8 +55,8 @@ def days(number: float) -> timedelta:
 
 
 def predictions(since: date, until: date, now: datetime = LATER) -> list[int]:
-    seen = look(since, until, now=now)
-    assert seen.whole
+    seen = collect_statistics(since, until, now=now)
+    assert seen.complete
     return [counts.predictions for counts in seen.days.values()]
 
 
@@ -64,7 +64,7 @@ def test_counts_every_kind(add: Add) -> None:
     add("70", at=NOON, confidence=0.97, duration_ms=12.5, model_version=3)
     add("7", at=NOON + days(0.1), status=Status.NEEDS_REVIEW, confidence=0.412, duration_ms=0.5)
     add("", at=NOON + days(1), source=Source.CANVAS, duration_ms=9999)
-    seen = look(DAY, DAY + days(3), now=LATER)
+    seen = collect_statistics(DAY, DAY + days(3), now=LATER)
     assert list(seen.days) == [DAY, DAY + days(1), DAY + days(2)]
     assert seen.days[DAY] == Counts(
         {
@@ -106,7 +106,7 @@ def test_midnight_belongs_to_the_day_that_begins(add: Add) -> None:
 
 
 def test_today_is_counted_on_across_midnight(add: Add, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(daily_counts, "WORTH_KEEPING", 1)
+    monkeypatch.setattr(daily_counts, "MIN_KEPT", 1)
     now = datetime(2026, 3, 1, 23, 58, tzinfo=UTC)
     kept = 0
     for minute in range(8):
@@ -142,7 +142,7 @@ def test_a_deletion_is_seen_at_once_and_for_good(add: Add) -> None:
     now = datetime.now(UTC)
     assert predictions(DAY, DAY + days(2), now) == [1, 0]
     assert DayStatistics.objects.get(day=DAY).counts == {}  # not kept before it has settled
-    seen = look(DAY, DAY + days(2), now=now + timedelta(minutes=2))
+    seen = collect_statistics(DAY, DAY + days(2), now=now + timedelta(minutes=2))
     assert seen.days[DAY]["digit"] == {"1": 1}
     assert DayStatistics.objects.get(day=DAY).counts["predictions"] == {"all": 1}
     services.delete(stays.id, by=None)
@@ -194,24 +194,24 @@ def test_an_id_made_now_marks_nothing(db: None) -> None:
 def test_what_is_too_much_for_one_look_is_counted_by_the_next(
     add: Add, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(daily_counts, "COUNT_FOR_S", -1)  # a page a stretch
+    monkeypatch.setattr(daily_counts, "MAX_COUNT_S", -1)  # a page a stretch
     monkeypatch.setattr(daily_counts, "EXPORT_PAGE", 7)
     texts = [str(number % 10) for number in range(40)]
     for number, text in enumerate(texts):
         add(text, at=NOON + days(0.2 * (number % 12)))
     looks = 0
-    while not (seen := look(DAY, DAY + days(4), now=LATER)).whole:
+    while not (seen := collect_statistics(DAY, DAY + days(4), now=LATER)).complete:
         looks += 1
         assert looks < 12
     assert looks >= 4
     assert seen.total["digit"] == Counter(texts)
-    assert look(DAY, DAY + days(4), now=LATER) == seen
+    assert collect_statistics(DAY, DAY + days(4), now=LATER) == seen
 
 
 def test_equals_what_is_kept_after_adds_and_deletions_at_random(
     add: Add, store: PredictionStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(daily_counts, "WORTH_KEEPING", 3)
+    monkeypatch.setattr(daily_counts, "MIN_KEPT", 3)
     monkeypatch.setattr(daily_counts, "EXPORT_PAGE", 5)
     random_ = random.Random(7)  # noqa: S311
     now = datetime.now(UTC) - days(3)
@@ -225,15 +225,15 @@ def test_equals_what_is_kept_after_adds_and_deletions_at_random(
         elif step < 0.75 and kept:
             services.delete(kept.pop(random_.randrange(len(kept))).id, by=None)
         else:
-            seen = look(first, first + days(10), now=now)
+            seen = collect_statistics(first, first + days(10), now=now)
             assert seen.total["digit"] == Counter(record.text for record in kept)
     for settled in (now, now + days(20)):
-        seen = look(first, first + days(10), now=settled)
+        seen = collect_statistics(first, first + days(10), now=settled)
         assert seen.total.predictions == len(list(store.export())) == len(kept)
 
 
 def test_a_year_is_looked_at_quickly(db: None) -> None:
-    look(DAY - days(365), DAY, now=LATER)
+    collect_statistics(DAY - days(365), DAY, now=LATER)
     started = time.perf_counter()
-    look(DAY - days(365), DAY, now=LATER)
+    collect_statistics(DAY - days(365), DAY, now=LATER)
     assert time.perf_counter() - started < 1

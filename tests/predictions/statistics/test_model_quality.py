@@ -12,7 +12,7 @@ from predictions import services
 from predictions.core.records import PredictionRecord
 from predictions.registry import versions
 from predictions.review.corrections import Verdict
-from predictions.statistics.model_quality import in_validation, live_quality
+from predictions.statistics.model_quality import daily_quality, validation_quality
 from predictions.stores import get_store
 from tests.support.records import NOON, make_picture, make_record
 
@@ -38,9 +38,9 @@ def test_tells_confidence_and_corrections_by_day_and_version() -> None:
     services.correct(second, verdict=Verdict.ILLEGIBLE, by=rita)
     services.correct(later, verdict=Verdict.TEXT, text="9", by=rita)
     services.undo_correction(later, by=rita)
-    rows = live_quality(NOON.date(), NOON.date() + 2 * DAY)
+    rows = daily_quality(NOON.date(), NOON.date() + 2 * DAY)
     assert [
-        (row.day, row.version, row.predictions, row.looked_at, row.corrected) for row in rows
+        (row.day, row.version, row.predictions, row.reviewed, row.corrected) for row in rows
     ] == [
         (NOON.date() + DAY, 2, 1, 0, 0),
         (NOON.date(), 2, 1, 1, 1),
@@ -58,11 +58,11 @@ def test_validation_stands_beside_it() -> None:
         "accuracy": 0.75,
         "calibration": {"counts": [0, 1, 3], "confidences": [None, 0.5, 0.9]},
     }
-    validated = in_validation(shipped)
+    validated = validation_quality(shipped)
     assert validated.error == 0.25
     assert validated.confidence == pytest.approx(0.8)
     del shipped.manifest["metrics"]["validation"]["calibration"]
-    assert in_validation(shipped).confidence is None
+    assert validation_quality(shipped).confidence is None
 
 
 def test_the_page_of_models_shows_it(png: Callable[..., bytes], client: Client) -> None:

@@ -189,8 +189,8 @@ def test_both_stores_answer_alike(
     cassandra_store: CassandraStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # So few that pages are cut short within the days that there are.
-    monkeypatch.setattr(store, "MAX_PARTITIONS_A_PAGE", 4)
-    monkeypatch.setattr(days, "DAYS_A_READ", 2)
+    monkeypatch.setattr(store, "MAX_PARTITIONS_PER_PAGE", 4)
+    monkeypatch.setattr(days, "DAYS_PER_READ", 2)
 
     class SQLAndCassandra(BothStores):
         def make_stores(self) -> tuple[PredictionStore, PredictionStore]:

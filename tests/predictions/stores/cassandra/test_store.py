@@ -15,9 +15,9 @@ from cassandra.protocol import ErrorMessage, ServerError
 
 from predictions.core.errors import StoreUnavailable
 from predictions.core.records import Filters, Page, PredictionRecord, RequestKey
-from predictions.stores.cassandra.days import DAYS_A_READ
+from predictions.stores.cassandra.days import DAYS_PER_READ
 from predictions.stores.cassandra.session import CassandraSession, Rows, cluster_errors
-from predictions.stores.cassandra.store import MAX_PARTITIONS_A_PAGE, CassandraStore
+from predictions.stores.cassandra.store import MAX_PARTITIONS_PER_PAGE, CassandraStore
 from predictions.stores.cassandra.tables import ALL_DAYS
 from tests.support.cassandra import SHARDS
 from tests.support.records import NOON, make_id, make_picture, make_record
@@ -116,10 +116,10 @@ def test_a_year_in_which_nothing_matches_is_walked_in_short_pages(
         session.sent = 0
         pages.append(store.latest(Filters(digit=9), cursor=cursor, limit=5))
         # A read of days for every eight of them, and each day's partitions.
-        most = MAX_PARTITIONS_A_PAGE + SHARDS
-        assert session.sent <= most + most // SHARDS // DAYS_A_READ + 2
+        most = MAX_PARTITIONS_PER_PAGE + SHARDS
+        assert session.sent <= most + most // SHARDS // DAYS_PER_READ + 2
         cursor = pages[-1].next
-    assert len(pages) > days * SHARDS / (MAX_PARTITIONS_A_PAGE + SHARDS)
+    assert len(pages) > days * SHARDS / (MAX_PARTITIONS_PER_PAGE + SHARDS)
     assert [record for page in pages for record in page] == [wanted]
 
 
