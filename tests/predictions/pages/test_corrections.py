@@ -82,7 +82,7 @@ def test_the_last_correction_is_taken_back(reviewing: Client, keep: Keep) -> Non
     assert "undid the last correction" in entries
     assert entries.endswith("37")
     again = reviewing.post(f"/predictions/{record.id}/undo", follow=True)
-    assert "no correction to take back" in text_of(again, "p", class_="note warning")
+    assert "no correction to undo" in text_of(again, "p", class_="note warning")
 
 
 def test_who_may_not_review_sees_no_form(browser: Client, keep: Keep) -> None:
@@ -130,7 +130,7 @@ def test_a_lost_claim_and_a_wrong_text_are_told(reviewing: Client, keep: Keep) -
     assert "digits 0 to 9" in alerts(wrong)[0]
     ReviewItem.objects.update(claimed_by="olga")
     lost = reviewing.post(f"/review/{record.id}", {"text": "1"}, follow=True)
-    assert "not yours to review" in text_of(lost, "p", class_="note warning")
+    assert "no longer assigned to you" in text_of(lost, "p", class_="note warning")
     assert not Correction.objects.exists()
 
 
