@@ -1,6 +1,6 @@
-"""The admin of predictions: over the store interface, so that it is the same on every store.
+"""The admin of predictions, on top of the store interface, so that it works with every store.
 
-Django's own change list counts the table and needs an ORM query set; this one pages by key.
+Django's change list needs a query set and counts the table; this one pages by cursor.
 """
 
 from typing import Any
@@ -142,7 +142,7 @@ class PredictionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in
         return HttpResponseRedirect(reverse("admin:predictions_prediction_changelist"))
 
     def _log_deletion(self, request: HttpRequest, prediction_id: UUID) -> None:
-        """Note it in the admin's own log, which stands in SQL whichever store keeps predictions."""
+        """Add an entry to the admin's own log."""
         assert isinstance(request.user, User)  # noqa: S101 - the permission was checked
         admin.models.LogEntry.objects.create(
             user=request.user,

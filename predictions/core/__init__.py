@@ -1,4 +1,4 @@
-"""What every other package speaks of: records, ids, errors and counters.
+"""What every other package uses: records, ids, errors and metrics.
 
 Nothing in here imports another package of the app, a model or a view.
 """

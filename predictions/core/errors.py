@@ -23,7 +23,7 @@ class PredictionsError(Exception):
             self.status = status
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # From one process to another: as it is, whatever the arguments of a class are.
+        # Pickle the state as it is, whatever arguments a subclass takes.
         return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 

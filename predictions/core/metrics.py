@@ -1,4 +1,4 @@
-"""What is counted of predictions, for Prometheus. Names and labels: docs/run/runbook.md."""
+"""Prometheus metrics of predictions; docs/run/runbook.md lists names and labels."""
 
 from functools import cache
 

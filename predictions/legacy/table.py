@@ -1,8 +1,7 @@
-"""The original system's table of readings in Cassandra, and its rows as predictions.
+"""The original system's Cassandra table, and its rows as predictions.
 
-`bleekeyspace.CNN_table (prediction text, time text, PRIMARY KEY (prediction, time))` holds what was
-read and when: no picture, no confidence, no place in the picture. The original wrote the time as
-Python prints one; whatever else stands there is taken as it is.
+`bleekeyspace.CNN_table (prediction text, time text, PRIMARY KEY (prediction, time))` holds only the
+text and the time, as Python prints it; other texts in its place are kept as they are.
 """
 
 import string
@@ -25,11 +24,11 @@ from predictions.statistics.daily_counts import invalidate_late_days
 from predictions.stores import get_store
 
 ROWS_A_PAGE = 500
-MAX_TIME_LENGTH = 255  # of what is kept: it stands where a file's name does
+MAX_TIME_LENGTH = 255  # kept as the file name
 
 
 class LegacyTableUnreadable(PredictionsError):
-    """The original's table is not there, or cannot be reached."""
+    """The original's table does not exist or cannot be reached."""
 
     def __init__(self, message: str) -> None:
         super().__init__("legacy_table_unreadable", message)
@@ -37,14 +36,14 @@ class LegacyTableUnreadable(PredictionsError):
 
 @dataclass(frozen=True)
 class LegacyRow:
-    """What the original kept of one picture: the digit, and when it was read."""
+    """A row of the original: the digit, and when it was read."""
 
     prediction: str
     time: str
 
     @property
     def moment(self) -> datetime | None:
-        """When it was read, in UTC where no zone is named; None where the text tells no time."""
+        """The time of reading, in UTC unless it has an offset; None if it is not a time."""
         try:
             moment = datetime.fromisoformat(self.time.strip())
         except ValueError:
@@ -52,10 +51,10 @@ class LegacyRow:
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
     def to_record(self) -> PredictionRecord:
-        """Make the prediction of this row: the same one, with the same id, every time.
+        """Return the prediction of this row, with the same id every time.
 
-        Where the time cannot be told, it stands at the beginning of 1970. Its text is kept in
-        place of a file's name in any case: it is more exact than an id can be.
+        A row without a valid time is dated 1970-01-01. The text of the time is kept as the file
+        name, since it is more precise than an id.
         """
         text = _printable(self.prediction)
         found = any(character in string.digits for character in text)
@@ -78,7 +77,7 @@ class LegacyRow:
 
 
 def keep_rows(rows: Iterable[LegacyRow]) -> int:
-    """Keep those rows that are not kept yet; return how many that were."""
+    """Keep the rows that are new; return their number."""
     store = get_store()
     records = {record.id: record for record in (row.to_record() for row in rows)}
     there = store.get_many(records)
@@ -92,17 +91,17 @@ def keep_rows(rows: Iterable[LegacyRow]) -> int:
 
 @contextmanager
 def open_table(keyspace: str, table: str) -> Iterator[Iterator[list[LegacyRow]]]:
-    """Open the original's table, to be read page by page.
+    """Open the original's table for reading page by page.
 
     Parameters
     ----------
     keyspace, table
-        Their names as CQL has them: folded to lower case unless they stand in double quotes.
+        CQL identifiers, folded to lower case unless quoted.
 
     Raises
     ------
     LegacyTableUnreadable
-        If the cluster does not answer, or has no such table.
+        If the cluster does not answer or has no such table.
     """
     database = settings.CASSANDRA_DATABASE()
     options = database["OPTIONS"]["connection"]
@@ -133,7 +132,7 @@ def open_table(keyspace: str, table: str) -> Iterator[Iterator[list[LegacyRow]]]
 
 
 def _read(session: Session, table: str) -> Iterator[list[LegacyRow]]:
-    # By one copy: the original asked for two, wherever it ran, and often had a single node.
+    # ONE: the original set two copies but often ran on a single node.
     statement = SimpleStatement(
         f"SELECT prediction, time FROM {table}",  # noqa: S608 - the command checks the names
         fetch_size=ROWS_A_PAGE,

@@ -1,4 +1,4 @@
-"""How far a training run is, for whoever looks at it."""
+"""A progress bar for training: a bar on a terminal, lines elsewhere."""
 
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -12,8 +12,6 @@ LINE_FORMAT = "{n_fmt}/{total_fmt} steps, {rate_fmt}, {remaining} left{postfix}"
 
 
 class ProgressBar:
-    """A bar on a terminal; elsewhere, a line every so often."""
-
     def __init__(self, stream: TextIO) -> None:
         self.on_terminal = stream.isatty()
         self.stream: Any = stream if self.on_terminal else Lines(stream)
@@ -52,7 +50,7 @@ class ProgressBar:
 
 
 class Lines:
-    """A stream on which tqdm writes line after line, where it means to overwrite one."""
+    """A stream on which tqdm's updates become lines instead of overwriting one."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream

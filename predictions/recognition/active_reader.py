@@ -1,7 +1,7 @@
-"""The reader of this process: made once, after gunicorn's fork, and shared by its threads.
+"""The reader of this process, created after gunicorn's fork and shared by its threads.
 
-It is changed as a whole when another model version is activated: a request takes the reader once,
-so that one network answers all of it. SQL is asked in the background, never for a prediction.
+It is replaced as a whole when another model version is activated. A request gets the reader once,
+so one network handles all of it. A background thread polls SQL; predictions never do.
 """
 
 import time
@@ -19,26 +19,26 @@ from predictions.registry.models import ModelVersion
 from predictions.registry.versions import SHIPPED, classifier_of
 
 CHECK_EVERY_S = 1.0
-SEEN = ("number", "sha256")  # by which one active version is told from another
+IDENTITY = ("number", "sha256")  # distinguishes one active version from another
 
 log = structlog.get_logger(__name__)
 
 
 class ActiveReader:
-    """Holds the reader of the active version, and knows which version that is."""
+    """Holds the reader of the active version."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._reader: Reader | None = None
-        self._seen: tuple[int, str] | None = None  # None: the network that ships
+        self._seen: tuple[int, str] | None = None  # None: the shipped network
 
     def get(self) -> Reader:
-        """Return the reader, loaded at the first call.
+        """Return the reader, loading it at the first call.
 
         Raises
         ------
         ml.errors.ModelError
-            If not even the network that ships can be loaded.
+            If not even the shipped network can be loaded.
         """
         reader = self._reader
         if reader is None:
@@ -47,14 +47,14 @@ class ActiveReader:
         return reader
 
     def check(self) -> None:
-        """Change the reader if another version was activated; keep it if that one cannot run."""
+        """Replace the reader if another version was activated and can run."""
         with self._lock:
             active = ModelVersion.objects.filter(active=True)
-            if self._reader is None or active.values_list(*SEEN).first() != self._seen:
+            if self._reader is None or active.values_list(*IDENTITY).first() != self._seen:
                 self._change(active.first())
 
     def _load(self) -> Reader:
-        """Load the active version, or the one that ships where the active one cannot be had."""
+        """Load the active version, or the shipped one if that is impossible."""
         try:
             self._change(ModelVersion.objects.filter(active=True).first())
         except db.Error as error:
@@ -64,7 +64,7 @@ class ActiveReader:
         return self._reader
 
     def _change(self, active: ModelVersion | None) -> None:
-        # Noted also where the version cannot run: once is enough to find that out.
+        # Remembered even if the version cannot run, so that it is tried only once.
         self._seen = None if active is None else (active.number, active.sha256)
         try:
             classifier = _load_shipped() if active is None else classifier_of(active)
@@ -92,17 +92,17 @@ def get_reader() -> Reader:
 
 
 def check_active_version() -> None:
-    """Change to the version that is active now."""
+    """Replace the reader if another version is active now."""
     _active_reader.check()
 
 
 def warm_up() -> None:
-    """Load the network and let it read once, so that the first visitor does not wait."""
+    """Load and warm up the network, so that the first request is not slow."""
     get_reader().classifier.warm_up()
 
 
 def watch_active_version() -> None:
-    """Start the thread that changes to another version within a second of its activation."""
+    """Start the thread that follows an activation within a second."""
     Thread(target=_watch, name="watch-active-version", daemon=True).start()
 
 

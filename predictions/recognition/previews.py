@@ -1,4 +1,4 @@
-"""Small pictures for people: a preview of the upload, and what the network saw of a digit."""
+"""Previews of uploads as WebP, and glyphs as PNG."""
 
 import io
 
@@ -10,12 +10,12 @@ from PIL import Image
 MAX_SIDE = 1024  # pixels
 MAX_BYTES = 64_000
 QUALITIES = (80, 60, 40, 20)
-# So small a picture takes fewer bytes than a photo's head, and half the time, as it is.
+# For pictures this small, lossless takes half the time and fewer bytes than a JPEG's header.
 LOSSLESS_SIDE = 32
 
 
 def preview_of(image: Image.Image) -> bytes:
-    """Make a WebP of at most 1,024 pixels a side and 64 kB, upright, without metadata."""
+    """Return an upright WebP without metadata, at most 1,024 pixels a side and 64 kB."""
     small = image.convert("RGB") if image.mode not in {"RGB", "L"} else image
     if max(small.size) <= LOSSLESS_SIDE:
         return _webp(small, lossless=True, quality=0, method=1)
@@ -24,7 +24,7 @@ def preview_of(image: Image.Image) -> bytes:
         small.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BOX, reducing_gap=2.0)
     while True:
         for quality in QUALITIES:
-            # Method 2 takes a third of the default's time for a few per cent more bytes.
+            # Method 2 takes a third of the default's time for slightly more bytes.
             encoded = _webp(small, quality=quality, method=2)
             if len(encoded) <= MAX_BYTES:
                 return encoded
@@ -38,6 +38,6 @@ def _webp(image: Image.Image, **options: int) -> bytes:
 
 
 def png_of(glyph: npt.NDArray[np.uint8]) -> bytes:
-    """Encode what the network saw, uint8 (28, 28), as PNG."""
+    """Encode a glyph, uint8 (28, 28), as PNG."""
     _, encoded = cv2.imencode(".png", glyph)
     return encoded.tobytes()

@@ -1,4 +1,4 @@
-"""What people send: a file, base64 of one, 28×28 numbers, or many files at once."""
+"""Uploads: a file, a file as base64, 28×28 numbers, or a batch of files."""
 
 import base64
 import binascii
@@ -24,9 +24,9 @@ MAX_FILE_NAME_LENGTH = 255
 
 @dataclass(frozen=True)
 class Upload:
-    """What was sent at once: the bytes of a file of one or more pages, or 28×28 numbers.
+    """The bytes of a file of one or more pages, or 28×28 numbers.
 
-    `file_name` is safe to keep, and empty where there was none.
+    `file_name` is safe to store, and empty if there was none.
     """
 
     content: bytes = b""
@@ -34,15 +34,15 @@ class Upload:
     pixels: Sequence[Sequence[float]] | None = None
 
     def fingerprint(self, source: str) -> bytes:
-        """Return the SHA-256 of all that was sent: the same request has the same."""
+        """Return the SHA-256 of the upload, the same for a repeated request."""
         head = json.dumps([source, self.file_name, self.pixels]).encode()
         return hashlib.sha256(head + b"\0" + self.content).digest()
 
 
 def safe_file_name(name: str) -> str:
-    """Keep the last part of a path, without control and direction characters, 255 at most.
+    """Return the last part of a path without control and direction characters, at most 255 long.
 
-    What remains is still text of a stranger: it is only ever shown, escaped.
+    It is still untrusted text: escape it when showing it.
     """
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
     if not last.isprintable():
@@ -57,12 +57,12 @@ def safe_file_name(name: str) -> str:
 
 
 def upload_from_form(files: "MultiValueDict[str, UploadedFile[Any]]", field: str) -> Upload:
-    """Take the one file of a form.
+    """Return the single file of a form.
 
     Raises
     ------
     UploadRefused
-        If there is none, another field than `field`, or more than one.
+        If there is no file, more than one, or another field than `field`.
     """
     sent = _files(files, field)
     if len(sent) > 1:
@@ -77,12 +77,12 @@ def upload_from_form(files: "MultiValueDict[str, UploadedFile[Any]]", field: str
 def uploads_from_form(
     files: "MultiValueDict[str, UploadedFile[Any]]", field: str
 ) -> Iterator[Upload]:
-    """Take the files of a form, one after another: of many, one is in memory.
+    """Yield the files of a form, with one in memory at a time.
 
     Raises
     ------
     UploadRefused
-        If there is none, another field than `field`, or more than a batch may have.
+        If there is no file, too many, or another field than `field`.
     """
     sent = _files(files, field)
     if len(sent) > settings.MAX_BATCH_FILES:
@@ -91,7 +91,7 @@ def uploads_from_form(
 
 
 def upload_from_base64(text: str) -> Upload:
-    """Decode a picture from base64, with or without a `data:` URL's head.
+    """Decode a picture from base64, with or without the prefix of a `data:` URL.
 
     Raises
     ------
@@ -129,14 +129,14 @@ def _files(
 
 
 def refuse_oversized(request: HttpRequest) -> None:
-    """Refuse a body by what its head says of its length, before any of it is read.
+    """Refuse a body by its Content-Length, before any of it is read.
 
-    A batch may be longer than a picture.
+    A batch may be longer than a single upload.
 
     Raises
     ------
     UploadRefused
-        If the body is too long, or its length is not said.
+        If the body is too long, or there is no Content-Length.
     """
     if "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower():
         raise UploadRefused(

@@ -7,16 +7,16 @@ from django.utils.translation import gettext_lazy as _
 
 
 class ModelVersion(models.Model):
-    """A trained network with all that is known of it (`predictions/registry/versions.py`).
+    """A trained network with its metadata.
 
-    Version 0, the network that ships, has no row; it is active where none of these is.
+    Version 0, the shipped network, has no row; it is active if no row is.
     """
 
     number = models.PositiveIntegerField(_("number"), primary_key=True)
     architecture = models.CharField(_("architecture"), max_length=64)
-    network = models.BinaryField()  # .tflite: what serves
+    network = models.BinaryField()  # .tflite
     sha256 = models.CharField(max_length=64)  # of the network
-    weights = models.BinaryField(null=True)  # .keras: what can be trained on
+    weights = models.BinaryField(null=True)  # .keras, for fine-tuning
     answers = models.BinaryField(
         null=True
     )  # two bytes a digit: truth, read (`ml.model.comparison`)
@@ -43,7 +43,7 @@ class ModelVersion(models.Model):
 
 
 class Activation(models.Model):
-    """Which model version went to work when, in place of which, and why. Only ever added to."""
+    """The activation of a model version: when, by whom, instead of which and why; append-only."""
 
     number = models.PositiveIntegerField(_("model version"))
     replaced = models.PositiveIntegerField(_("in place of"))

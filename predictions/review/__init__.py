@@ -1,4 +1,4 @@
-"""What people say of predictions: corrections, the review queue, and what to learn from them.
+"""What people add to predictions: corrections, the review queue, and training data from them.
 
 All of it lives in SQL, whichever store keeps predictions.
 """

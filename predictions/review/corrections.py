@@ -108,17 +108,17 @@ def labels_of(record: PredictionRecord, text: str) -> list[int] | None:
 
 
 def same_text(one: str, other: str) -> bool:
-    """Compare texts, spaces and line breaks aside."""
+    """Return whether two texts are equal apart from white space."""
     return "".join(one.split()) == "".join(other.split())
 
 
-def _current(**which: Any) -> dict[UUID, Correction]:
-    standing = Correction.objects.filter(**which, undoes__isnull=True, undone_by__isnull=True)
-    return {correction.prediction_id: correction for correction in standing.order_by("pk")}
+def _current(**conditions: Any) -> dict[UUID, Correction]:
+    current = Correction.objects.filter(**conditions, undoes__isnull=True, undone_by__isnull=True)
+    return {correction.prediction_id: correction for correction in current.order_by("pk")}
 
 
 def _checked(verdict: Verdict, text: str) -> str:
-    """Return the text as it is kept: a line a line, without spaces at its ends."""
+    """Return the text with normalized spaces and line breaks."""
     lines = [" ".join(line.split()) for line in text.strip().splitlines()]
     if verdict != Verdict.TEXT:
         if any(lines):

@@ -7,12 +7,12 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Correction(models.Model):
-    """What somebody says of a prediction (`predictions/review/corrections.py`). Only ever added to.
+    """A correction of a prediction; append-only.
 
-    To take one back is an entry of its own, which `undoes` it and has no verdict.
+    Undoing one adds a row that `undoes` it and has no verdict.
     """
 
-    # No key: the prediction may stand in another store.
+    # Not a foreign key: the prediction may be in another store.
     prediction_id = models.UUIDField()
     verdict = models.CharField(_("verdict"), max_length=16, blank=True)
     text = models.TextField(_("text"), blank=True)
@@ -39,10 +39,10 @@ class Correction(models.Model):
 
 
 class ReviewItem(models.Model):
-    """A prediction that waits for somebody to look at it (`predictions/review/queue.py`)."""
+    """A prediction that waits for review."""
 
     prediction_id = models.UUIDField(primary_key=True)
-    margin = models.FloatField()  # the least goes first
+    margin = models.FloatField()  # smallest first
     claimed_by = models.CharField(max_length=150, blank=True)
     claimed_until = models.DateTimeField(null=True)
 

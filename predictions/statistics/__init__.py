@@ -1,1 +1,1 @@
-"""What was predicted, by day: counts of all predictions and the quality of each model version."""
+"""Daily counts of predictions, and daily quality metrics of each model version."""

@@ -4,7 +4,7 @@ from django.db import models
 
 
 class DayStatistics(models.Model):
-    """What the predictions of a day (in UTC) are in sum (`predictions/statistics/daily_counts.py`).
+    """The counts of the predictions of a UTC day.
 
     `counts` includes the predictions made before `counted_until`. If a collection stopped early,
     those from `counted_since` to before `cursor` are still missing.
@@ -15,7 +15,7 @@ class DayStatistics(models.Model):
     counted_since = models.DateTimeField(null=True)
     counted_until = models.DateTimeField()
     cursor = models.UUIDField(null=True)
-    changed_at = models.DateTimeField(null=True)  # when it was marked to be counted again
+    changed_at = models.DateTimeField(null=True)  # when it was last invalidated
 
     class Meta:
         default_permissions = ()

@@ -1,4 +1,4 @@
-"""Where predictions are kept: one interface, chosen by the setting PREDICTION_STORE."""
+"""The stores of predictions: one interface, chosen by the setting PREDICTION_STORE."""
 
 from functools import cache
 

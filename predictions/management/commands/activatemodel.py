@@ -1,4 +1,4 @@
-"""`manage.py activatemodel`: let another model version serve, or go back to the one before."""
+"""`manage.py activatemodel`: activate a model version, or roll back to the previous one."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -13,22 +13,26 @@ from predictions.registry import activation
 
 
 class Command(BaseCommand):
-    help = "Activates a model version, unless it reads worse than the active one."
+    help = "Activates a model version unless it performs worse than the active one."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         which = parser.add_mutually_exclusive_group(required=True)
-        which.add_argument("version", type=int, nargs="?", help="0: the network that ships")
+        which.add_argument("version", type=int, nargs="?", help="0 is the shipped network")
         which.add_argument(
-            "--previous", action="store_true", help="roll back to the version before the active one"
+            "--previous", action="store_true", help="roll back to the previous version"
         )
         parser.add_argument(
             "--data",
             type=Path,
-            help="MNIST's idx files: compare the two on their validation digits, where they were "
+            help="MNIST's idx files: compare on their validation digits if the versions were "
             "measured on different ones",
         )
-        parser.add_argument("--force", action="store_true", help="pass the gate; needs --reason")
-        parser.add_argument("--reason", default="", help="why, for the record")
+        parser.add_argument(
+            "--force",
+            action="store_true",
+            help="activate even if it performs worse; needs --reason",
+        )
+        parser.add_argument("--reason", default="", help="recorded with the activation")
 
     def handle(self, **options: Any) -> None:
         number = activation.previous() if options["previous"] else options["version"]

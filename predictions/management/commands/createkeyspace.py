@@ -16,18 +16,20 @@ T = TypeVar("T")
 
 class Command(BaseCommand):
     help = (
-        "Waits for the Cassandra cluster, then makes the keyspace, tables and indexes that are "
-        "missing. A second run changes nothing."
+        "Waits for the Cassandra cluster, then creates missing keyspaces, tables and indexes. "
+        "Running it again changes nothing."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--timeout", type=float, default=120, help="seconds to wait for the cluster (120)"
         )
-        parser.add_argument("--replication-factor", type=int, help="copies of each row")
-        parser.add_argument("--datacenter", help="the datacenter that keeps them")
         parser.add_argument(
-            "--check", action="store_true", help="only report; fail when something is missing"
+            "--replication-factor", type=int, help="the number of copies of each row"
+        )
+        parser.add_argument("--datacenter", help="the datacenter of the copies")
+        parser.add_argument(
+            "--check", action="store_true", help="only report, and fail if something is missing"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -73,7 +75,7 @@ class Command(BaseCommand):
             raise CommandError("Run `manage.py createkeyspace` to make what is missing.")
 
     def _insist(self, ask: Callable[[], T], deadline: float) -> T:
-        """Ask the cluster until it answers."""
+        """Retry until the cluster answers or the deadline passes."""
         from predictions.core.errors import StoreUnavailable
         from predictions.stores.cassandra.session import cluster_errors
 

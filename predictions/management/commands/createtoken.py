@@ -9,7 +9,7 @@ from predictions.access.tokens import create_token
 
 
 class Command(BaseCommand):
-    help = "Make an API token for an account and print it: it is shown this once."
+    help = "Creates an API token for an account and prints it, only this once."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")

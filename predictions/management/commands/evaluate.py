@@ -15,7 +15,7 @@ from predictions.registry import versions
 
 
 class Command(BaseCommand):
-    help = "Measures how well a network reads labelled 28x28 digits in MNIST's files."
+    help = "Measures the accuracy of a network on labelled 28x28 digits in MNIST's files."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--data", type=Path, required=True, help="MNIST's idx files")
@@ -23,13 +23,13 @@ class Command(BaseCommand):
             "--part",
             choices=["test", "validation", "training"],
             default="test",
-            help="the test files, or a side of the training files; choose networks by validation",
+            help="the test files, or a part of the training files; select networks by validation",
         )
         parser.add_argument(
             "--model-version",
             type=int,
             default=versions.SHIPPED,
-            help="default: 0, the network that ships",
+            help="default: 0, the shipped network",
         )
         parser.add_argument("--format", choices=["text", "json"], default="text")
 

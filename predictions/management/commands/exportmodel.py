@@ -1,4 +1,4 @@
-"""`manage.py exportmodel`: write a model version into one file, for another site."""
+"""`manage.py exportmodel`: write a model version to a file for another site."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -12,11 +12,11 @@ from predictions.registry.archives import pack
 
 
 class Command(BaseCommand):
-    help = "Writes a model version into a zip file that `importmodel` takes."
+    help = "Writes a model version to a zip file for `importmodel`."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("version", type=int)
-        parser.add_argument("path", type=Path, help="the file to write; must not be there yet")
+        parser.add_argument("path", type=Path, help="the file to write; must not exist yet")
 
     def handle(self, *, version: int, path: Path, **options: Any) -> None:
         if path.exists():

@@ -13,7 +13,7 @@ from predictions.web.list_params import FilterParams
 
 
 class Command(BaseCommand):
-    help = "Exports predictions with their corrections, newest first, at constant memory."
+    help = "Exports predictions with their corrections, newest first, in constant memory."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--format", choices=[str(form) for form in Format], default="csv")
@@ -21,12 +21,12 @@ class Command(BaseCommand):
             "--output", type=Path, help="the file to write, a zip for idx; default: standard output"
         )
         parser.add_argument(
-            "--corrected-only", action="store_true", help="only those that somebody corrected"
+            "--corrected-only", action="store_true", help="only corrected predictions"
         )
-        parser.add_argument("--digit", help="those that contain it")
+        parser.add_argument("--digit", help="only predictions with this digit")
         parser.add_argument("--status", help="read, needs_review or unreadable")
-        parser.add_argument("--since", help="made then or later: a date, or a date and time")
-        parser.add_argument("--until", help="made before then")
+        parser.add_argument("--since", help="made at or after this date, or date and time")
+        parser.add_argument("--until", help="made before this date, or date and time")
 
     def handle(self, **options: Any) -> None:
         output: Path | None = options["output"]
@@ -39,7 +39,7 @@ class Command(BaseCommand):
             if output is None:
                 sys.stdout.buffer.writelines(pieces)
                 return
-            # What breaks off half-way leaves no file that looks whole.
+            # An interrupted export leaves no file that looks complete.
             partial = output.with_name(f".{output.name}.partial")
             with partial.open("wb") as file:
                 file.writelines(pieces)

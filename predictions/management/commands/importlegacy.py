@@ -1,4 +1,4 @@
-"""`manage.py importlegacy`: keep what the original system read."""
+"""`manage.py importlegacy`: import the readings of the original system."""
 
 import re
 import sys
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("--table", type=cql_name, default="CNN_table")
 
     def handle(self, *, keyspace: str, table: str, **options: Any) -> None:
-        # Only now: the driver takes its time to be imported.
+        # Imported here, since the driver is slow to import.
         from predictions.legacy.table import keep_rows, open_table
 
         read = kept = timeless = 0
@@ -51,7 +51,7 @@ class Command(BaseCommand):
 
 
 def cql_name(text: str) -> str:
-    """Take a name as CQL has it, in double quotes where its capitals matter."""
+    """Return a CQL identifier, quoted if its case matters."""
     if not NAME.fullmatch(text):
         raise ArgumentTypeError(f"“{text}” is no name of a keyspace or table.")
     return text

@@ -1,4 +1,4 @@
-"""`manage.py importmodel`: add a model version from a file or a folder as a candidate."""
+"""`manage.py importmodel`: add a model version from a file or directory."""
 
 from argparse import ArgumentParser
 from pathlib import Path

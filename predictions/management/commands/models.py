@@ -1,4 +1,4 @@
-"""`manage.py models`: which model versions there are, and which one serves."""
+"""`manage.py models`: list the model versions."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from predictions.registry import versions
 
 
 class Command(BaseCommand):
-    help = "Lists the model versions, newest first; the active one is marked with a star."
+    help = "Lists the model versions, newest first; a star marks the active one."
 
     def handle(self, **options: Any) -> None:
         for version in versions.list_versions():

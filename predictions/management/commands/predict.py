@@ -40,13 +40,13 @@ class Command(BaseCommand):
             "--format",
             choices=["text", "json"],
             default="text",
-            help="text: file, text, status and confidence, tabs between; json: one object a line",
+            help="text: tab-separated file, text, status and confidence; json: one object per line",
         )
         parser.add_argument("--store", action="store_true", help="keep the predictions")
         parser.add_argument(
             "--workers",
             type=_at_least_one,
-            help="processes that read; by default one a core, fewer for few files",
+            help="number of processes; default: one per core, fewer for few files",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -78,7 +78,7 @@ class Command(BaseCommand):
         lines_of: Callable[[Path, Outcome], Iterator[str]],
         progress: "tqdm[Any]",
     ) -> int:
-        """Print each answer as it comes, and count those that are errors."""
+        """Print each outcome as it arrives; return the number of errors."""
         failed = 0
         for path, answer in answers:
             failed += isinstance(answer, PredictionsError)
@@ -96,7 +96,7 @@ def _at_least_one(text: str) -> int:
 
 
 def _expand(names: Iterable[str]) -> Iterator[Path]:
-    """Name the files meant: a folder's pictures in order, standard input's lines for `-`."""
+    """Expand folders to their pictures in order, and `-` to the lines of standard input."""
     for name in names:
         if name == "-":
             yield from (Path(line.rstrip("\n")) for line in sys.stdin if line.strip())

@@ -1,4 +1,4 @@
-"""`manage.py purgepredictions`: delete what is older than it may be kept."""
+"""`manage.py purgepredictions`: delete expired predictions."""
 
 from argparse import ArgumentParser
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""`manage.py rebuildreviewqueue`: make the review queue again from the predictions."""
+"""`manage.py rebuildreviewqueue`: rebuild the review queue from the predictions."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from predictions.review import queue
 
 
 class Command(BaseCommand):
-    help = "Puts every prediction that needs review, and has no correction, into the queue."
+    help = "Adds every prediction that needs review and has no correction to the queue."
 
     def handle(self, **options: Any) -> None:
         try:

@@ -1,4 +1,4 @@
-"""`manage.py train`: fit a network on MNIST and lay down a model directory."""
+"""`manage.py train`: train a network on MNIST and write a model directory."""
 
 import math
 import os
@@ -54,12 +54,12 @@ class Command(BaseCommand):
             type=Path,
             action="append",
             default=[],
-            help="more to train on: a folder with labels.tsv (file, text), or folders 0 to 9",
+            help="additional pictures: a folder with labels.tsv (file, text), or folders 0 to 9",
         )
         parser.add_argument(
             "--corrections",
             action="store_true",
-            help="learn from the digits that corrections label: goes on from the active version",
+            help="fine-tune the active version on corrected digits",
         )
         for kind, weight in WEIGHTS.items():
             parser.add_argument(
@@ -73,29 +73,31 @@ class Command(BaseCommand):
             "--start-from",
             type=int,
             metavar="VERSION",
-            help="go on from the weights of a model version; 0 is the network that ships",
+            help="fine-tune the weights of a model version; 0 is the shipped network",
         )
         start.add_argument(
-            "--afresh", action="store_true", help="start with random weights, also for corrections"
+            "--afresh", action="store_true", help="start with random weights, even with corrections"
         )
         parser.add_argument(
-            "--quick", action="store_true", help="a recipe of minutes, for clean digits"
+            "--quick", action="store_true", help="a recipe that takes minutes, for clean digits"
         )
         parser.add_argument("--architecture", choices=PRESETS, help="default: compact")
         length = parser.add_mutually_exclusive_group()
-        length.add_argument("--epochs", type=int, help="times through the digits" + recipe)
+        length.add_argument("--epochs", type=int, help="passes over the digits" + recipe)
         length.add_argument("--steps", type=int, help="batches" + recipe)
-        parser.add_argument("--batch-size", type=int, help="digits a step" + recipe)
-        parser.add_argument("--learning-rate", type=float, help="its highest value" + recipe)
+        parser.add_argument("--batch-size", type=int, help="digits per step" + recipe)
+        parser.add_argument("--learning-rate", type=float, help="peak value" + recipe)
         parser.add_argument(
-            "--augmentation", nargs="*", choices=GROUPS, help="how pictures are varied" + recipe
+            "--augmentation", nargs="*", choices=GROUPS, help="groups of variations" + recipe
         )
-        parser.add_argument("--seed", type=int, help="decides everything random; default: 0")
+        parser.add_argument("--seed", type=int, help="seed of all random numbers; default: 0")
         parser.add_argument("--output", type=Path, help="default: a new one in VAR_DIR/training")
-        parser.add_argument("--resume", action="store_true", help="go on with the run of --output")
-        parser.add_argument("--test", action="store_true", help="measure on the test set at last")
+        parser.add_argument("--resume", action="store_true", help="resume the run in --output")
         parser.add_argument(
-            "--no-candidate", action="store_true", help="write the model directory, and no more"
+            "--test", action="store_true", help="measure on the test set at the end"
+        )
+        parser.add_argument(
+            "--no-candidate", action="store_true", help="do not register the network"
         )
 
     def handle(self, **options: Any) -> None:
@@ -183,7 +185,7 @@ class Command(BaseCommand):
             self.stdout.write(f"  {name} ({size / 1000:,.0f} kB)")
 
     def add_candidate(self, directory: Path) -> None:
-        """Add the network to the registry; hours of training do not fail for want of one."""
+        """Register the network; hours of training do not fail if that is impossible."""
         try:
             number = versions.add(directory).number
         except (PredictionsError, DatabaseError, InterfaceError) as e:
@@ -199,7 +201,7 @@ class Command(BaseCommand):
 
 
 def _choose_output(output: Path | None, *, resume: bool) -> tuple[Path, Path]:
-    """Settle where the model directory and, beside it, the checkpoint go."""
+    """Return the paths of the model directory and of the checkpoint."""
     if output is None:
         if resume:
             raise CommandError("Say with --output which run to resume.")
@@ -217,7 +219,7 @@ def _choose_output(output: Path | None, *, resume: bool) -> tuple[Path, Path]:
 
 
 def _choose_base(options: dict[str, Any]) -> ModelVersion | None:
-    """Return the version to go on from; None to start afresh."""
+    """Return the version to fine-tune, or None to start with random weights."""
     number = options["start_from"]
     if number is not None:
         return versions.get(number)
@@ -245,7 +247,7 @@ def _check_weights(options: dict[str, Any]) -> None:
 
 @contextmanager
 def _weights_of(version: ModelVersion | None) -> Iterator[Path | None]:
-    """Lay the weights of a model version into a file for a while."""
+    """Write the weights of a model version to a temporary file."""
     if version is None:
         yield None
         return

@@ -1,4 +1,4 @@
-"""The keyspace, its tables and indexes: what is there, what is missing, what contradicts."""
+"""Creating and checking the keyspace, its tables and indexes."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ from predictions.stores.cassandra.tables import (
     CassandraPrediction,
 )
 
-# Storage-attached indexes; cqlengine's own `index=True` would make the older kind.
+# Storage-attached indexes; cqlengine's `index=True` creates the legacy kind.
 INDEXES = {"predictions_digits": "VALUES(digits)", "predictions_status": "status"}
-# Those whose rows go with RETENTION_DAYS; the days outlast them.
+# Tables whose rows expire after RETENTION_DAYS; days outlast them.
 PREDICTION_TABLES = {CassandraPrediction.__table_name__, CassandraPicture.__table_name__}
 
 
 class SchemaContradiction(PredictionsError):
-    """What is asked for contradicts what is there; nothing was changed."""
+    """The existing schema contradicts the settings; nothing was changed."""
 
     def __init__(self, message: str) -> None:
         super().__init__("schema_contradiction", message)
@@ -34,7 +34,7 @@ class SchemaContradiction(PredictionsError):
 
 @dataclass(frozen=True)
 class Wanted:
-    """The keyspace as the settings want it."""
+    """The keyspace according to the settings."""
 
     keyspace: str
     replication: Mapping[str, int]  # copies by datacenter
@@ -46,10 +46,10 @@ class Wanted:
         return f"{{'class': 'NetworkTopologyStrategy'{copies}}}"
 
     def compaction(self, table: str) -> dict[str, str]:
-        """Choose how a table's files are merged.
+        """Return the compaction options of a table.
 
-        What is deleted by its age alone is kept in windows of time, which are dropped whole when
-        all in them is too old; some thirty windows are what Cassandra's documentation advises.
+        Rows that only expire go into time windows, which are dropped as a whole. Cassandra's
+        documentation recommends about thirty windows.
         """
         if table == CassandraIdempotencyKey.__table_name__:
             window_hours = 1
@@ -65,12 +65,12 @@ class Wanted:
 
 
 def bring_up_to_date(session: Session, wanted: Wanted, *, check: bool) -> Iterator[str]:
-    """Make what is missing, or only name it; tell each in words. Nothing when all is there.
+    """Create what is missing, or with `check` only report it; yield a description of each.
 
     Raises
     ------
     SchemaContradiction
-        If what is there contradicts what is wanted; says what to do.
+        If the existing schema contradicts the settings.
     """
     refuse_impossible_replication(session, wanted)
     keyspace = _keyspace(session, wanted)
@@ -88,7 +88,7 @@ def bring_up_to_date(session: Session, wanted: Wanted, *, check: bool) -> Iterat
 
 
 def refuse_impossible_replication(session: Session, wanted: Wanted) -> None:
-    """Refuse copies in a datacenter that is not there, or more than it has nodes."""
+    """Refuse an unknown datacenter, or more copies than it has nodes."""
     nodes: dict[str, int] = {}
     for host in session.cluster.metadata.all_hosts():
         nodes[host.datacenter] = nodes.get(host.datacenter, 0) + 1
@@ -112,7 +112,7 @@ def refuse_impossible_replication(session: Session, wanted: Wanted) -> None:
 
 
 def refuse_contradictions(keyspace: KeyspaceMetadata, wanted: Wanted) -> None:
-    """Refuse another replication, column type or compaction than what is wanted."""
+    """Refuse a replication, column type or compaction that differs from the settings."""
     there = keyspace.replication_strategy
     if there != ReplicationStrategy.create("NetworkTopologyStrategy", wanted.replication):
         raise SchemaContradiction(
@@ -173,7 +173,7 @@ def _keyspace(session: Session, wanted: Wanted) -> KeyspaceMetadata | None:
 
 def _tables(wanted: Wanted, keyspace: KeyspaceMetadata | None, *, check: bool) -> Iterator[str]:
     there = {} if keyspace is None else keyspace.tables
-    # As the engine's own sync_cassandra has it: without, cqlengine refuses the engine's models.
+    # As in the engine's sync_cassandra: otherwise cqlengine rejects the engine's models.
     management.Model = (Model, DjangoCassandraModel)
     for model in TABLES:
         name = model.__table_name__
@@ -184,7 +184,7 @@ def _tables(wanted: Wanted, keyspace: KeyspaceMetadata | None, *, check: bool) -
         yield columns if name in there else f"table {name}"
         if check:
             continue
-        # In the statement that makes it: one that is interrupted leaves no half-made table.
+        # Part of CREATE TABLE, so that an interruption leaves no incomplete table.
         model.__options__ = {"compaction": wanted.compaction(name)}
         management.sync_table(model, keyspaces=[wanted.keyspace], connections=[ALIAS])
 

@@ -206,13 +206,13 @@ class CassandraStore(PredictionStore):
         self.session.run(self.statements.release_key, key)
 
     def ping(self) -> None:
-        """Ask the cluster for the newest day."""
+        """Read the newest day."""
         self.days.newest(MIN_ID, MAX_ID)
 
     def _newest_of_day(
         self, day: date, shards: int, filters: Filters, ids: tuple[UUID, UUID], limit: int
     ) -> Rows:
-        """Read each shard's newest at once, and merge them."""
+        """Read the newest rows of all shards concurrently and merge them."""
         values = {"day": day, "least": ids[0], "before": ids[1], "n": limit}
         if filters.digit is not None:
             values["digit"] = filters.digit
@@ -227,13 +227,13 @@ class CassandraStore(PredictionStore):
         return list(islice(merged, limit))
 
     def _run_together(self, *statements: tuple[str, Mapping[str, Any]]) -> Rows:
-        """Send statements at once, wait for all, and return all their rows."""
+        """Run statements concurrently and return all their rows."""
         waiting = [self.session.start(cql, values) for cql, values in statements]
         return [row for wait in waiting for row in wait()]
 
 
 def _present(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what is absent: unset costs nothing, where a null would be a tombstone."""
+    """Leave absent values unset: a null would write a tombstone."""
     return {name: value for name, value in values.items() if value is not None and value != set()}
 
 

@@ -9,11 +9,11 @@ ALLOW FILTERING to every SELECT.
 from cassandra.cqlengine import columns
 from django_cassandra_engine.models import DjangoCassandraModel
 
-ALL_DAYS = 0  # the one bucket of `days`: a row a day is small for ever
+ALL_DAYS = 0  # the only bucket of `days`, which grows by one row a day
 
 
 class CassandraPrediction(DjangoCassandraModel):  # type: ignore[misc]  # the engine has no types
-    """One picture's reading. Its partition follows from its id: the UTC day, and a shard of it."""
+    """A prediction. Its partition follows from its id: UTC day and shard."""
 
     __table_name__ = "predictions"
 
@@ -44,7 +44,7 @@ class CassandraPrediction(DjangoCassandraModel):  # type: ignore[misc]  # the en
 
 
 class CassandraPicture(DjangoCassandraModel):  # type: ignore[misc]
-    """What can be seen of a prediction, under the same id and in a table of its own."""
+    """The preview and glyphs of a prediction, under the same id."""
 
     __table_name__ = "pictures"
 
@@ -57,7 +57,7 @@ class CassandraPicture(DjangoCassandraModel):  # type: ignore[misc]
 
 
 class CassandraDay(DjangoCassandraModel):  # type: ignore[misc]
-    """A day that has predictions, and over how many shards they are spread."""
+    """A day with predictions, and its number of shards."""
 
     __table_name__ = "days"
 
@@ -71,7 +71,7 @@ class CassandraDay(DjangoCassandraModel):  # type: ignore[misc]
 
 
 class CassandraIdempotencyKey(DjangoCassandraModel):  # type: ignore[misc]
-    """Which prediction a client's key stands for."""
+    """The prediction or upload that an idempotency key maps to."""
 
     __table_name__ = "idempotency_keys"
 

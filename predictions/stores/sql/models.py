@@ -7,9 +7,9 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Prediction(models.Model):
-    """One picture's reading (`records.PredictionRecord`). Rows are added and deleted, not changed.
+    """A prediction (`records.PredictionRecord`). Rows are added and deleted, never changed.
 
-    The id is a UUIDv7: it is the time as well, and the order of every list.
+    The id is a UUIDv7, which also gives the time and the order of every list.
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
@@ -28,7 +28,7 @@ class Prediction(models.Model):
     has_preview = models.BooleanField(_("has a preview"))
     upload = models.UUIDField(_("upload"), null=True)
     page = models.PositiveIntegerField(_("page"), default=0)
-    # A name, not a key: a prediction is a fact and outlives the account that asked for it.
+    # A name, not a foreign key: a prediction outlives the account that made it.
     created_by = models.CharField(_("created by"), max_length=150, null=True)  # noqa: DJ001
 
     class Meta:
@@ -43,7 +43,7 @@ class Prediction(models.Model):
 
 
 class PredictionDigit(models.Model):
-    """Which digits a prediction holds: the index behind the filter by digit."""
+    """A digit of a prediction: the index behind the filter by digit."""
 
     pk = models.CompositePrimaryKey("digit", "prediction_id")
     prediction = models.ForeignKey(
@@ -63,7 +63,7 @@ class PredictionDigit(models.Model):
 
 
 class Picture(models.Model):
-    """What can be seen of a prediction, in a table of its own so that lists never touch it."""
+    """The preview and glyphs of a prediction, apart so that lists never read them."""
 
     prediction = models.OneToOneField(
         Prediction, primary_key=True, on_delete=models.CASCADE, related_name="picture"
@@ -79,7 +79,7 @@ class Picture(models.Model):
 
 
 class IdempotencyKey(models.Model):
-    """Which prediction a client's key stands for (`predictions/services/idempotency.py`)."""
+    """The prediction or upload that an idempotency key maps to."""
 
     owner = models.CharField(max_length=200)
     key = models.CharField(max_length=255)
