@@ -15,6 +15,7 @@ from predictions.api.permissions import requires
 from predictions.api.serializers import errors
 from predictions.exports.files import CONTENT_TYPES, FILE_NAMES, Format, export
 from predictions.web.list_params import FilterParams
+from predictions.web.responses import as_attachment
 
 
 class ExportParams(FilterParams):
@@ -55,9 +56,5 @@ class PredictionExport(APIView):
         )
         # Read from the store before the response starts: an outage is then a 503.
         first = next(pieces, b"")
-        name = FILE_NAMES[form]
-        return StreamingHttpResponse(
-            chain([first], pieces),
-            content_type=CONTENT_TYPES[form],
-            headers={"Content-Disposition": f'attachment; filename="{name}"'},
-        )
+        response = StreamingHttpResponse(chain([first], pieces), content_type=CONTENT_TYPES[form])
+        return as_attachment(response, FILE_NAMES[form])

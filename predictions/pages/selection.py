@@ -17,10 +17,11 @@ from predictions import services
 from predictions.access import visibility
 from predictions.access.permissions import may_delete, may_read
 from predictions.core.records import PredictionRecord
-from predictions.exports.files import CONTENT_TYPES, Format, csv_lines
+from predictions.exports.files import CONTENT_TYPES, FILE_NAMES, Format, csv_lines
 from predictions.pages.access import require_permission
 from predictions.pages.presentation import ShownPrediction
 from predictions.web.json import predictions_json
+from predictions.web.responses import as_attachment
 
 
 @require_POST
@@ -36,14 +37,15 @@ def selected(request: HttpRequest) -> HttpResponse:
 
 
 def _export_json(request: HttpRequest, records: list[PredictionRecord]) -> HttpResponse:
-    return _download(JsonResponse({"results": predictions_json(records, Request(request))}), "json")
+    results = predictions_json(records, Request(request))
+    return as_attachment(JsonResponse({"results": results}), "predictions.json")
 
 
 def _export_csv(request: HttpRequest, records: list[PredictionRecord]) -> HttpResponse:
     response = HttpResponse(
         csv_lines(records, Request(request)), content_type=CONTENT_TYPES[Format.CSV]
     )
-    return _download(response, "csv")
+    return as_attachment(response, FILE_NAMES[Format.CSV])
 
 
 def _delete(request: HttpRequest, records: list[PredictionRecord]) -> HttpResponse:
@@ -80,11 +82,6 @@ def _ids(form: QueryDict) -> list[UUID]:
         except ValueError:
             continue  # not from this page's checkboxes
     return ids
-
-
-def _download(response: HttpResponse, extension: str) -> HttpResponse:
-    response["Content-Disposition"] = f'attachment; filename="predictions.{extension}"'
-    return response
 
 
 def _back(request: HttpRequest) -> HttpResponse:

@@ -19,7 +19,7 @@ from ml.model.comparison import ANSWERS_FILE
 from predictions.core.errors import VersionRefused
 from predictions.registry import versions
 from predictions.registry.models import ModelVersion
-from predictions.web.responses import attachment
+from predictions.web.responses import as_attachment
 
 SUMS_FILE = "SHA256SUMS"
 FILES = (MANIFEST_FILE, NETWORK_FILE, versions.WEIGHTS_FILE, ANSWERS_FILE)
@@ -56,7 +56,8 @@ def pack(version: ModelVersion) -> bytes:
 
 
 def archive_response(version: ModelVersion) -> HttpResponse:
-    return attachment(pack(version), "application/zip", f"model-version-{version.number}.zip")
+    response = HttpResponse(pack(version), content_type="application/zip")
+    return as_attachment(response, f"model-version-{version.number}.zip")
 
 
 def from_archive(file: IO[bytes], name: str) -> ModelVersion:

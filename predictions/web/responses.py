@@ -1,7 +1,11 @@
-from django.http import HttpResponse
+from typing import TypeVar
+
+from django.http import HttpResponseBase
+
+R = TypeVar("R", bound=HttpResponseBase)
 
 
-def attachment(content: bytes, content_type: str, file_name: str) -> HttpResponse:
-    """Return a response that browsers save as a file."""
-    headers = {"Content-Disposition": f'attachment; filename="{file_name}"'}
-    return HttpResponse(content, content_type=content_type, headers=headers)
+def as_attachment(response: R, file_name: str) -> R:
+    """Make browsers save a response as a file."""
+    response["Content-Disposition"] = f'attachment; filename="{file_name}"'
+    return response
