@@ -43,7 +43,7 @@ def test_says_beside_the_picture_what_was_wrong(
     page.set_input_files("#picture", words)
     expect(entry(page, "words.png")).to_contain_text("Send a PNG, JPEG, GIF, BMP, WebP or TIFF")
     expect(page.locator("[data-live]")).to_contain_text(
-        "words.png could not be read. This file is not"
+        "words.png could not be read. This file format is not supported"
     )
     expect(entry(page, "words.png").get_by_role("button", name="Try again")).to_be_hidden()
     expect(page.locator("output.text")).to_have_count(0)
