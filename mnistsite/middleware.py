@@ -1,4 +1,4 @@
-"""Middleware for every request: the log line, the limit on its body, outages of a database."""
+"""Middleware for every request: logging, content security policy, body limit, outages."""
 
 import re
 import secrets
@@ -6,6 +6,9 @@ import time
 from collections.abc import Callable
 
 import structlog
+from csp.constants import HEADER as CSP_HEADER
+from csp.utils import build_policy
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.deprecation import MiddlewareMixin
 
@@ -17,6 +20,7 @@ from predictions.web.error_responses import answer_error
 
 log = structlog.get_logger("mnistsite.request")
 REQUEST_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
+DEBUG_PAGES = {404, 500}  # Django's own, which carry inline styles
 QUIET_PATHS = {"/healthz", "/readyz", "/metrics"}
 
 
@@ -57,6 +61,17 @@ class RequestLogMiddleware:
 def is_staff(request: HttpRequest) -> bool:
     """Return whether the user is staff; the API sets the user of a token."""
     return hasattr(request, "user") and request.user.is_active and request.user.is_staff
+
+
+class ContentSecurityPolicyMiddleware(MiddlewareMixin):
+    """Sends the policy, which is built only once: docs/decisions/0011 says why."""
+
+    policy = build_policy()
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        if not (settings.DEBUG and response.status_code in DEBUG_PAGES):
+            response[CSP_HEADER] = self.policy
+        return response
 
 
 class BodyLimitMiddleware(MiddlewareMixin):

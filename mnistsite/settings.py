@@ -97,7 +97,7 @@ MIDDLEWARE = [
     "mnistsite.metrics.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "mnistsite.middleware.ContentSecurityPolicyMiddleware",
     "mnistsite.middleware.BodyLimitMiddleware",
     "mnistsite.middleware.UnavailableMiddleware",
     *(["django.middleware.locale.LocaleMiddleware"] if len(LANGUAGES) > 1 else []),

@@ -7,13 +7,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from django.db import (
-    DEFAULT_DB_ALIAS,
-    Error,
-    connection,
-    connections,
-    transaction,
-)
+from django.db import DEFAULT_DB_ALIAS, Error, connection, connections, transaction
 from django.db.models import (
     BooleanField,
     CharField,

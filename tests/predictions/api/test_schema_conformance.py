@@ -13,12 +13,7 @@ from django.test import Client
 from hypothesis import HealthCheck
 from hypothesis import settings as with_settings
 from schemathesis.checks import CheckFunction
-from schemathesis.config import (
-    GenerationConfig,
-    ProjectConfig,
-    ProjectsConfig,
-    SchemathesisConfig,
-)
+from schemathesis.config import GenerationConfig, ProjectConfig, ProjectsConfig, SchemathesisConfig
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from mnistsite.wsgi import application
