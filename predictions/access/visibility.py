@@ -12,9 +12,8 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 
 from predictions.access.permissions import may_view_all
-from predictions.core.records import Page, PictureRecord, PredictionRecord
+from predictions.core.records import Filters, Page, PictureRecord, PredictionRecord
 from predictions.stores import get_store
-from predictions.web.list_params import ListQuery
 
 PAGE_SIZE = 200
 MAX_SCANNED = 5 * PAGE_SIZE  # predictions per call
@@ -47,19 +46,18 @@ def picture(viewer: Viewer, prediction_id: UUID) -> PictureRecord | None:
     return get_store().picture(prediction_id)
 
 
-def latest(viewer: Viewer, query: ListQuery) -> Page:
+def latest(viewer: Viewer, filters: Filters, *, cursor: UUID | None, limit: int) -> Page:
     """Return the part of a list that the viewer may see."""
     store = get_store()
     if may_view_all(viewer):
-        return store.latest(query.filters, cursor=query.cursor, limit=query.limit)
+        return store.latest(filters, cursor=cursor, limit=limit)
     own: list[PredictionRecord] = []
-    cursor = query.cursor
     for _ in range(MAX_SCANNED // PAGE_SIZE):
-        page = store.latest(query.filters, cursor=cursor, limit=PAGE_SIZE)
+        page = store.latest(filters, cursor=cursor, limit=PAGE_SIZE)
         for record in page:
             if _may_see(viewer, record):
                 own.append(record)
-            if len(own) == query.limit:
+            if len(own) == limit:
                 return Page(own, record.id)
         if page.next is None:
             return Page(own, None)

@@ -82,7 +82,9 @@ class PredictionList(GenericAPIView[Any]):
     )
     def get(self, request: Request) -> Response:
         query = parse_list_query(request.query_params)
-        page = visibility.latest(request.user, query)
+        page = visibility.latest(
+            request.user, query.filters, cursor=query.cursor, limit=query.limit
+        )
         next_url = None
         if page.next is not None:
             url = request.build_absolute_uri()

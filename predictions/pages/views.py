@@ -56,7 +56,7 @@ def history(request: HttpRequest) -> HttpResponse:
         return render(
             request, "predictions/history.html", {"form": form, "error": error}, status=error.status
         )
-    page = visibility.latest(request.user, query)
+    page = visibility.latest(request.user, query.filters, cursor=query.cursor, limit=query.limit)
     context = {
         "form": form,
         "predictions": with_corrections(page.records),

@@ -12,7 +12,6 @@ from predictions.access import visibility
 from predictions.core.records import Filters, PredictionRecord
 from predictions.stores.interface import PredictionStore
 from predictions.stores.sql.store import SQLStore
-from predictions.web.list_params import ListQuery
 from tests.support.records import NOON, make_picture, make_record, minutes
 
 pytestmark = pytest.mark.django_db
@@ -49,8 +48,7 @@ def all_pages(viewer: Any, *, limit: int) -> tuple[list[PredictionRecord], list[
     sizes = []
     cursor = None
     while True:
-        query = ListQuery(filters=Filters(), cursor=cursor, limit=limit)
-        page = visibility.latest(viewer, query)
+        page = visibility.latest(viewer, Filters(), cursor=cursor, limit=limit)
         found += page.records
         sizes.append(len(page.records))
         if page.next is None:
