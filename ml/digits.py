@@ -7,6 +7,10 @@ import numpy.typing as npt
 
 SIDE = 28  # pixels; the digit network takes SIDE x SIDE glyphs
 DIGITS = 10  # 0 to 9
+MARKS = (".", ",", "-", "/", ":")
+# What the finder and the line reader tell apart; OTHER is any other sign, such as +, × or (.
+SYMBOLS = (*map(str, range(DIGITS)), *MARKS)
+OTHER = len(SYMBOLS)
 
 Grey = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
