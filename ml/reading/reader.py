@@ -1,49 +1,82 @@
-"""From image bytes to digits: decode, segment, normalise, classify."""
+"""From image bytes to digits: decode, then the short way of one digit or the way of a page."""
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
+import cv2
 import numpy as np
-import numpy.typing as npt
 
-from ml.digits import SIDE
+from ml.digits import SIDE, Grey
 from ml.errors import PictureError
 from ml.files.decoding import decode, decode_pages
 from ml.files.images import DecodedPicture
 from ml.files.numbers import picture_from_pixels
 from ml.model.classifier import Classifier
-from ml.page.candidates import DetectedDigit
-from ml.page.interpretation import Interpretation
-from ml.page.search import interpret
-from ml.reading.result import DigitReading, Reading
+from ml.reading.evidence import Evidence
+from ml.reading.ink import is_ink_dark
+from ml.reading.one_digit import OneDigit, look_at, may_be_one_digit
+from ml.reading.page_reader import PageReader, PageReading, load_page_reader
+from ml.reading.result import DigitReading, MarkReading, Reading
+from ml.timings import step
 
 MIN_CONFIDENCE = 0.1
+_SHIPPED = Path(__file__).resolve().parent.parent / "models"
+
+
+@dataclass(frozen=True, eq=False)
+class Interpretation:
+    """What stands on a page.
+
+    Attributes
+    ----------
+    digits, marks
+        In reading order.
+    glyphs
+        uint8 (N, 28, 28), what the digit network saw of each digit.
+    confidence
+        Probability that the digits are right as a whole; None without digits.
+    evidence
+        What the networks knew; None where the short way sufficed.
+    """
+
+    digits: tuple[DigitReading, ...]
+    glyphs: Grey
+    marks: tuple[MarkReading, ...] = ()
+    confidence: float | None = None
+    evidence: Evidence | None = None
 
 
 class Reader:
-    """Reads pictures with one classifier. Thread-safe.
+    """Reads pictures with one set of networks. Thread-safe.
 
     Parameters
     ----------
     classifier
-        The network.
+        The digit network.
+    page_reader
+        Finds and reads digits on pages; default: the shipped one.
     max_pixels
         Limit on width x height of a picture.
     max_pages
         Limit on the pages of a file.
     min_confidence
-        A page whose digits are all less confident than this is read as having none.
+        A page that is less certain than this as a whole is read as having no digits.
     """
 
     def __init__(
         self,
         classifier: Classifier,
+        page_reader: PageReader | None = None,
         *,
         max_pixels: int,
         max_pages: int = 1,
         min_confidence: float = MIN_CONFIDENCE,
     ) -> None:
         self.classifier = classifier
+        self.page_reader = page_reader or shipped_page_reader()
         self.max_pixels = max_pixels
         self.max_pages = max_pages
         self.min_confidence = min_confidence
@@ -138,7 +171,8 @@ class Reader:
                 outcomes.append(e)
         return outcomes
 
-    def interpret(self, page: npt.NDArray[np.uint8]) -> Interpretation | None:
+    @step("interpret")
+    def interpret(self, page: Grey) -> Interpretation:
         """Find the digits on a page.
 
         Parameters
@@ -148,13 +182,24 @@ class Reader:
 
         Returns
         -------
-        Interpretation or None
-            The most plausible interpretation; None for a blank page.
+        Interpretation
+            Without digits for a blank page.
         """
-        return interpret(page, self.classifier)
+        one = None
+        if may_be_one_digit(page):
+            one = look_at(page, self.classifier)
+            if one is None or one.is_clear:
+                return _as_interpretation(one)
+        if not is_ink_dark(page):  # a picture and its negative are read alike
+            page = np.asarray(cv2.bitwise_not(page))
+        found = self.page_reader.read(page, self.classifier)
+        if one and not _is_better(found, one):
+            return _as_interpretation(one, found)
+        confidence = found.confidence if found.digits else None
+        return Interpretation(found.digits, found.glyphs, found.marks, confidence, found.evidence)
 
     def build_reading(
-        self, picture: DecodedPicture, interpretation: Interpretation | None, *, start: float
+        self, picture: DecodedPicture, interpretation: Interpretation, *, start: float
     ) -> Reading:
         """Build the reading of a picture from its interpretation.
 
@@ -170,26 +215,47 @@ class Reader:
         Returns
         -------
         Reading
-            Without digits if none is confident enough.
+            Without digits if the whole is not certain enough.
         """
-        found = interpretation.digits if interpretation else []
-        unread_marks = interpretation.left_out if interpretation else 0
-        if all(digit.adjusted_confidence < self.min_confidence for digit in found):
-            found, unread_marks = [], unread_marks + len(found)
-        lines = sorted({digit.line for digit in found})  # without empty lines
+        if (interpretation.confidence or 0.0) < self.min_confidence:
+            interpretation = Interpretation((), interpretation.glyphs[:0])
         return Reading(
-            digits=tuple(_digit(digit, lines.index(digit.line)) for digit in found),
-            glyphs=np.array([digit.picture for digit in found], np.uint8).reshape(-1, SIDE, SIDE),
-            unread_marks=unread_marks,
+            digits=interpretation.digits,
+            glyphs=interpretation.glyphs,
+            confidence=interpretation.confidence,
             width=picture.width,
             height=picture.height,
             image=picture.image,
             model_version=self.classifier.version,
             duration_ms=1000 * (time.perf_counter() - start),
+            marks=interpretation.marks,
         )
 
 
-def _digit(found: DetectedDigit, line: int) -> DigitReading:
-    probabilities = tuple(found.probabilities.tolist())
-    digit = int(found.probabilities.argmax())
-    return DigitReading(digit, found.adjusted_confidence, probabilities, found.glyph.box, line)
+@cache
+def shipped_page_reader() -> PageReader:
+    """Return the shipped page reader, loaded once."""
+    return load_page_reader(_SHIPPED)
+
+
+def _is_better(found: PageReading, one: OneDigit) -> bool:
+    """Return whether the page's digits make more sense than its ink as one digit."""
+    if len(found.digits) > 1:
+        return found.confidence > one.confidence
+    return bool(found.digits) and found.digits[0].confidence > one.best.confidence
+
+
+def _as_interpretation(one: OneDigit | None, found: PageReading | None = None) -> Interpretation:
+    """Return one digit; its confidence is less where the page reader says something else."""
+    if one is None:
+        return Interpretation((), np.zeros((0, SIDE, SIDE), np.uint8))
+    look, confidence = one.best, one.confidence
+    digit = int(look.probabilities.argmax())
+    box = one.box
+    if found is not None and len(found.digits) == 1:
+        (only,) = found.digits
+        if only.digit == digit:  # the finder knows better where it stands
+            box = only.box
+            confidence = max(confidence, (look.confidence + only.confidence) / 2)
+    reading = DigitReading(digit, confidence, tuple(look.probabilities.tolist()), box, 0)
+    return Interpretation((reading,), look.glyph[np.newaxis], confidence=confidence)

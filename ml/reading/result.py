@@ -1,6 +1,7 @@
 """Result of reading a picture: located digits in lines of text."""
 
 import statistics
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,6 +12,7 @@ from PIL import Image
 
 from ml.digits import Box
 
+PARTING = "-/:"  # marks that part numbers; a point or comma is inside one
 # A gap is a space if it exceeds both:
 MIN_SPACE_HEIGHTS = 0.8  # times the median height of the line's digits,
 MIN_SPACE_GAPS = 2.5  # times the median gap of the line.
@@ -47,6 +49,28 @@ class DigitReading:
         return first - second
 
 
+@dataclass(frozen=True)
+class MarkReading:
+    """A mark beside digits.
+
+    Parameters
+    ----------
+    mark
+        One of `ml.digits.MARKS`.
+    box
+        As of a digit.
+    line
+        Line number, from 0.
+    after
+        Index of the digit before it, from 0; None at the start of a line.
+    """
+
+    mark: str
+    box: Box
+    line: int
+    after: int | None
+
+
 @dataclass(frozen=True, eq=False)
 class Reading:
     """What was read in a picture; a blank one has no digits.
@@ -57,8 +81,9 @@ class Reading:
         In reading order.
     glyphs : uint8, shape (N, 28, 28)
         The network's input for each digit, ink bright on 0.
-    unread_marks
-        Number of marks as large as a digit that were not read as one.
+    confidence
+        The calibrated probability that all digits are right and none is missing, 0-1; None without
+        digits.
     width, height
         Of the upright picture at full size, in pixels.
     image
@@ -67,23 +92,24 @@ class Reading:
         The version of the network.
     duration_ms
         Time taken, in milliseconds.
+    marks
+        Points, commas, dashes, slashes and colons beside the digits.
     """
 
     digits: tuple[DigitReading, ...]
     glyphs: npt.NDArray[np.uint8]
-    unread_marks: int
+    confidence: float | None
     width: int
     height: int
     image: Image.Image
     model_version: int
     duration_ms: float
+    marks: tuple[MarkReading, ...] = ()
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The digits of each line; a wide gap becomes a space."""
-        count = 1 + max((digit.line for digit in self.digits), default=-1)
-        lines = ([d for d in self.digits if d.line == number] for number in range(count))
-        return tuple(_line_text(line) for line in lines)
+        """The digits of each line; a wide gap, a dash, slash or colon becomes a space."""
+        return tuple(self._line(number, marked=False) for number in range(self._line_count))
 
     @property
     def text(self) -> str:
@@ -91,24 +117,45 @@ class Reading:
         return "\n".join(self.lines)
 
     @property
-    def confidence(self) -> float | None:
-        """The lowest confidence of a digit; None without digits."""
-        return min((digit.confidence for digit in self.digits), default=None)
+    def marked_text(self) -> str:
+        """The text with its marks, such as ``2.48`` or ``21/5/60``."""
+        return "\n".join(self._line(number, marked=True) for number in range(self._line_count))
 
     @property
     def margin(self) -> float | None:
         """The smallest margin of a digit; None without digits."""
         return min((digit.margin for digit in self.digits), default=None)
 
+    @property
+    def _line_count(self) -> int:
+        return 1 + max((digit.line for digit in self.digits), default=-1)
 
-def _line_text(digits: Sequence[DigitReading]) -> str:
-    """Join the digits of one line, with a space in wide gaps."""
-    if len(digits) == 1:
-        return str(digits[0].digit)
+    def _line(self, number: int, *, marked: bool) -> str:
+        """Return the text of one line, with or without its marks."""
+        of_line = [(n, digit) for n, digit in enumerate(self.digits) if digit.line == number]
+        after: dict[int | None, str] = defaultdict(str)  # the marks after each digit
+        for mark in self.marks:
+            if mark.line == number:
+                after[mark.after] += mark.mark
+        text = after[None] if marked else ""
+        spaces = _spaces([digit for _, digit in of_line])
+        for place, (n, digit) in enumerate(of_line):
+            text += str(digit.digit)
+            is_last = place == len(of_line) - 1
+            if marked:
+                text += after[n]
+                text += " " * (not is_last and not after[n] and spaces[place])
+            else:
+                parted = any(mark in PARTING for mark in after[n])
+                text += " " * (not is_last and (parted or spaces[place]))
+        return text
+
+
+def _spaces(digits: Sequence[DigitReading]) -> list[bool]:
+    """Return for each gap between the digits of a line whether it is a space."""
+    if len(digits) < 2:
+        return []
     height = statistics.median(digit.box.height for digit in digits)
     gaps = [b.box.x - a.box.x - a.box.width for a, b in pairwise(digits)]
     min_space = max(MIN_SPACE_HEIGHTS * height, MIN_SPACE_GAPS * statistics.median(gaps))
-    text = str(digits[0].digit)
-    for digit, gap in zip(digits[1:], gaps, strict=True):
-        text += " " * (gap > min_space) + str(digit.digit)
-    return text
+    return [gap > min_space for gap in gaps]

@@ -67,10 +67,11 @@ def build() -> keras.Model:
     above = layers.UpSampling2D(2)(_convolution(coarse, 64, 1))
     x = _convolution(layers.Add()([above, _convolution(fine, 64, 1)]), 64)
     x = layers.Add()([x, _convolution(x, 64)])
+    model = keras.Model(inputs, layers.Conv2D(OUTPUTS, 1)(x), name="finder")
     bias = np.zeros(OUTPUTS, np.float32)
     bias[:HEATS] = -4.0  # nearly everywhere is nothing
-    outputs = layers.Conv2D(OUTPUTS, 1, bias_initializer=lambda *_, **__: ops.array(bias))(x)
-    return keras.Model(inputs, outputs, name="finder")
+    model.layers[-1].bias.assign(bias)
+    return model
 
 
 def loss(y_true: Any, y_pred: Any) -> Any:
@@ -243,4 +244,4 @@ def _convolution(x: Any, filters: int, side: int = 3, **options: Any) -> Any:
     return layers.ReLU()(x)
 
 
-assert HEATS == 2 + len(MARKS)
+assert 2 + len(MARKS) == HEATS

@@ -1,0 +1,76 @@
+"""The ink of one digit on a page as the digit network takes it."""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ml.digits import SIDE, Grey
+from ml.model.normalisation import crop, normalise
+
+_HEIGHT = 40  # pixels to which a digit's longer side is brought first
+_ROOM = 0.12  # of the longer side, around the box: strokes that the box cut off
+_WIDE = 0.35  # of the longer side: so much around is looked at for the paper
+_INK = 0.3  # of the strongest ink: what has more is ink
+_SPECK = 0.1  # of the largest piece of ink: smaller pieces away from the middle are specks
+
+
+def cut_glyph(page: Grey, box: tuple[float, float, float, float], *, is_dark: bool) -> Grey:
+    """Cut a digit out of a page.
+
+    Parameters
+    ----------
+    page : uint8, shape (H, W)
+        Grey.
+    box
+        x, y, width and height of the digit, in pixels.
+    is_dark
+        Whether its ink is darker than the paper.
+
+    Returns
+    -------
+    uint8, shape (28, 28)
+        Normalised, ink bright on 0; all 0 where there is no ink.
+    """
+    x, y, width, height = box
+    side = max(width, height)
+    room = _WIDE * side
+    left, top = max(0, int(x - room)), max(0, int(y - room))
+    right, bottom = int(np.ceil(x + width + room)), int(np.ceil(y + height + room))
+    part = page[top:bottom, left:right]
+    if min(part.shape) < 2:
+        return np.zeros((SIDE, SIDE), np.uint8)
+    scale = _HEIGHT / side
+    size = max(2, round(part.shape[1] * scale)), max(2, round(part.shape[0] * scale))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    part = cv2.resize(part, size, interpolation=how)
+    ink = _ink(part if is_dark else cv2.bitwise_not(part))
+    inner = _ROOM * _HEIGHT
+    x0, y0 = (x - left) * scale, (y - top) * scale
+    rows = slice(max(0, round(y0 - inner)), round(y0 + height * scale + inner))
+    columns = slice(max(0, round(x0 - inner)), round(x0 + width * scale + inner))
+    return normalise(crop(_without_specks(ink[rows, columns])))
+
+
+def _ink(page: Grey) -> Grey:
+    """Return how much darker than the paper each pixel is, 0 to 255."""
+    element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (25, 25))
+    paper = cv2.blur(cv2.morphologyEx(page, cv2.MORPH_CLOSE, element), (9, 9))
+    darker = cv2.subtract(paper, page).astype(np.float32)
+    strongest = max(8.0, float(np.percentile(darker, 99)))
+    ink = (darker / strongest - _INK / 2) / (1 - _INK)
+    return np.asarray(np.clip(ink * 255, 0, 255), np.uint8)
+
+
+def _without_specks(ink: Grey) -> Grey:
+    """Leave out small pieces of ink at the margin."""
+    count, labels, stats, middles = cv2.connectedComponentsWithStats((ink > 40).astype(np.uint8))
+    if count <= 2:
+        return ink
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    height, width = ink.shape
+    centred = (np.abs(middles[1:, 0] / width - 0.5) < 0.3) & (
+        np.abs(middles[1:, 1] / height - 0.5) < 0.38
+    )
+    kept = (areas > _SPECK * areas.max()) & (centred | (areas > 0.35 * areas.max()))
+    keep: npt.NDArray[np.bool_] = np.concatenate([[True], kept])
+    return np.where(keep[labels], ink, 0).astype(np.uint8)
