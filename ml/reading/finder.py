@@ -28,10 +28,12 @@ from ml.reading.networks import FloatArray, Network
 MAX_SIDE = 1600  # pixels; a larger page is looked at reduced
 MAX_ENLARGEMENT = 2.0
 FIRST_SIDE = 480  # pixels of the longer side, at most, of the first look
-MIN_SIDE = 48  # pixels; the last level is not smaller
+MIN_SIDE = 30  # pixels; no level is smaller
 TILES = (128, 384)  # pixels, sides of the network's inputs
 OVERLAP = 64  # pixels, of neighbouring tiles
 EDGE = 16  # pixels of nothing around a level
+SURE_HEIGHTS = (14.0, 42.0)  # pixels on a level, of digits that the network knows best
+UNSURE = 0.8  # what the scores of others are multiplied by
 MIN_DIGIT, MIN_MARK = 0.08, 0.3  # scores of candidates
 SMALLER_FROM = 0.4  # score from which a place is looked at again, larger
 MAX_CANDIDATES = 1500  # per page: the surest are kept
@@ -222,9 +224,11 @@ def _candidates(
             y = (row + 0.5 + dy) * STRIDE - EDGE - height / 2
             logits = output[row, column, CLASSES]
             classes = np.exp(logits - logits.max())
+            # What the network knows best is believed most: a loop of a large digit is no 0.
+            usual = channel or SURE_HEIGHTS[0] <= height <= SURE_HEIGHTS[1]
             yield Candidate(
                 box=(x / scale, y / scale, width / scale, height / scale),
-                score=float(heat[row, column]),
+                score=float(heat[row, column]) * (1.0 if usual else UNSURE),
                 classes=(classes / classes.sum()).astype(np.float32),
                 mark=channel - 1,
                 scale=scale,

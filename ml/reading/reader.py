@@ -63,7 +63,7 @@ class Reader:
     max_pages
         Limit on the pages of a file.
     min_confidence
-        A page that is less certain than this as a whole is read as having no digits.
+        A page whose digits are all less certain than this is read as having none.
     """
 
     def __init__(
@@ -215,9 +215,9 @@ class Reader:
         Returns
         -------
         Reading
-            Without digits if the whole is not certain enough.
+            Without digits if none is certain enough.
         """
-        if (interpretation.confidence or 0.0) < self.min_confidence:
+        if all(digit.confidence < self.min_confidence for digit in interpretation.digits):
             interpretation = Interpretation((), interpretation.glyphs[:0])
         return Reading(
             digits=interpretation.digits,

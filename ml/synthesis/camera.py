@@ -99,6 +99,20 @@ def photograph(
         sheet = cv2.warpPerspective(np.full_like(ink, 255), matrix, size).astype(np.float32) / 255
         page = page * sheet + _table_top(shape, rng) * (1 - sheet)
     page += light(shape, rng)
+    picture = np.asarray(np.clip(page, 0, 255)) if rng.random() < 0.3 else _degrade(page, rng, base)
+    picture = picture.astype(np.uint8)
+    if rng.random() < 0.4:
+        quality = int(rng.integers(25, 92))
+        _, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        picture = cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE)
+    if rng.random() < 0.15:  # a board, a tablet in the dark
+        picture = 255 - picture
+    return np.asarray(picture)
+
+
+def _degrade(page: FloatImage, rng: Rng, base: float) -> FloatImage:
+    """Blur, shake, shrink, sharpen, add noise or make black and white."""
+    shape = page.shape
     if rng.random() < 0.55:
         page = cv2.GaussianBlur(page, (0, 0), rng.uniform(0.4, 0.4 + base / 32))
     elif rng.random() < 0.15:
@@ -110,19 +124,13 @@ def photograph(
         page = cv2.resize(small, shape[::-1], interpolation=how)
     if rng.random() < 0.1:  # sharpened by the camera
         page = page + rng.uniform(0.5, 1.5) * (page - cv2.GaussianBlur(page, (0, 0), 1.5))
-    if (noise := float(rng.choice([0, 1, 3, 6, 12], p=[0.35, 0.2, 0.2, 0.18, 0.07]))) > 0:
+    if (noise := float(rng.choice([0, 1, 3, 6, 12], p=[0.35, 0.25, 0.22, 0.14, 0.04]))) > 0:
         page = page + noise * rng.standard_normal(shape, np.float32)
-    if rng.random() < 0.04:  # black and white, by a scanner
+    if rng.random() < 0.05:  # black and white, by a scanner
         around = cv2.GaussianBlur(page, (0, 0), 2 * base)
-        page = np.where(page < around - 0.35 * (white - black), 0, 255).astype(np.float32)
-    picture = np.clip(page, 0, 255).astype(np.uint8)
-    if rng.random() < 0.4:
-        quality = int(rng.integers(25, 92))
-        _, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        picture = cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE)
-    if rng.random() < 0.15:  # a board, a tablet in the dark
-        picture = 255 - picture
-    return np.asarray(picture)
+        contrast = float(np.percentile(np.abs(page - around), 99))
+        page = np.where(page < around - rng.uniform(0.3, 0.6) * contrast, 0.0, 255.0)
+    return np.asarray(np.clip(page, 0, 255), np.float32)
 
 
 def smooth(shape: tuple[int, ...], rng: Rng, *, cells: int) -> FloatImage:

@@ -69,7 +69,11 @@ class Hand:
         self.neatness = float(rng.uniform(0.02, 0.12))
         self._slant = rng.normal(0.08, 0.17)
         self._aspect = rng.uniform(0.85, 1.2)
-        self._small_zero = rng.uniform(0.55, 1) if rng.random() < 0.25 else 1.0
+        self._heights = rng.normal(1, 0.06, DIGITS)
+        if rng.random() < 0.3:  # small zeros
+            self._heights[0] *= rng.uniform(0.5, 1)
+        if rng.random() < 0.3:  # tall ones, sevens, nines: strokes that go below the line
+            self._heights[[1, 7, 9]] *= rng.uniform(0.9, 1.6, 3)
         self._drawn = rng.random() < _FORMS_SHARE
         self._forms = [choose_form(digit, rng) for digit in range(DIGITS)]
         self._own = by_class
@@ -84,8 +88,7 @@ class Hand:
     def digit(self, digit: int, height: float) -> Glyph | None:
         """Write a digit about ``height`` pixels high; None if it came out blank."""
         rng = self._rng
-        height *= rng.normal(1, self.neatness) * (self._small_zero if digit == 0 else 1)
-        height = max(3.0, height)
+        height = max(3.0, height * rng.normal(1, self.neatness) * self._heights[digit])
         pen = self.pen * rng.uniform(0.85, 1.15)
         if self._drawn:
             canvas = int(np.clip(2 * height, 24, 160))  # then reduced: smooth edges

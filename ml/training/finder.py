@@ -134,9 +134,10 @@ def batch(
 def _cut(page: ComposedPage, rng: np.random.Generator) -> tuple[NDArray[np.float32], list[Symbol]]:
     """Cut the contrast of a piece at a random scale, mostly around a symbol."""
     kind = rng.random()
-    low, high = (13, 46) if kind < 0.75 else (5, 13) if kind < 0.88 else (50, 130)
+    # Mostly as it is to be found, else too small, or so large that parts of digits are seen.
+    low, high = (13, 56) if kind < 0.7 else (5, 13) if kind < 0.8 else (60, 160)
     scale = float(np.exp(rng.uniform(np.log(low), np.log(high)))) / page.base
-    scale = min(scale, 3.0) if kind >= 0.88 else min(scale, 1.6)
+    scale = min(scale, 4.0) if kind >= 0.8 else min(scale, 1.6)
     side = SIDE / scale  # on the page
     height, width = page.picture.shape
     middle = rng.uniform(0, 1, 2) * (width, height)
