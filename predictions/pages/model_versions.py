@@ -1,6 +1,6 @@
 """The pages of the model versions: list, metrics, import and activation."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from predictions.access.permissions import may_activate, may_read, may_view_all
+from predictions.core.calendar import today
 from predictions.core.errors import VersionRefused
 from predictions.pages.access import require_permission
 from predictions.pages.model_plots import calibration_points, confusion_rows
@@ -74,7 +75,7 @@ def _render_list(request: HttpRequest, *, error: VersionRefused | None = None) -
 
 def _quality(versions: list[ModelVersion]) -> list[tuple[DailyQuality, ValidationQuality | None]]:
     """Pair recent daily metrics with the validation metrics of their version."""
-    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
+    tomorrow = today() + timedelta(days=1)
     validated = {version.number: validation_quality(version) for version in versions}
     days = daily_quality(tomorrow - timedelta(days=QUALITY_DAYS), tomorrow)
     return [(day, validated.get(day.version)) for day in days]

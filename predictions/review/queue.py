@@ -95,9 +95,9 @@ def skip(prediction_id: UUID, reviewer: str) -> None:
     )
 
 
-def remove(prediction_id: UUID) -> None:
-    """Remove an item that was corrected elsewhere or deleted."""
-    ReviewItem.objects.filter(prediction_id=prediction_id).delete()
+def remove(prediction_ids: Iterable[UUID]) -> None:
+    """Remove items that were corrected elsewhere or deleted."""
+    ReviewItem.objects.filter(prediction_id__in=list(prediction_ids)).delete()
 
 
 def remove_before(first_kept: UUID) -> None:

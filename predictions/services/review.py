@@ -26,7 +26,7 @@ def correct(
     """
     with transaction.atomic():
         correction = corrections.add(record, verdict=verdict, text=text, by=by.get_username())
-        queue.remove(record.id)
+        queue.remove([record.id])
         audit(Action.CORRECTED, by=by, target=record.id, verdict=verdict, text=correction.text)
     return correction
 
