@@ -46,7 +46,7 @@ class ValidationQuality:
 
 def validation_quality(version: ModelVersion) -> ValidationQuality:
     """Return a version's validation metrics; the confidence is None if it was not recorded."""
-    validation = version.manifest["metrics"]["validation"]
+    validation = version.validation
     calibration = validation.get("calibration", {"counts": [], "confidences": []})
     bins = zip(calibration["counts"], calibration["confidences"], strict=True)
     total = sum(calibration["counts"])

@@ -140,3 +140,11 @@ def test_only_who_may_activates(api: APIClient, operator: User) -> None:
         assert api.get("/api/v1/models/0/archive").status_code == status
         api.force_authenticate(operator)
     assert versions.active_number() == 1
+
+
+def test_what_was_never_active_is_deleted(operating: APIClient) -> None:
+    assert operating.delete("/api/v1/models/2").status_code == 204
+    assert operating.delete("/api/v1/models/2").status_code == 404
+    for number in (0, 1):
+        refused = operating.delete(f"/api/v1/models/{number}")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (409, "version_in_use")
