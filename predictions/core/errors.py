@@ -72,13 +72,17 @@ def is_outage(error: BaseException) -> bool:
 
 
 class StoreUnavailable(PredictionsError):
-    """The prediction store does not answer in time; nothing is claimed to be kept."""
+    """The prediction store does not answer in time; nothing is claimed to be kept.
+
+    `nothing_kept` says whether it is known that a write left nothing behind.
+    """
 
     status = 503
     retry_after_s = 5
 
-    def __init__(self) -> None:
+    def __init__(self, *, nothing_kept: bool = False) -> None:
         STORE_ERRORS.inc()
+        self.nothing_kept = nothing_kept
         super().__init__(
             "store_unavailable",
             _(
