@@ -257,12 +257,8 @@ def delete_counted(
     days: dict[date, list[PredictionRecord]] = defaultdict(list)
     for record in records:
         days[day_at(record.created_at)].append(record)
-    DayStatistics.objects.bulk_create(  # so that there are rows to lock
-        map(_uncounted, sorted(days)), ignore_conflicts=True
-    )
-    locked = DayStatistics.objects.select_for_update().filter(day__in=days).order_by("day")
     deleted = []
-    for row in locked:
+    for row in lock_days(days):
         counts, counted = Counts(row.counts), first_id_at(row.counted_until)
         for record in days[row.day]:
             if delete(record.id):
@@ -272,6 +268,14 @@ def delete_counted(
         row.counts, row.changed_at = counts, datetime.now(UTC)
         row.save(update_fields=["counts", "changed_at"])
     return deleted
+
+
+def lock_days(days: Iterable[date]) -> list[DayStatistics]:
+    """Lock days until the transaction ends: no prediction of theirs is deleted before."""
+    days = sorted(days)
+    # So that there are rows to lock.
+    DayStatistics.objects.bulk_create(map(_uncounted, days), ignore_conflicts=True)
+    return list(DayStatistics.objects.select_for_update().filter(day__in=days).order_by("day"))
 
 
 def recount(records: Iterable[PredictionRecord]) -> None:
