@@ -4,7 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.utils.dateparse import parse_date
+from django.utils.functional import lazy
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from predictions.core.calendar import day_at, today
@@ -16,6 +19,11 @@ PARAMS: Any = FilterParams().fields
 ANY = ("", _("Any"))
 MAX_DAYS_AHEAD = 366
 DEFAULT_DAYS = 30
+
+
+def _in_zone(label: Any) -> Any:
+    """Name the zone of a day beside its field."""
+    return format_lazy("{} ({})", label, lazy(lambda: settings.TIME_ZONE, str)())
 
 
 class DateInput(forms.DateInput):
@@ -41,8 +49,8 @@ class FilterForm(forms.Form):
         label=_("Status"),
         choices=[ANY, *((status, STATUS_LABELS[status]) for status in PARAMS["status"].choices)],
     )
-    since = forms.DateField(label=_("From"), widget=DateInput)
-    until = forms.DateField(label=_("Before"), widget=DateInput)
+    since = forms.DateField(label=_in_zone(_("From")), widget=DateInput)
+    until = forms.DateField(label=_in_zone(_("Before")), widget=DateInput)
 
     use_required_attribute = False
 
@@ -50,8 +58,8 @@ class FilterForm(forms.Form):
 class PeriodForm(forms.Form):
     """Period of the statistics, by default the last 30 days; `until` is exclusive."""
 
-    since = forms.DateField(label=_("From"), widget=DateInput, required=False)
-    until = forms.DateField(label=_("Before"), widget=DateInput, required=False)
+    since = forms.DateField(label=_in_zone(_("From")), widget=DateInput, required=False)
+    until = forms.DateField(label=_in_zone(_("Before")), widget=DateInput, required=False)
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
