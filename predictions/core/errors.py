@@ -81,7 +81,6 @@ class StoreUnavailable(PredictionsError):
     retry_after_s = 5
 
     def __init__(self, *, nothing_kept: bool = False) -> None:
-        STORE_ERRORS.inc()
         self.nothing_kept = nothing_kept
         super().__init__(
             "store_unavailable",
@@ -90,3 +89,12 @@ class StoreUnavailable(PredictionsError):
                 "nothing was stored. Try again in a few seconds."
             ),
         )
+
+
+def store_outage() -> StoreUnavailable:
+    """Count that a database did not answer, and return the error to raise.
+
+    For where an outage is met; whoever passes the error on does not count it again.
+    """
+    STORE_ERRORS.inc()
+    return StoreUnavailable()

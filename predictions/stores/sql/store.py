@@ -18,7 +18,7 @@ from django.db.models import (
     TextField,
 )
 
-from predictions.core.errors import StoreUnavailable, is_outage
+from predictions.core.errors import StoreUnavailable, is_outage, store_outage
 from predictions.core.ids import first_id_at
 from predictions.core.records import (
     Claim,
@@ -183,7 +183,7 @@ def _database() -> Iterator[None]:
             raise
         if not connection.in_atomic_block:
             connection.close()  # the next request gets a fresh one
-        raise StoreUnavailable from error
+        raise store_outage() from error
 
 
 def _insertion(

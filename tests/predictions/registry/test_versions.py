@@ -283,6 +283,19 @@ def test_the_sample_is_what_it_says() -> None:
     assert read.is_correct.mean() > 0.98
 
 
+def test_the_shipped_network_is_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = versions.shipped()
+    first.manifest["temperature"] = 7  # of this copy
+
+    def fail(*_: object) -> None:
+        pytest.fail("it was loaded again")
+
+    monkeypatch.setattr(versions, "from_directory", fail)
+    again = versions.shipped()
+    assert again.manifest["temperature"] != 7
+    assert (again.number, again.sha256) == (0, first.sha256)
+
+
 # --- Deletion
 
 
