@@ -32,9 +32,6 @@ class ModelVersionSerializer(serializers.Serializer[ModelVersion]):
     created_at = serializers.DateTimeField()
     created_by = serializers.CharField(allow_blank=True)
     accuracy = serializers.FloatField(allow_null=True, help_text="Null if there is a problem.")
-    problem = serializers.CharField(
-        allow_null=True, help_text="Why the version cannot be used; null if it can."
-    )
     url = serializers.SerializerMethodField()
 
     @staticmethod
@@ -67,6 +64,9 @@ class ModelVersionDetailSerializer(ModelVersionSerializer):
         allow_null=True,
         source="comparison",
         help_text="Null for the active version and for different evaluation sets.",
+    )
+    problem = serializers.CharField(
+        allow_null=True, help_text="Why the version cannot be used; null if it can."
     )
     manifest = serializers.SerializerMethodField(
         help_text="How it was trained: arguments, data fingerprints, metrics, software. "

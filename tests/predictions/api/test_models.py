@@ -43,7 +43,7 @@ def test_lists_versions_and_shows_one_with_its_manifest(api: APIClient) -> None:
     ]
     for one in listed:
         shown = api.get(one["url"]).json()
-        more = {name: shown[name] for name in ("manifest", "compared_with_active")}
+        more = {name: shown[name] for name in ("manifest", "problem", "compared_with_active")}
         assert shown == one | more
         assert len(shown["manifest"]["metrics"]["validation"]["confusion_matrix"]) == 10
     missing = api.get("/api/v1/models/9")
