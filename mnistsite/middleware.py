@@ -14,7 +14,7 @@ from django.utils.deprecation import MiddlewareMixin
 
 from ml.timings import collect_timings
 from mnistsite.metrics import observe_steps
-from predictions.core.errors import PredictionsError, StoreUnavailable, is_outage
+from predictions.core.errors import PredictionsError, is_outage, store_outage
 from predictions.recognition.uploads import refuse_oversized
 from predictions.web.error_responses import answer_error
 
@@ -90,7 +90,7 @@ class UnavailableMiddleware(MiddlewareMixin):
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if is_outage(exception):
-            exception = StoreUnavailable()
+            exception = store_outage()
         if isinstance(exception, PredictionsError):
             return answer_error(request, exception)
         return None

@@ -135,10 +135,11 @@ class PredictionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in
         )
 
     def _delete(self, request: HttpRequest, ids: list[UUID]) -> HttpResponse:
-        for prediction_id in ids:
-            if services.delete(prediction_id, by=request.user):
-                self._log_deletion(request, prediction_id)
-        messages.success(request, _("Deleted: %d.") % len(ids))
+        deleted = [pk for pk in ids if services.delete(pk, by=request.user)]
+        for prediction_id in deleted:
+            self._log_deletion(request, prediction_id)
+        level = messages.SUCCESS if deleted else messages.WARNING
+        messages.add_message(request, level, _("Deleted: %d.") % len(deleted))
         return HttpResponseRedirect(reverse("admin:predictions_prediction_changelist"))
 
     def _log_deletion(self, request: HttpRequest, prediction_id: UUID) -> None:

@@ -5,13 +5,14 @@ from django.conf import settings
 from predictions.access.models import AuditEntry
 from predictions.registry.models import Activation, ModelVersion
 from predictions.review.models import Correction, ReviewItem
-from predictions.statistics.models import DayStatistics
+from predictions.statistics.models import CountedPeriod, DayStatistics
 from predictions.stores.sql.models import IdempotencyKey, Picture, Prediction, PredictionDigit
 
 __all__ = [
     "Activation",
     "AuditEntry",
     "Correction",
+    "CountedPeriod",
     "DayStatistics",
     "IdempotencyKey",
     "ModelVersion",

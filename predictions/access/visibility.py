@@ -24,18 +24,18 @@ Viewer = AbstractBaseUser | AnonymousUser
 def get(viewer: Viewer, prediction_id: UUID) -> PredictionRecord | None:
     """Return a prediction that the viewer may see, or None."""
     record = get_store().get(prediction_id)
-    return record if record is not None and _may_see(viewer, record) else None
+    return record if record is not None and may_see(viewer, record) else None
 
 
 def get_upload(viewer: Viewer, upload_id: UUID) -> list[PredictionRecord]:
     """Return the pages of an upload that the viewer may see, in order."""
-    return [record for record in get_store().get_upload(upload_id) if _may_see(viewer, record)]
+    return [record for record in get_store().get_upload(upload_id) if may_see(viewer, record)]
 
 
 def get_many(viewer: Viewer, prediction_ids: Iterable[UUID]) -> list[PredictionRecord]:
     """Return the existing predictions that the viewer may see, newest first."""
     records = get_store().get_many(prediction_ids).values()
-    seen = [record for record in records if _may_see(viewer, record)]
+    seen = [record for record in records if may_see(viewer, record)]
     return sorted(seen, key=lambda record: record.id, reverse=True)
 
 
@@ -55,7 +55,7 @@ def latest(viewer: Viewer, filters: Filters, *, cursor: UUID | None, limit: int)
     for _ in range(MAX_SCANNED // PAGE_SIZE):
         page = store.latest(filters, cursor=cursor, limit=PAGE_SIZE)
         for record in page:
-            if _may_see(viewer, record):
+            if may_see(viewer, record):
                 own.append(record)
             if len(own) == limit:
                 return Page(own, record.id)
@@ -65,7 +65,8 @@ def latest(viewer: Viewer, filters: Filters, *, cursor: UUID | None, limit: int)
     return Page(own, cursor)
 
 
-def _may_see(viewer: Viewer, record: PredictionRecord) -> bool:
+def may_see(viewer: Viewer, record: PredictionRecord) -> bool:
+    """Return whether a viewer may see a prediction."""
     if may_view_all(viewer):
         return True
     return viewer.is_authenticated and record.created_by == viewer.get_username()

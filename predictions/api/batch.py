@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
@@ -21,6 +22,11 @@ from predictions.core.records import Source
 from predictions.recognition.uploads import uploads_from_form
 from predictions.web.error_responses import error_body
 
+_NO_KEY = gettext_lazy(
+    "A batch takes no Idempotency-Key, since each of its files is kept independently. Send each "
+    "file to /api/v1/predictions with a key of its own."
+)
+
 
 class PredictionBatch(GenericAPIView[Any]):
     """Read several files independently."""
@@ -38,6 +44,8 @@ class PredictionBatch(GenericAPIView[Any]):
         responses={200: BatchSerializer, **errors(400, 413, 415)},
     )
     def post(self, request: Request) -> Response:
+        if "Idempotency-Key" in request.headers:
+            raise PredictionsError("idempotency_key_unsupported", str(_NO_KEY))
         form = SourceSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         source = Source(form.validated_data["source"])

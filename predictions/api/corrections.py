@@ -112,7 +112,7 @@ class ClaimReview(ReviewView):
         responses={200: dict, 204: None},
     )
     def post(self, request: Request) -> Response:
-        record = queue.claim(request.user.get_username())
+        record = services.claim_review(request.user)
         if record is None:
             return Response(status=status.HTTP_204_NO_CONTENT)
         return Response(prediction_json(record, request))
@@ -138,7 +138,7 @@ class SkipReview(ReviewView):
         operation_id="review_skip",
         summary="Release a claimed prediction until later",
         request=None,
-        responses={204: None},
+        responses={204: None, **errors(409)},
     )
     def post(self, request: Request, prediction_id: UUID) -> Response:
         queue.skip(prediction_id, request.user.get_username())

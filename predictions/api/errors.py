@@ -7,14 +7,14 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
-from predictions.core.errors import PredictionsError, StoreUnavailable, is_outage
+from predictions.core.errors import PredictionsError, is_outage, store_outage
 from predictions.recognition.uploads import too_many_files
 from predictions.web.error_responses import error_body
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     if is_outage(error):
-        error = StoreUnavailable()
+        error = store_outage()
     if isinstance(error, TooManyFilesSent):  # raised by Django before the view runs
         error = too_many_files()
     if isinstance(error, PredictionsError):

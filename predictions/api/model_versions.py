@@ -4,7 +4,7 @@ from typing import Any
 
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -31,7 +31,7 @@ class ModelVersionSerializer(serializers.Serializer[ModelVersion]):
     )
     created_at = serializers.DateTimeField()
     created_by = serializers.CharField(allow_blank=True)
-    accuracy = serializers.FloatField(source="manifest.metrics.validation.accuracy")
+    accuracy = serializers.FloatField(allow_null=True, help_text="Null if there is a problem.")
     url = serializers.SerializerMethodField()
 
     @staticmethod
@@ -65,9 +65,17 @@ class ModelVersionDetailSerializer(ModelVersionSerializer):
         source="comparison",
         help_text="Null for the active version and for different evaluation sets.",
     )
-    manifest = serializers.JSONField(
-        help_text="How it was trained: arguments, data fingerprints, metrics, software."
+    problem = serializers.CharField(
+        allow_null=True, help_text="Why the version cannot be used; null if it can."
     )
+    manifest = serializers.SerializerMethodField(
+        help_text="How it was trained: arguments, data fingerprints, metrics, software. "
+        "Null if there is a problem."
+    )
+
+    @extend_schema_field({"type": "object", "nullable": True, "additionalProperties": {}})
+    def get_manifest(self, version: ModelVersion) -> dict[str, Any] | None:
+        return None if version.problem else version.manifest
 
 
 class SentArchiveSerializer(serializers.Serializer[Any]):
@@ -127,7 +135,7 @@ class ModelVersions(APIView):
 
 
 class ModelVersionDetail(APIView):
-    permission_classes = (requires(may_read, POST=may_activate),)
+    permission_classes = (requires(may_read, DELETE=may_activate),)
 
     @extend_schema(
         operation_id="models_read",
@@ -136,6 +144,17 @@ class ModelVersionDetail(APIView):
     )
     def get(self, request: Request, number: int) -> Response:
         return Response(_detail_of(versions.get(number)))
+
+    @extend_schema(
+        operation_id="models_delete",
+        summary="Delete a model version that was never active",
+        description="Refused (409) if it ships with the site, or is or was active: predictions "
+        "may name it.",
+        responses={204: None, **errors(409)},
+    )
+    def delete(self, request: Request, number: int) -> Response:
+        versions.delete(number, by=request.user.get_username())
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class ModelVersionArchive(APIView):

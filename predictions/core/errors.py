@@ -72,13 +72,16 @@ def is_outage(error: BaseException) -> bool:
 
 
 class StoreUnavailable(PredictionsError):
-    """The prediction store does not answer in time; nothing is claimed to be kept."""
+    """The prediction store does not answer in time; nothing is claimed to be kept.
+
+    `nothing_kept` says whether it is known that a write left nothing behind.
+    """
 
     status = 503
     retry_after_s = 5
 
-    def __init__(self) -> None:
-        STORE_ERRORS.inc()
+    def __init__(self, *, nothing_kept: bool = False) -> None:
+        self.nothing_kept = nothing_kept
         super().__init__(
             "store_unavailable",
             _(
@@ -86,3 +89,12 @@ class StoreUnavailable(PredictionsError):
                 "nothing was stored. Try again in a few seconds."
             ),
         )
+
+
+def store_outage() -> StoreUnavailable:
+    """Count that a database did not answer, and return the error to raise.
+
+    For where an outage is met; whoever passes the error on does not count it again.
+    """
+    STORE_ERRORS.inc()
+    return StoreUnavailable()

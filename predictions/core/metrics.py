@@ -24,6 +24,9 @@ MODEL_SWAPS = Counter("mnistsite_model_swaps", "Changes of a worker to another m
 VERSION_CHECK_ERRORS = Counter(
     "mnistsite_version_check_errors", "Failed checks for another active model version."
 )
+COUNTING_ERRORS = Counter(
+    "mnistsite_counting_errors", "Failed attempts to keep the daily counts of the statistics."
+)
 STORE_ERRORS = Counter("mnistsite_store_errors", "Times the prediction store did not answer.")
 
 

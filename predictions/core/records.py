@@ -123,7 +123,8 @@ class Claim:
     """The state of an idempotency key.
 
     `id` is the reserved id of the prediction or upload, `new` whether the key was unknown, `ours`
-    whether the caller holds the claim, `done` whether the prediction was made.
+    whether the caller holds the claim, `done` whether the prediction was made, `lapsed` whether
+    the claim of somebody else may be taken over.
     """
 
     id: UUID
@@ -131,6 +132,7 @@ class Claim:
     new: bool
     ours: bool
     done: bool
+    lapsed: bool = False
 
 
 @dataclass(frozen=True)

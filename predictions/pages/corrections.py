@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST
 
 from predictions import services
 from predictions.access.permissions import may_review
@@ -50,22 +50,25 @@ def undo(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
     return redirect("prediction-detail", record.id)
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 @require_permission(may_review)
 def show_review(request: HttpRequest) -> HttpResponse:
-    """Claim and show the least confident prediction that nobody else is reviewing."""
-    return _render_review(request, queue.claim(request.user.get_username()))
+    """Show the claimed prediction; a POST claims one, if there is none yet."""
+    if request.method == "POST":
+        return _claim_next(request)
+    return _render_review(request, services.claimed_review(request.user))
 
 
 @require_POST
 @require_permission(may_review)
 def answer_review(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
     """Save the correction, or skip the item, then show the next one."""
-    if "skip" in request.POST:
-        queue.skip(prediction_id, request.user.get_username())
-        return redirect("review")
-    record = get_record(request, prediction_id)
+    record = None
     try:
+        if "skip" in request.POST:
+            queue.skip(prediction_id, request.user.get_username())
+            return _claim_next(request)
+        record = get_record(request, prediction_id)
         verdict, text = _parse_correction(request)
         services.answer_review(record, verdict=verdict, text=text, by=request.user)
     except CorrectionRefused as error:
@@ -74,8 +77,14 @@ def answer_review(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
         if error.code != "claim_lost":
             raise
         messages.warning(request, error.message)
-        return redirect("review")
-    return redirect(f"{reverse('review')}?answered={record.id}")
+        return _claim_next(request)
+    return _claim_next(request, f"?answered={record.id}")
+
+
+def _claim_next(request: HttpRequest, query: str = "") -> HttpResponse:
+    """Claim the next prediction, then show it at a URL that can be reloaded."""
+    services.claim_review(request.user)
+    return redirect(reverse("review") + query)
 
 
 def _render_review(
@@ -85,6 +94,7 @@ def _render_review(
         "prediction": None if record is None else ShownPrediction(record),
         "answered": _last_reviewed(request),
         "waiting": queue.waiting(),
+        "claimable": record is None and queue.is_any_free(),
         "error": error,
     }
     status = error.status if error else 200

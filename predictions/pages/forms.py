@@ -1,16 +1,29 @@
 """Forms for filtering the history and for choosing the period of the statistics."""
 
+from datetime import timedelta
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.utils.dateparse import parse_date
+from django.utils.functional import lazy
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
+from predictions.core.calendar import day_at, today
+from predictions.core.ids import EPOCH
 from predictions.pages.presentation import STATUS_LABELS
 from predictions.web.list_params import FilterParams
 
 PARAMS: Any = FilterParams().fields
 ANY = ("", _("Any"))
+MAX_DAYS_AHEAD = 366
+DEFAULT_DAYS = 30
+
+
+def _in_zone(label: Any) -> Any:
+    """Name the zone of a day beside its field."""
+    return format_lazy("{} ({})", label, lazy(lambda: settings.TIME_ZONE, str)())
 
 
 class DateInput(forms.DateInput):
@@ -36,21 +49,31 @@ class FilterForm(forms.Form):
         label=_("Status"),
         choices=[ANY, *((status, STATUS_LABELS[status]) for status in PARAMS["status"].choices)],
     )
-    since = forms.DateField(label=_("From"), widget=DateInput)
-    until = forms.DateField(label=_("Before"), widget=DateInput)
+    since = forms.DateField(label=_in_zone(_("From")), widget=DateInput)
+    until = forms.DateField(label=_in_zone(_("Before")), widget=DateInput)
 
     use_required_attribute = False
 
 
 class PeriodForm(forms.Form):
-    """Period of the statistics; `until` is exclusive."""
+    """Period of the statistics, by default the last 30 days; `until` is exclusive."""
 
-    since = forms.DateField(label=_("From"), widget=DateInput, required=False)
-    until = forms.DateField(label=_("Before"), widget=DateInput, required=False)
+    since = forms.DateField(label=_in_zone(_("From")), widget=DateInput, required=False)
+    until = forms.DateField(label=_in_zone(_("Before")), widget=DateInput, required=False)
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        since, until = cleaned.get("since"), cleaned.get("until")
-        if since and until and since >= until:
+        if self.errors:
+            return cleaned
+        first, last = day_at(EPOCH), today() + timedelta(days=MAX_DAYS_AHEAD)
+        for day in (cleaned["since"], cleaned["until"]):
+            if day is not None and not first <= day <= last:
+                raise forms.ValidationError(
+                    _("Choose days from %(first)s to %(last)s.")
+                    % {"first": first.isoformat(), "last": last.isoformat()}
+                )
+        until = cleaned["until"] or today() + timedelta(days=1)
+        since = cleaned["since"] or max(first, until - timedelta(days=DEFAULT_DAYS))
+        if since >= until:
             raise forms.ValidationError(_("“From” has to be an earlier day than “Before”."))
-        return cleaned
+        return cleaned | {"since": since, "until": until}

@@ -1,6 +1,6 @@
 """The pages of the model versions: list, metrics, import and activation."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from predictions.access.permissions import may_activate, may_read, may_view_all
+from predictions.core.calendar import today
 from predictions.core.errors import VersionRefused
 from predictions.pages.access import require_permission
 from predictions.pages.model_plots import calibration_points, confusion_rows
@@ -74,8 +75,8 @@ def _render_list(request: HttpRequest, *, error: VersionRefused | None = None) -
 
 def _quality(versions: list[ModelVersion]) -> list[tuple[DailyQuality, ValidationQuality | None]]:
     """Pair recent daily metrics with the validation metrics of their version."""
-    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
-    validated = {version.number: validation_quality(version) for version in versions}
+    tomorrow = today() + timedelta(days=1)
+    validated = {one.number: validation_quality(one) for one in versions if not one.problem}
     days = daily_quality(tomorrow - timedelta(days=QUALITY_DAYS), tomorrow)
     return [(day, validated.get(day.version)) for day in days]
 
@@ -107,6 +108,19 @@ def activate(request: HttpRequest, number: int) -> HttpResponse:
     return redirect("models")
 
 
+@require_POST
+@require_permission(may_activate)
+def delete(request: HttpRequest, number: int) -> HttpResponse:
+    """Delete a version that was never active."""
+    try:
+        versions.delete(number, by=request.user.get_username())
+    except VersionRefused as error:
+        messages.warning(request, error.message)
+        return redirect("model", number)
+    messages.success(request, _("Model version %d was deleted.") % number)
+    return redirect("models")
+
+
 def _render(
     request: HttpRequest, number: int, *, error: VersionRefused | None = None
 ) -> HttpResponse:
@@ -114,15 +128,16 @@ def _render(
     all_versions = versions.list_versions()
     active = next(other.number for other in all_versions if other.active)
     version.active = number == active
-    validation: dict[str, Any] = version.manifest["metrics"]["validation"]
+    validation = version.validation
     context = {
         "version": version,
         "validation": validation,
-        "confusion": confusion_rows(validation["confusion_matrix"]),
+        "confusion": confusion_rows(validation.get("confusion_matrix", [])),
         "calibration": calibration_points(validation.get("calibration")),
-        "arguments": _arguments(version.manifest),
-        "sources": _sources(version.manifest),
+        "arguments": [] if version.problem else _arguments(version.manifest),
+        "sources": [] if version.problem else _sources(version.manifest),
         "active": active,
+        "may_delete": may_activate(request.user) and versions.is_deletable(version),
         "comparison": activation.compare_with_active(all_versions).get(number),
         "may_activate": may_activate(request.user),
         "error": error,

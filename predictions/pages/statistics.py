@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -14,7 +14,8 @@ from django.utils.translation import ngettext, npgettext
 from django.views.decorators.http import require_safe
 
 from predictions.access.permissions import may_view_all
-from predictions.core.ids import EPOCH, first_id_at
+from predictions.core.calendar import start_of_day, today
+from predictions.core.ids import first_id_at
 from predictions.core.records import Status
 from predictions.pages.access import require_permission
 from predictions.pages.charts import Chart
@@ -30,7 +31,6 @@ from predictions.statistics.daily_counts import (
     collect_statistics,
 )
 
-DEFAULT_DAYS = 30
 SHORTCUTS = (7, 30, 90, 365)  # days
 MAX_DAILY_BARS = 92
 MAX_DAYS_BY_WEEK = 2 * 366
@@ -47,23 +47,21 @@ class Figure:
 @require_safe
 @require_permission(may_view_all)
 def statistics(request: HttpRequest) -> HttpResponse:
-    today = datetime.now(UTC).date()
+    tomorrow = today() + ONE_DAY
     form = PeriodForm(request.GET)
     if not form.is_valid():
         return render(request, "predictions/statistics.html", {"form": form}, status=400)
-    until = form.cleaned_data["until"] or today + ONE_DAY
-    since = form.cleaned_data["since"] or until - ONE_DAY * DEFAULT_DAYS
-    since = max(since, EPOCH.date())  # no id is older
+    since, until = form.cleaned_data["since"], form.cleaned_data["until"]
     seen = collect_statistics(since, until)
     context = {
         "form": PeriodForm(initial={"since": since.isoformat(), "until": until.isoformat()}),
         "statistics": seen,
         "figures": _figures(seen.total, _corrected(since, until)),
-        "charts": _charts(seen),
+        "charts": [_by_time(seen, since, until), *_charts(seen)],
         "shortcuts": [
             (
                 ngettext("%d day", "%d days", days) % days,
-                f"since={today + ONE_DAY - ONE_DAY * days}&until={today + ONE_DAY}",
+                f"since={tomorrow - ONE_DAY * days}&until={tomorrow}",
             )
             for days in SHORTCUTS
         ],
@@ -72,8 +70,7 @@ def statistics(request: HttpRequest) -> HttpResponse:
 
 
 def _corrected(since: date, until: date) -> int:
-    first, end = (first_id_at(datetime.combine(day, time.min, UTC)) for day in (since, until))
-    return corrections.count(first, end)
+    return corrections.count(*(first_id_at(start_of_day(day)) for day in (since, until)))
 
 
 def _figures(total: Counts, corrected: int) -> list[Figure]:
@@ -98,7 +95,6 @@ def _charts(seen: Statistics) -> list[Chart]:
     sources = _named(total["source"], SOURCE_LABELS)
     versions = sorted(total["model_version"].items(), key=lambda item: int(item[0]))
     return [
-        _by_time(seen),
         Chart(_("Digits"), _("Times read"), _("Digit"), _in_order(total["digit"], range(10), str)),
         Chart(_("Confidence"), predictions, _("Lowest of its digits"), confidences),
         Chart(_("Processing time"), predictions, _("At least (ms)"), durations),
@@ -108,16 +104,17 @@ def _charts(seen: Statistics) -> list[Chart]:
     ]
 
 
-def _by_time(seen: Statistics) -> Chart:
+def _by_time(seen: Statistics, since: date, until: date) -> Chart:
     """Count by day, week or month, depending on the length of the period."""
     bucket: Callable[[date], date]
-    if len(seen.days) <= MAX_DAILY_BARS:
+    length = (until - since).days
+    if length <= MAX_DAILY_BARS:
         name, unit, bucket = _("Predictions per day"), _("Day"), lambda day: day
-    elif len(seen.days) <= MAX_DAYS_BY_WEEK:
+    elif length <= MAX_DAYS_BY_WEEK:
         name, unit, bucket = _("Predictions per week"), _("Week of"), _monday
     else:
         name, unit, bucket = _("Predictions per month"), _("Month of"), _first_of_month
-    counts: Counter[date] = Counter()
+    counts = {bucket(since + ONE_DAY * number): 0 for number in range(length)}
     for day, daily in seen.days.items():
         counts[bucket(day)] += daily.predictions
     labelled = [(_short_date(day), count) for day, count in counts.items()]

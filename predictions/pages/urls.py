@@ -18,5 +18,6 @@ urlpatterns = [
     path("models/import", model_versions.add, name="import-model"),
     path("models/<int:number>/", model_versions.model_detail, name="model"),
     path("models/<int:number>/activate", model_versions.activate, name="activate-model"),
+    path("models/<int:number>/delete", model_versions.delete, name="delete-model"),
     path("favicon.ico", views.favicon, name="favicon"),
 ]

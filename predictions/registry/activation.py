@@ -6,16 +6,22 @@ Rolling back is activating an older version.
 import dataclasses
 from collections.abc import Iterable
 
+import numpy as np
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from ml.data.dataset import Digits, as_input
 from ml.errors import ModelError
-from ml.model.comparison import Comparison, compare, record_outcomes
+from ml.model.comparison import Comparison, Outcomes, compare, record_outcomes
 from predictions.access.audit import Action, audit
 from predictions.core.errors import VersionRefused
 from predictions.registry import versions
 from predictions.registry.models import Activation, ModelVersion
+from predictions.registry.sample import read_sample
+
+# The sample catches networks that do not read what their answers say. A version that was
+# fine-tuned to one hand may read a few of it worse; that is for the answers to judge.
+SAMPLE_SIGNIFICANCE = 0.001
 
 
 def activate(
@@ -27,6 +33,8 @@ def activate(
     digits: Digits | None = None,
 ) -> Activation:
     """Activate a version unless it performs worse than the active one.
+
+    Both their answers to their evaluation set and what they read here and now in the sample count.
 
     Workers notice within two seconds (`predictions/recognition/active_reader.py`).
 
@@ -57,17 +65,11 @@ def activate(
         raise VersionRefused(
             "reason_needed", _("Give a reason for forcing this version."), status=400
         )
-    try:
-        versions.classifier_of(candidate)
-    except ModelError as error:
-        raise VersionRefused(
-            "version_damaged",
-            _("Model version %(number)s cannot run: %(error)s")
-            % {"number": number, "error": error},
-        ) from error
+    read = _run(candidate)
     comparison = _compare(active, candidate, digits)
     if not force:
         _pass_gate(active, candidate, comparison)
+        _pass_sample(active, candidate, read)
     return _switch(
         Activation(
             number=candidate.number,
@@ -93,13 +95,36 @@ def compare_with_active(models: Iterable[ModelVersion]) -> dict[int, Comparison]
     """
     answers = {version: versions.answers_of(version) for version in models}
     present = next(theirs for version, theirs in answers.items() if version.active)
-    if present is None:
-        return {}
-    return {
-        version.number: compare(present, theirs)
+    compared = {
+        version.number: _compare_answers(present, theirs)
         for version, theirs in answers.items()
-        if not version.active and theirs and theirs.fingerprint == present.fingerprint
+        if not version.active
     }
+    return {number: comparison for number, comparison in compared.items() if comparison}
+
+
+def _run(candidate: ModelVersion) -> Outcomes:
+    """Have a version read the sample, whatever its archive says of it."""
+    try:
+        return read_sample(versions.classifier_of(candidate))
+    except ModelError as error:
+        raise VersionRefused(
+            "version_damaged",
+            _("Model version %(number)s cannot run: %(error)s")
+            % {"number": candidate.number, "error": error},
+        ) from error
+
+
+def _pass_sample(active: ModelVersion, candidate: ModelVersion, read: Outcomes) -> None:
+    try:
+        present = read_sample(versions.classifier_of(active))
+    except ModelError:  # nothing is worse than a version that cannot run
+        return
+    comparison = compare(present, read)
+    if comparison.second_is_worse(significance=SAMPLE_SIGNIFICANCE):
+        raise _reads_worse(
+            active, candidate, comparison, _("pictures that the site keeps for this")
+        )
 
 
 def _compare(
@@ -114,7 +139,14 @@ def _compare(
         ]
         return compare(*answers)
     first, second = (versions.answers_of(version) for version in (active, candidate))
+    return _compare_answers(first, second)
+
+
+def _compare_answers(first: Outcomes | None, second: Outcomes | None) -> Comparison | None:
+    """Compare what was read in the same digits; None if these differ."""
     if first is None or second is None or first.fingerprint != second.fingerprint:
+        return None
+    if not np.array_equal(first.pairs[:, 0], second.pairs[:, 0]):  # one archive is wrong
         return None
     return compare(first, second)
 
@@ -132,23 +164,29 @@ def _pass_gate(
             % {"number": candidate.number, "active": active.number},
         )
     if comparison.second_is_worse():
-        raise VersionRefused(
-            "reads_worse",
-            _(
-                "Model version %(number)s reads worse than version %(active)s: of %(count)s "
-                "digits, only the active one reads %(only_first)s right, and only the new one "
-                "%(only_second)s (p = %(p_value)s). Keep the active one, or force it with a "
-                "reason."
-            )
-            % {
-                "number": candidate.number,
-                "active": active.number,
-                "count": f"{comparison.count:,}",
-                "only_first": f"{comparison.only_first:,}",
-                "only_second": f"{comparison.only_second:,}",
-                "p_value": f"{comparison.p_value:.2g}",
-            },
+        raise _reads_worse(active, candidate, comparison, _("digits"))
+
+
+def _reads_worse(
+    active: ModelVersion, candidate: ModelVersion, comparison: Comparison, pictures: str
+) -> VersionRefused:
+    return VersionRefused(
+        "reads_worse",
+        _(
+            "Model version %(number)s reads worse than version %(active)s: of %(count)s "
+            "%(pictures)s, only the active one reads %(only_first)s right, and only the new one "
+            "%(only_second)s (p = %(p_value)s). Keep the active one, or force it with a reason."
         )
+        % {
+            "number": candidate.number,
+            "active": active.number,
+            "count": f"{comparison.count:,}",
+            "pictures": pictures,
+            "only_first": f"{comparison.only_first:,}",
+            "only_second": f"{comparison.only_second:,}",
+            "p_value": f"{comparison.p_value:.2g}",
+        },
+    )
 
 
 def _switch(activation: Activation) -> Activation:
@@ -159,7 +197,9 @@ def _switch(activation: Activation) -> Activation:
             rested = rows.filter(active=True, number=activation.replaced).update(active=False)
             if rested != (activation.replaced != versions.SHIPPED):
                 raise _overtaken()
-            rows.filter(number=activation.number).update(active=True)
+            chosen = rows.filter(number=activation.number).update(active=True)
+            if chosen != (activation.number != versions.SHIPPED):  # deleted meanwhile
+                raise _overtaken()
             activation.save(force_insert=True)
             audit(
                 Action.ACTIVATED,

@@ -87,11 +87,11 @@ class ModelVersionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic 
 
     @admin.display(description=gettext_lazy("validation accuracy"))
     def accuracy(self, version: ModelVersion) -> str:
-        return f"{version.manifest['metrics']['validation']['accuracy']:.4f}"
+        return "–" if version.accuracy is None else f"{version.accuracy:.4f}"
 
     @admin.display(description=gettext_lazy("manifest"))
     def manifest_json(self, version: ModelVersion) -> str:
-        return json.dumps(version.manifest, indent=1)
+        return version.problem or json.dumps(version.manifest, indent=1)
 
     @admin.action(description=gettext_lazy("Activate"), permissions=["activate"])
     def activate_version(self, request: HttpRequest, selected: QuerySet[ModelVersion]) -> None:

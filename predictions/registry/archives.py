@@ -3,10 +3,9 @@
 import hashlib
 import io
 import json
-import tempfile
+import struct
 import zipfile
 import zlib
-from pathlib import Path
 from typing import IO
 
 from django.http import HttpResponse
@@ -22,8 +21,11 @@ from predictions.registry.models import ModelVersion
 from predictions.web.responses import as_attachment
 
 SUMS_FILE = "SHA256SUMS"
-FILES = (MANIFEST_FILE, NETWORK_FILE, versions.WEIGHTS_FILE, ANSWERS_FILE)
 MAX_BYTES = 50_000_000  # unpacked; a network has under one million
+MAX_MESSAGE = 200
+# As `pack` writes. An LZMA stream could ask for gigabytes whatever its size.
+COMPRESSIONS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+BAD_ZIP = (OSError, EOFError, zipfile.BadZipFile, zlib.error, struct.error, OverflowError)
 
 
 def pack(version: ModelVersion) -> bytes:
@@ -68,27 +70,26 @@ def from_archive(file: IO[bytes], name: str) -> ModelVersion:
     VersionRefused
         If the file is not such an archive, is damaged, or its network cannot run here.
     """
-    with tempfile.TemporaryDirectory() as directory:
-        for member, content in _read(file, name).items():
-            (Path(directory) / member).write_bytes(content)
-        return versions.from_directory(Path(directory))
+    return versions.from_files(_read(file, name))
 
 
 def _read(file: IO[bytes], name: str) -> dict[str, bytes]:
     """Read the known files of an archive and verify their checksums."""
     try:
         with zipfile.ZipFile(file) as archive:
-            known = [member for member in archive.infolist() if member.filename in FILES]
+            known = [m for m in archive.infolist() if m.filename in (*versions.FILES, SUMS_FILE)]
             if sum(member.file_size for member in known) > MAX_BYTES:
                 raise _refusal(
                     _("%(name)s is larger than a model version can be.") % {"name": name}
                 )
+            if any(member.compress_type not in COMPRESSIONS for member in known):
+                raise zipfile.BadZipFile("unknown compression")
             contents = {member.filename: archive.read(member) for member in known}
-            sums = archive.read(SUMS_FILE).decode()
-    except (OSError, zipfile.BadZipFile, zlib.error, KeyError, ValueError, RuntimeError) as error:
+            sums = contents.pop(SUMS_FILE).decode()
+    except (*BAD_ZIP, KeyError, ValueError, RuntimeError) as error:
         raise _refusal(
             _("%(name)s is not an exported model version, or is damaged: %(error)s")
-            % {"name": name, "error": error}
+            % {"name": name, "error": str(error)[:MAX_MESSAGE]}
         ) from error
     if sums != "".join(_sum_line(*item) for item in contents.items()):
         raise _refusal(

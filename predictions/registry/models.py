@@ -1,9 +1,12 @@
 """The tables of model versions and of their activations."""
 
-from typing import ClassVar
+from functools import cached_property
+from typing import Any, ClassVar
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+from predictions.registry.manifest import problem_of
 
 
 class ModelVersion(models.Model):
@@ -40,6 +43,20 @@ class ModelVersion(models.Model):
 
     def __str__(self) -> str:
         return str(self.number)
+
+    @cached_property
+    def problem(self) -> str | None:
+        """Why the version cannot be used: its manifest is not one. None if it is."""
+        return problem_of(self.manifest)
+
+    @property
+    def validation(self) -> dict[str, Any]:
+        """The metrics on the validation digits; empty if there is a problem."""
+        return {} if self.problem else self.manifest["metrics"]["validation"]
+
+    @property
+    def accuracy(self) -> float | None:
+        return self.validation.get("accuracy")
 
 
 class Activation(models.Model):

@@ -91,9 +91,9 @@ def undo(prediction_id: UUID, *, by: str) -> Correction | None:
     return current([prediction_id]).get(prediction_id)
 
 
-def delete(prediction_id: UUID) -> None:
-    """Delete all corrections of a prediction."""
-    Correction.objects.filter(prediction_id=prediction_id).delete()
+def delete(prediction_ids: Iterable[UUID]) -> None:
+    """Delete all corrections of predictions."""
+    Correction.objects.filter(prediction_id__in=list(prediction_ids)).delete()
 
 
 def delete_before(first_kept: UUID) -> None:

@@ -5,7 +5,7 @@ A claim reserves an item for one reviewer until it expires.
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -23,12 +23,21 @@ from predictions.review.models import ReviewItem
 from predictions.stores import get_store
 
 CLAIM_DURATION = timedelta(minutes=10)
+ORDER = ("margin", "prediction_id")
+SCAN_SIZE = 32
+MAX_SCANNED = 1 + 8 * SCAN_SIZE  # items per claim, for a reviewer who may not see them all
 BATCH_SIZE = 500
 # During an outage of SQL, do not delay every prediction by a timeout.
 RETRY_AFTER_S = 5.0
 
 log = structlog.get_logger(__name__)
 _not_before = 0.0
+
+MaySee = Callable[[PredictionRecord], bool]
+
+
+def see_all(record: PredictionRecord) -> bool:
+    return True
 
 
 def enqueue(records: Iterable[PredictionRecord]) -> None:
@@ -52,20 +61,38 @@ def waiting() -> int:
     return ReviewItem.objects.count()
 
 
-def claim(reviewer: str) -> PredictionRecord | None:
-    """Claim the least certain unclaimed prediction; return None if the queue is empty.
+def is_any_free() -> bool:
+    """Return whether an item can be claimed."""
+    return _free().exists()
+
+
+def claim(reviewer: str, *, may_see: MaySee = see_all) -> PredictionRecord | None:
+    """Claim the least certain unclaimed prediction; return None if there is none.
 
     A reviewer with a claim gets the same prediction again. Items that were corrected or deleted
-    meanwhile are removed.
+    meanwhile are removed; those that the reviewer may not see stay for others.
     """
     while True:
-        item = _claimed_by(reviewer).order_by("-claimed_until").first() or _claim_free(reviewer)
-        if item is None:
+        held = claimed(reviewer, may_see=may_see)
+        if held is not None:
+            return held
+        removed = False
+        for item, record in _current(_free().order_by(*ORDER)):
+            if record is None:
+                item.delete()
+                removed = True
+            elif may_see(record) and _take(item, reviewer):
+                return record
+        if not removed:
             return None
-        record = get_store().get(item.prediction_id)
-        if record is not None and not corrections.current([record.id]):
+
+
+def claimed(reviewer: str, *, may_see: MaySee = see_all) -> PredictionRecord | None:
+    """Return the prediction that a reviewer has claimed, or None; change nothing."""
+    for _item, record in _current(_claimed_by(reviewer).order_by("-claimed_until")):
+        if record is not None and may_see(record):
             return record
-        item.delete()
+    return None
 
 
 def finish(prediction_id: UUID, reviewer: str) -> None:
@@ -78,26 +105,25 @@ def finish(prediction_id: UUID, reviewer: str) -> None:
     """
     mine = ReviewItem.objects.filter(prediction_id=prediction_id, claimed_by=reviewer)
     if not mine.delete()[0]:
-        raise PredictionsError(
-            "claim_lost",
-            _(
-                "This prediction is no longer assigned to you: it has been reviewed, or somebody "
-                "else is reviewing it. Nothing was changed; continue with the next one."
-            ),
-            status=409,
-        )
+        raise _claim_lost()
 
 
 def skip(prediction_id: UUID, reviewer: str) -> None:
-    """Return an item to the queue; it comes up again when the claim would have expired."""
-    ReviewItem.objects.filter(prediction_id=prediction_id, claimed_by=reviewer).update(
-        claimed_by="", claimed_until=timezone.now() + CLAIM_DURATION
-    )
+    """Return an item to the queue; it comes up again when the claim would have expired.
+
+    Raises
+    ------
+    PredictionsError
+        If the reviewer has not claimed it.
+    """
+    mine = ReviewItem.objects.filter(prediction_id=prediction_id, claimed_by=reviewer)
+    if not mine.update(claimed_by="", claimed_until=timezone.now() + CLAIM_DURATION):
+        raise _claim_lost()
 
 
-def remove(prediction_id: UUID) -> None:
-    """Remove an item that was corrected elsewhere or deleted."""
-    ReviewItem.objects.filter(prediction_id=prediction_id).delete()
+def remove(prediction_ids: Iterable[UUID]) -> None:
+    """Remove items that were corrected elsewhere or deleted."""
+    ReviewItem.objects.filter(prediction_id__in=list(prediction_ids)).delete()
 
 
 def remove_before(first_kept: UUID) -> None:
@@ -130,19 +156,41 @@ def _claimed_by(reviewer: str) -> QuerySet[ReviewItem]:
     return ReviewItem.objects.filter(claimed_by=reviewer, claimed_until__gte=timezone.now())
 
 
-def _claim_free(reviewer: str) -> ReviewItem | None:
-    """Claim the first free item by compare-and-set, so that only one reviewer gets it."""
-    while True:
-        now = timezone.now()
-        free = ReviewItem.objects.filter(Q(claimed_until=None) | Q(claimed_until__lt=now))
-        item = free.order_by("margin", "prediction_id").first()
-        if item is None:
-            return None
-        claimed = free.filter(pk=item.pk).update(
-            claimed_by=reviewer, claimed_until=now + CLAIM_DURATION
-        )
-        if claimed:
-            return item
+def _free() -> QuerySet[ReviewItem]:
+    return ReviewItem.objects.filter(Q(claimed_until=None) | Q(claimed_until__lt=timezone.now()))
+
+
+def _current(
+    items: QuerySet[ReviewItem],
+) -> Iterator[tuple[ReviewItem, PredictionRecord | None]]:
+    """Pair the first items with their predictions, None if corrected or deleted meanwhile."""
+    found = list(items[:MAX_SCANNED])
+    # Usually the first one is taken.
+    for batch in (found[:1], *batched(found[1:], SCAN_SIZE)):
+        ids = [item.prediction_id for item in batch]
+        records = get_store().get_many(ids) if ids else {}
+        corrected = corrections.current(records)
+        for item in batch:
+            record = records.get(item.prediction_id)
+            yield item, None if item.prediction_id in corrected else record
+
+
+def _take(item: ReviewItem, reviewer: str) -> bool:
+    """Claim a free item by compare-and-set, so that only one reviewer gets it."""
+    until = timezone.now() + CLAIM_DURATION
+    taken = _free().filter(pk=item.pk).update(claimed_by=reviewer, claimed_until=until)
+    return taken == 1
+
+
+def _claim_lost() -> PredictionsError:
+    return PredictionsError(
+        "claim_lost",
+        _(
+            "This prediction is no longer assigned to you: it has been reviewed, or somebody "
+            "else is reviewing it. Nothing was changed; continue with the next one."
+        ),
+        status=409,
+    )
 
 
 def _item_of(record: PredictionRecord) -> ReviewItem:

@@ -12,10 +12,18 @@ from predictions.services.prediction import (
     predict_explained,
     predict_once,
 )
-from predictions.services.review import answer_review, correct, undo_correction
+from predictions.services.review import (
+    answer_review,
+    claim_review,
+    claimed_review,
+    correct,
+    undo_correction,
+)
 
 __all__ = [
     "answer_review",
+    "claim_review",
+    "claimed_review",
     "correct",
     "delete",
     "explain",

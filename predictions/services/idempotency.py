@@ -1,25 +1,31 @@
 """Idempotency-Key: a repeated request gets the same response and takes effect once.
 
 The key is claimed in the store before anything is written, with the id that the prediction or
-upload will have. A request that finds its key claimed waits briefly for the result. If the claimant
-dies, its lease expires, and a retry takes the claim over with the same id.
+upload will have, and the claim is renewed while its request lives. A request that finds its key
+claimed waits briefly for the result; while it waits, it only reads. If the claimant dies, its lease
+expires, and a retry takes the claim over with the same id. If nothing was kept, the claim is
+released.
 Draft standard: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from threading import Event, Thread
 from uuid import UUID
 
+from django.db import IntegrityError, connections
 from django.utils.translation import gettext as _
 
-from predictions.core.errors import PredictionsError, UploadRefused
+from predictions.core.errors import PredictionsError, StoreUnavailable, UploadRefused
 from predictions.core.ids import new_id
-from predictions.core.records import PredictionRecord, RequestKey
+from predictions.core.records import Claim, PredictionRecord, RequestKey
 from predictions.stores import get_store
 
-LEASE_S = 30.0  # longer than reading many pages takes
+LEASE_S = 5.0  # as long as a client waits to retry when the store does not answer
+RENEW_EVERY_S = LEASE_S / 3
 WAIT_S = 2.0
-POLL_INTERVAL_S = 0.05
+POLL_INTERVAL_S = 0.1
 MAX_KEY_LENGTH = 255
 
 
@@ -81,9 +87,36 @@ def make_once(
         If the first request with the key has no response within two seconds.
     """
     store = get_store()
+    claim, is_kept = _claim(request_key)
+    if is_kept:
+        return store.get_upload(claim.id), False
+    try:
+        with _renewing(request_key):
+            records = make(claim.id)
+    except UploadRefused:
+        store.release(request_key)  # nothing was kept
+        raise
+    except StoreUnavailable as error:
+        if error.nothing_kept:
+            with suppress(StoreUnavailable):
+                store.release(request_key)
+        raise
+    except IntegrityError:  # the claim lapsed, and who took it over was faster
+        if store.get(claim.id) is None:
+            raise
+        return store.get_upload(claim.id), False
+    store.settle(request_key)
+    return records, True
+
+
+def _claim(request_key: RequestKey) -> tuple[Claim, bool]:
+    """Claim a key, or wait for its prediction; return the claim and whether that is kept."""
+    store = get_store()
     deadline = time.monotonic() + WAIT_S
+    claim: Claim | None = None
     while True:
-        claim = store.claim(request_key, new_id(), lease_s=LEASE_S)
+        if claim is None or claim.lapsed:  # released meanwhile, or its request died
+            claim = store.claim(request_key, new_id(), lease_s=LEASE_S)
         if claim.body_hash != request_key.body_hash:
             raise KeyConflict(
                 "idempotency_key_reused",
@@ -92,21 +125,35 @@ def make_once(
         # Also if the claimant died after keeping the prediction and before settling the claim.
         # The first page is kept last: if it is there, all are.
         if not claim.new and store.get(claim.id) is not None:
-            return store.get_upload(claim.id), False
+            return claim, True
         if claim.done:
             raise KeyConflict(
                 "idempotency_key_deleted",
                 _("The prediction that this Idempotency-Key made was deleted. Use a new key."),
             )
         if claim.ours:
-            break
+            return claim, False
         if time.monotonic() >= deadline:
             raise KeyInProgress
         time.sleep(POLL_INTERVAL_S)
+        claim = store.read_claim(request_key)
+
+
+@contextmanager
+def _renewing(request_key: RequestKey) -> Iterator[None]:
+    """Renew a claim from another thread."""
+    ended = Event()
+
+    def renew() -> None:
+        try:
+            while not ended.wait(RENEW_EVERY_S):
+                with suppress(StoreUnavailable):
+                    get_store().renew(request_key, lease_s=LEASE_S)
+        finally:
+            connections.close_all()  # of this thread
+
+    Thread(target=renew, name="renew-claim", daemon=True).start()
     try:
-        records = make(claim.id)
-    except UploadRefused:
-        store.release(request_key)  # nothing was kept
-        raise
-    store.settle(request_key)
-    return records, True
+        yield
+    finally:
+        ended.set()

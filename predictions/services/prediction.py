@@ -67,7 +67,7 @@ def predict(
     pairs = _number_pages(pairs, upload_id)
     if store:
         with step("store"):
-            _keep(pairs, is_retried=upload_id is not None)
+            _keep(pairs)
         queue.enqueue(record for record, _ in pairs)
     records = [record for record, _ in pairs]
     for record in records:
@@ -186,21 +186,22 @@ def _number_pages(pairs: list[Pair], upload_id: UUID | None) -> list[Pair]:
     return pages
 
 
-def _keep(pairs: list[Pair], *, is_retried: bool) -> None:
+def _keep(pairs: list[Pair]) -> None:
     """Keep all pages or none.
 
-    A store without transactions may fail half-way. Then the pages that were kept are deleted if
-    possible, unless the upload will be retried with the same ids: the retry completes it.
+    A store without transactions may fail half-way. Then the pages are discarded; the error says
+    whether that could be done.
     """
     store = get_store()
-    invalidate_late_days(record.id for record, _ in pairs)
+    ids = [record.id for record, _ in pairs]
+    invalidate_late_days(ids)
     try:
         store.add_upload(pairs)
-    except StoreUnavailable:
-        if len(pairs) > 1 and not is_retried:
+    except StoreUnavailable as error:
+        if not error.nothing_kept:
             with suppress(StoreUnavailable):
-                for record, _ in pairs:
-                    store.delete(record.id)
+                store.discard(ids)
+                error.nothing_kept = True
         raise
 
 

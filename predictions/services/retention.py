@@ -6,30 +6,45 @@ Cassandra expires rows by TTL, but only those written after the setting, and not
 from collections.abc import Iterator
 from datetime import datetime
 
+from predictions.access.audit import Action, audit
 from predictions.core.ids import first_id_at
 from predictions.core.records import Filters
 from predictions.review import corrections, queue
-from predictions.statistics.daily_counts import invalidate_days, invalidate_days_before
+from predictions.services.deletion import deletion_of
+from predictions.statistics.daily_counts import delete_counted, forget_days_before
 from predictions.stores import get_store
 
-BATCH_SIZE = 500
+BATCH_SIZE = 200  # other writers wait for a batch
 
 
-def purge(before: datetime) -> Iterator[int]:
+def purge(before: datetime, *, by: str = "") -> Iterator[int]:
     """Delete the predictions made before a time; yield the number deleted after each batch.
 
-    Reading page by page bounds memory and the time between batches, however many rows there are.
+    Each batch takes its corrections with it and has its entry in the audit log.
+
+    Raises
+    ------
+    StoreUnavailable
+        If a batch could not be deleted; the batches before it were.
     """
     first_kept = first_id_at(before)
-    corrections.delete_before(first_kept)
-    queue.remove_before(first_kept)
-    invalidate_days_before(before)
-    store = get_store()
+    filters = Filters(until=before)
+    target = f"before {before.isoformat(timespec='seconds')}"
     cursor = None
     while True:
-        page = store.latest(Filters(until=before), cursor=cursor, limit=BATCH_SIZE)
-        invalidate_days(record.created_at.date() for record in page)
-        yield sum(store.delete(record.id) for record in page)
-        if page.next is None:
-            return
+        page = get_store().latest(filters, cursor=cursor, limit=BATCH_SIZE)
+        with deletion_of(page.records):
+            deleted = len(delete_counted(page.records, get_store().delete))
+            ids = [record.id for record in page]
+            corrections.delete(ids)
+            queue.remove(ids)
+            if deleted:
+                audit(Action.PURGED, by=by, target=target, deleted=deleted)
+        yield deleted
         cursor = page.next
+        if cursor is None:
+            break
+    # What is said of predictions that expired by themselves.
+    corrections.delete_before(first_kept)
+    queue.remove_before(first_kept)
+    forget_days_before(before)

@@ -1,17 +1,36 @@
 """Correcting predictions, and answering the review queue."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
+from predictions.access import visibility
 from predictions.access.audit import Action, audit
+from predictions.core.calendar import day_at
+from predictions.core.errors import PredictionsError
 from predictions.core.records import PredictionRecord
 from predictions.review import corrections, queue
 from predictions.review.corrections import Verdict
 from predictions.review.models import Correction
+from predictions.statistics.daily_counts import lock_days
+from predictions.stores import get_store
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
+
+
+def claim_review(by: "User | AnonymousUser") -> PredictionRecord | None:
+    """Claim the least certain prediction that waits and that the reviewer may see."""
+    return queue.claim(by.get_username(), may_see=partial(visibility.may_see, by))
+
+
+def claimed_review(by: "User | AnonymousUser") -> PredictionRecord | None:
+    """Return the prediction that the reviewer has claimed, if any; claim nothing."""
+    return queue.claimed(by.get_username(), may_see=partial(visibility.may_see, by))
 
 
 def correct(
@@ -23,10 +42,12 @@ def correct(
     ------
     CorrectionRefused
         If the correction is invalid.
+    PredictionsError
+        If the prediction was deleted.
     """
-    with transaction.atomic():
+    with _existing(record):
         correction = corrections.add(record, verdict=verdict, text=text, by=by.get_username())
-        queue.remove(record.id)
+        queue.remove([record.id])
         audit(Action.CORRECTED, by=by, target=record.id, verdict=verdict, text=correction.text)
     return correction
 
@@ -41,7 +62,7 @@ def answer_review(
     CorrectionRefused
         If the correction is invalid.
     PredictionsError
-        If the claim was lost.
+        If the claim was lost, or the prediction was deleted.
     """
     with transaction.atomic():
         queue.finish(record.id, by.get_username())
@@ -56,9 +77,23 @@ def undo_correction(record: PredictionRecord, *, by: "User | AnonymousUser") -> 
     CorrectionRefused
         If there is none.
     """
-    with transaction.atomic():
+    with _existing(record):
         current = corrections.undo(record.id, by=by.get_username())
         if current is None:
             queue.reopen(record, by.get_username())
         audit(Action.CORRECTED, by=by, target=record.id, verdict="undo")
     return current
+
+
+@contextmanager
+def _existing(record: PredictionRecord) -> Iterator[None]:
+    """Open a transaction in which a prediction exists and cannot be deleted."""
+    with transaction.atomic():
+        lock_days([day_at(record.created_at)])
+        if get_store().get(record.id) is None:
+            raise PredictionsError(
+                "not_found",
+                _("There is no prediction with this id. It may have been deleted."),
+                status=404,
+            )
+        yield

@@ -8,7 +8,8 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 
-from predictions.core.ids import first_id_of_day
+from predictions.core.calendar import day_at, start_of_day
+from predictions.core.ids import first_id_at
 from predictions.registry.models import ModelVersion
 from predictions.review import corrections
 from predictions.statistics.daily_counts import Counts, collect_statistics
@@ -17,7 +18,7 @@ from predictions.stores import get_store
 
 @dataclass(frozen=True)
 class DailyQuality:
-    """One version on one UTC day.
+    """One version on one of the site's days.
 
     `mean_confidence` is accurate to half a per cent, None without digits. `reviewed` predictions
     were corrected or confirmed; the text of `corrected` ones was changed.
@@ -45,7 +46,7 @@ class ValidationQuality:
 
 def validation_quality(version: ModelVersion) -> ValidationQuality:
     """Return a version's validation metrics; the confidence is None if it was not recorded."""
-    validation = version.manifest["metrics"]["validation"]
+    validation = version.validation
     calibration = validation.get("calibration", {"counts": [], "confidences": []})
     bins = zip(calibration["counts"], calibration["confidences"], strict=True)
     total = sum(calibration["counts"])
@@ -75,11 +76,13 @@ Tally = Counter[tuple[date, int]]
 
 def _corrections(since: date, until: date) -> tuple[Tally, Tally]:
     """Count reviewed and corrected predictions by day and version."""
-    standing = corrections.current_between(first_id_of_day(since), first_id_of_day(until))
+    standing = corrections.current_between(
+        *(first_id_at(start_of_day(day)) for day in (since, until))
+    )
     reviewed: Tally = Counter()
     corrected: Tally = Counter()
     for record in get_store().get_many(standing).values():
-        key = record.created_at.date(), record.model_version
+        key = day_at(record.created_at), record.model_version
         reviewed[key] += 1
         if not corrections.same_text(standing[record.id].text, record.text):
             corrected[key] += 1

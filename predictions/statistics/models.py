@@ -1,24 +1,38 @@
-"""The table of daily counts."""
+"""The tables of daily counts."""
 
 from django.db import models
 
 
 class DayStatistics(models.Model):
-    """The counts of the predictions of a UTC day.
+    """The counts of a day with predictions.
 
-    `counts` includes the predictions made before `counted_until`. If a collection stopped early,
-    those from `counted_since` to before `cursor` are still missing.
+    `counts` includes the predictions made before `counted_until`, unless they were deleted.
     """
 
     day = models.DateField(primary_key=True)
     counts = models.JSONField(default=dict)
-    counted_since = models.DateTimeField(null=True)
     counted_until = models.DateTimeField()
-    cursor = models.UUIDField(null=True)
-    changed_at = models.DateTimeField(null=True)  # when it was last invalidated
+    closed = models.BooleanField(default=False, db_index=True)  # counted until its end
+    changed_at = models.DateTimeField(null=True)  # when one of its predictions last came or went
 
     class Meta:
         default_permissions = ()
 
     def __str__(self) -> str:
         return str(self.day)
+
+
+class CountedPeriod(models.Model):
+    """The only row: every day with a prediction made before `until` has its `DayStatistics`.
+
+    Days are those of `time_zone`; counts of another zone are of no use.
+    """
+
+    time_zone = models.CharField(max_length=64)
+    until = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"until {self.until}"

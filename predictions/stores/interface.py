@@ -41,8 +41,8 @@ class PredictionStore(ABC):
     def add_upload(self, pairs: Sequence[Pair]) -> None:
         """Keep the predictions of an upload, in page order.
 
-        When this returns, all are kept. Without transactions some may be kept if it raises; the
-        first page is written last, so if it is there, all are.
+        When this returns, all are kept. Without transactions some may be kept if it raises, until
+        they are discarded; the first page is written last, so if it is there, all are.
         """
         self.add_many(pairs[1:])
         self.add(*pairs[0])
@@ -96,6 +96,13 @@ class PredictionStore(ABC):
         """Delete a prediction and its picture; return whether it existed."""
 
     @abstractmethod
+    def discard(self, prediction_ids: Iterable[UUID]) -> None:
+        """Delete predictions of which a failed write may have kept some, or may yet keep some.
+
+        Unlike `delete`, it does not look whether they can be found.
+        """
+
+    @abstractmethod
     def claim(self, request_key: RequestKey, prediction_id: UUID, *, lease_s: float) -> Claim:
         """Claim a client's key for a new prediction; of concurrent claims, one succeeds.
 
@@ -111,6 +118,14 @@ class PredictionStore(ABC):
             How long the claim holds, in seconds. An expired claim that was never settled is taken
             over, with its id, by a request with the same body.
         """
+
+    @abstractmethod
+    def read_claim(self, request_key: RequestKey) -> Claim | None:
+        """Return the state of a key without claiming it, or None if it is free."""
+
+    @abstractmethod
+    def renew(self, request_key: RequestKey, *, lease_s: float) -> None:
+        """Have a claim that was not settled hold for `lease_s` seconds from now."""
 
     @abstractmethod
     def settle(self, request_key: RequestKey) -> None:

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import datetime
 from typing import Any, ClassVar, Self
 from uuid import UUID
 
+from django.conf import settings
 from django.core.signing import BadSignature, Signer
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
@@ -15,11 +16,13 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from ml.digits import DIGITS
+from predictions.core.calendar import in_site_zone, start_of_day
 from predictions.core.errors import BadQuery
 from predictions.core.ids import day_of
 from predictions.core.records import Filters, Status
 
 MAX_LIMIT = 200
+ZONE = f"in the site's time zone ({settings.TIME_ZONE})"
 
 
 # The empty string is what a form submits for an empty field.
@@ -27,7 +30,7 @@ MAX_LIMIT = 200
     {"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}, {"maxLength": 0}]}
 )
 class MomentField(serializers.Field[datetime, str, Any, Any]):
-    """A date (its midnight) or a date and time, in UTC unless it has an offset."""
+    """A date (its midnight) or a date and time, in the site's zone unless it has an offset."""
 
     default_error_messages: ClassVar = {
         "invalid": gettext_lazy("Use a date or a time, such as 2026-01-31T14:00:00Z.")
@@ -38,12 +41,12 @@ class MomentField(serializers.Field[datetime, str, Any, Any]):
             # An unencoded plus in a URL arrives as a space: "…T14:00:00 02:00".
             moment = parse_datetime(data.replace(" ", "+"))
             if moment is None and (day := parse_date(data)):
-                moment = datetime.combine(day, time.min)
+                return start_of_day(day)
         except ValueError:
             moment = None
         if moment is None:
             self.fail("invalid")
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return moment if moment.tzinfo else in_site_zone(moment)
 
 
 @extend_schema_field(str)
@@ -73,8 +76,12 @@ class FilterParams(serializers.Serializer[Any]):
         allow_blank=True,
         help_text="Only with this status; empty: all.",
     )
-    since = MomentField(required=False, help_text="Made at this time or later.")
-    until = MomentField(required=False, help_text="Made before this time.")
+    since = MomentField(
+        required=False, help_text=f"Made at this time or later, {ZONE} unless it has an offset."
+    )
+    until = MomentField(
+        required=False, help_text=f"Made before this time, {ZONE} unless it has an offset."
+    )
 
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> Self:

@@ -53,6 +53,8 @@ def test_the_queue_is_worked_off_by_keyboard_alone(page: Page, wait: Wait, sign_
     ids = wait("1", "4", "7", "9")
     sign_in(page, "olga")
     page.goto("/review/")
+    expect(page.get_by_role("button", name="Start reviewing")).to_be_focused()
+    page.keyboard.press("Enter")
     field = page.get_by_label("What the picture shows")
     expect(page.get_by_text("4 predictions are waiting for review")).to_be_visible()
     expect(field).to_have_value("1")
@@ -85,6 +87,7 @@ def test_two_reviewers_never_get_the_same(new_page: NewPage, wait: Wait, sign_in
     for page, name in zip(pages, ("olga", "otto"), strict=True):
         sign_in(page, name)
         page.goto("/review/")
+        page.get_by_role("button", name="Start reviewing").click()
         shown.append(page.get_by_label("What the picture shows").input_value())
     assert shown == ["1", "4"]
     # What is put off comes to nobody at once; without JavaScript all goes by the buttons.

@@ -106,6 +106,20 @@ def test_retries_after_a_killed_worker_make_one_prediction(each_server: Server, 
     pytest.fail("no worker died half-way")
 
 
+def test_two_hundred_racing_requests_with_one_key_make_one_prediction_though_a_worker_dies(
+    each_server: Server, png: Png
+) -> None:
+    picture, key = png("7", size=2000), uuid4().hex
+    with ThreadPoolExecutor(50) as pool:
+        racing = pool.map(lambda _: send_until_answered(each_server, picture, key), range(200))
+        time.sleep(0.3)
+        psutil.Process(each_server.process.pid).children()[0].kill()
+        answers = list(racing)
+    assert {str(answer.body) for answer in answers} == {str(answers[0].body)}
+    listed = send(f"{each_server.url}{PATH}?limit=20").body["results"]
+    assert [each for each in listed if each["file_name"] == f"{key}.png"] == [answers[0].body]
+
+
 def kill_workers_in(server: Server, picture: bytes, key: str, *, after_s: float) -> datetime:
     """Kill all workers (SIGKILL) while one of them reads the picture; tell when."""
     with ThreadPoolExecutor(1) as pool:

@@ -57,3 +57,11 @@ def olga(db: None) -> User:
     codenames = ["view_prediction", "delete_prediction"]
     user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
     return user
+
+
+@pytest.fixture
+def operator(db: None) -> User:
+    """A user who may delete predictions."""
+    user = User.objects.create_user("olga", password="correct horse")
+    user.user_permissions.add(Permission.objects.get(codename="delete_prediction"))
+    return user

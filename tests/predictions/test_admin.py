@@ -114,6 +114,10 @@ def test_deletes_after_asking(client: Client) -> None:
     assert [record.id for record in get_store().latest()] == [third.id]
     noted = LogEntry.objects.filter(user=user)
     assert {entry.object_id for entry in noted} == {str(first.id), str(second.id)}
+    assert "Deleted: 2." in client.get(LIST).content.decode()
+    again = client.post(LIST, {"selected": [str(first.id)], "confirmed": "yes"}, follow=True)
+    assert "Deleted: 0." in again.content.decode()
+    assert LogEntry.objects.count() == 2
 
 
 def test_deletes_from_its_page(client: Client) -> None:

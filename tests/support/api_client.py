@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
@@ -31,7 +32,7 @@ def send(url: str, body: bytes | None = None, **headers: str) -> ApiResponse:
     except HTTPError as error:
         with error:
             status, content, received = error.code, error.read(), error.headers
-    except (URLError, ConnectionError, TimeoutError):
+    except (URLError, ConnectionError, HTTPException, TimeoutError):
         return ApiResponse(None, None, None, sent_at, time.monotonic())
     parsed = json.loads(content) if content else None
     return ApiResponse(status, parsed, received.get("Retry-After"), sent_at, time.monotonic())

@@ -9,7 +9,7 @@ from django.core.management import BaseCommand, CommandError
 
 from predictions.core.errors import PredictionsError
 from predictions.exports.files import Format, export
-from predictions.web.list_params import FilterParams
+from predictions.web.list_params import ZONE, FilterParams
 
 
 class Command(BaseCommand):
@@ -25,8 +25,8 @@ class Command(BaseCommand):
         )
         parser.add_argument("--digit", help="only predictions with this digit")
         parser.add_argument("--status", help="read, needs_review or unreadable")
-        parser.add_argument("--since", help="made at or after this date, or date and time")
-        parser.add_argument("--until", help="made before this date, or date and time")
+        parser.add_argument("--since", help=f"made at or after this date, or date and time, {ZONE}")
+        parser.add_argument("--until", help=f"made before this date, or date and time, {ZONE}")
 
     def handle(self, **options: Any) -> None:
         output: Path | None = options["output"]

@@ -12,11 +12,12 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         for version in versions.list_versions():
-            validation = version.manifest["metrics"]["validation"]
             columns = [
                 f"{'*' if version.active else ' '} {version.number}",
                 version.architecture,
-                f"{validation['accuracy']:.2%} of {validation['count']:,}",
+                f"damaged: {version.problem}"
+                if version.accuracy is None
+                else f"{version.accuracy:.2%} of {version.validation['count']:,}",
                 f"{version.created_at:%Y-%m-%dT%H:%M:%SZ}",
                 version.created_by or "-",
                 version.sha256[:12],

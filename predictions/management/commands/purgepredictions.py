@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management import BaseCommand, CommandError
 from django.utils import timezone
 
-from predictions.access.audit import Action, audit
+from predictions.core.errors import StoreUnavailable
 from predictions.services.retention import purge
 
 
@@ -25,10 +25,14 @@ class Command(BaseCommand):
         if days < 1:
             raise CommandError("Predictions are kept for ever: set RETENTION_DAYS, or give --days.")
         before = timezone.now() - timedelta(days=days)
-        deleted = 0
-        for count in purge(before):
-            deleted += count
         moment = before.isoformat(timespec="seconds")
-        if deleted:
-            audit(Action.PURGED, by="command line", target=f"before {moment}", deleted=deleted)
+        deleted = 0
+        try:
+            for count in purge(before, by="command line"):
+                deleted += count
+        except StoreUnavailable as error:
+            raise CommandError(
+                f"The prediction store does not answer. {deleted} predictions from before {moment} "
+                "were deleted; run the command again for the rest."
+            ) from error
         self.stdout.write(f"{deleted} predictions from before {moment} were deleted.")

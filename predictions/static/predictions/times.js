@@ -1,7 +1,8 @@
-// Shows times in the visitor's time zone and language, with their age.
+// Shows times in the visitor's language, with their age. The zone stays the site's, which is also
+// that of the filters.
 
-const language = document.documentElement.lang;
-const exact = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+const { lang: language, dataset: { timeZone } } = document.documentElement;
+const exact = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short", timeZone });
 const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
 const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60], ["second", 1]];
 const MAX_RELATIVE_DAYS = 30;

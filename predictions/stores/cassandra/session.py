@@ -15,7 +15,7 @@ from cassandra.cqlengine import connection as cqlengine
 from cassandra.protocol import ErrorMessage
 from cassandra.query import PreparedStatement
 
-from predictions.core.errors import StoreUnavailable
+from predictions.core.errors import store_outage
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +39,7 @@ def cluster_errors() -> Iterator[None]:
         yield
     except UNREACHABLE as error:
         log.warning("cassandra", error=f"{type(error).__name__}: {error}"[:500])
-        raise StoreUnavailable from error
+        raise store_outage() from error
 
 
 class NonIdempotentStatement(str):
@@ -108,7 +108,7 @@ class CassandraSession:
 
     def _connect(self) -> Session:
         if time.monotonic() < self._not_before:
-            raise StoreUnavailable
+            raise store_outage()
         try:
             return cqlengine.get_session(ALIAS)
         except UNREACHABLE:

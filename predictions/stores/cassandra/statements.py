@@ -125,6 +125,20 @@ class Statements:
         )
 
     @cached_property
+    def read_key(self) -> str:
+        return (
+            f"SELECT body_hash, id, lease_until, done FROM {self.keys}"
+            " WHERE owner = :owner AND key = :key"
+        )
+
+    @cached_property
+    def renew_key(self) -> str:
+        return (
+            f"UPDATE {self.keys} USING TTL {KEYS_KEPT_S} SET lease_until = :lease_until"
+            " WHERE owner = :owner AND key = :key IF done = false"
+        )
+
+    @cached_property
     def settle_key(self) -> str:
         return (
             f"UPDATE {self.keys} USING TTL {KEYS_KEPT_S} SET done = true"

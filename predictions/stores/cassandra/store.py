@@ -10,6 +10,7 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any
@@ -74,13 +75,18 @@ class CassandraStore(PredictionStore):
     def add_many(self, pairs: Iterable[Pair]) -> None:
         """Keep predictions and their pictures; many are sent before the first is answered."""
         waiting: deque[Callable[[], Rows]] = deque()
-        for record, picture in pairs:
-            for cql, values in self.statements_to_add(record, picture):
-                waiting.append(self.session.start(cql, values))
-            while len(waiting) > WRITES_IN_FLIGHT:
+        try:
+            for record, picture in pairs:
+                for cql, values in self.statements_to_add(record, picture):
+                    waiting.append(self.session.start(cql, values))
+                while len(waiting) > WRITES_IN_FLIGHT:
+                    waiting.popleft()()
+            while waiting:
                 waiting.popleft()()
-        for wait in waiting:
-            wait()
+        finally:  # after an error, none of them is in flight any more
+            for wait in waiting:
+                with suppress(StoreUnavailable):
+                    wait()
 
     def statements_to_add(
         self, record: PredictionRecord, picture: PictureRecord
@@ -164,6 +170,23 @@ class CassandraStore(PredictionStore):
         )
         return True
 
+    def discard(self, prediction_ids: Iterable[UUID]) -> None:
+        """Write tombstones that outlast writes which have not arrived yet."""
+        later = {"later": self.session.connect().cluster.timestamp_generator()}
+        statements = [
+            statement
+            for prediction_id in prediction_ids
+            if (key := self.days.key(prediction_id))  # without a day, nothing was sent
+            for statement in (
+                (self.statements.delete_prediction, key | later),
+                (self.statements.delete_picture, {"id": prediction_id} | later),
+            )
+        ]
+        try:
+            self._run_together(*statements)
+        except StoreUnavailable:
+            self._run_together(*statements)
+
     def claim(self, request_key: RequestKey, prediction_id: UUID, *, lease_s: float) -> Claim:
         """Claim a client's key by compare-and-set.
 
@@ -197,6 +220,26 @@ class CassandraStore(PredictionStore):
             id=row["id"], body_hash=row["body_hash"], new=False, ours=ours, done=row["done"]
         )
 
+    def read_claim(self, request_key: RequestKey) -> Claim | None:
+        key = {"owner": request_key.owner, "key": request_key.key}
+        rows = self.session.run(self.statements.read_key, key)
+        if not rows:
+            return None
+        (row,) = rows
+        return Claim(
+            id=row["id"],
+            body_hash=row["body_hash"],
+            new=False,
+            ours=False,
+            done=row["done"],
+            lapsed=not row["done"] and row["lease_until"] <= time.time_ns() // 1_000_000,
+        )
+
+    def renew(self, request_key: RequestKey, *, lease_s: float) -> None:
+        lease_until = time.time_ns() // 1_000_000 + round(lease_s * 1000)
+        key = {"owner": request_key.owner, "key": request_key.key}
+        self.session.run(self.statements.renew_key, key | {"lease_until": lease_until})
+
     def settle(self, request_key: RequestKey) -> None:
         key = {"owner": request_key.owner, "key": request_key.key}
         self.session.run(self.statements.settle_key, key)
@@ -227,9 +270,17 @@ class CassandraStore(PredictionStore):
         return list(islice(merged, limit))
 
     def _run_together(self, *statements: tuple[str, Mapping[str, Any]]) -> Rows:
-        """Run statements concurrently and return all their rows."""
-        waiting = [self.session.start(cql, values) for cql, values in statements]
-        return [row for wait in waiting for row in wait()]
+        """Run statements concurrently, each to its end, and return all their rows."""
+        waiting = deque(self.session.start(cql, values) for cql, values in statements)
+        rows: Rows = []
+        try:
+            while waiting:
+                rows += waiting.popleft()()
+        finally:
+            for wait in waiting:
+                with suppress(StoreUnavailable):
+                    wait()
+        return rows
 
 
 def _present(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from django.db import DEFAULT_DB_ALIAS, Error, connection, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, Error, IntegrityError, connection, connections, transaction
 from django.db.models import (
     BooleanField,
     CharField,
@@ -18,7 +18,7 @@ from django.db.models import (
     TextField,
 )
 
-from predictions.core.errors import StoreUnavailable, is_outage
+from predictions.core.errors import StoreUnavailable, is_outage, store_outage
 from predictions.core.ids import first_id_at
 from predictions.core.records import (
     Claim,
@@ -57,10 +57,17 @@ class SQLStore(PredictionStore):
             _insertion(PredictionDigit, digits),
             _insertion(Picture, pictures),
         ]
-        with _database(), transaction.atomic(), connection.cursor() as cursor:
-            for statement, rows in insertions:
-                if rows:
-                    cursor.executemany(statement, rows)
+        committing = False
+        try:
+            with _database(), transaction.atomic(), connection.cursor() as cursor:
+                for statement, rows in insertions:
+                    if rows:
+                        cursor.executemany(statement, rows)
+                committing = True
+        except StoreUnavailable as error:
+            # A server may have committed before its connection was lost.
+            error.nothing_kept = not committing or connection.vendor == "sqlite"
+            raise
 
     def add_upload(self, pairs: Sequence[Pair]) -> None:
         """Keep the predictions of an upload in one transaction."""
@@ -101,23 +108,29 @@ class SQLStore(PredictionStore):
             deleted, _ = Prediction.objects.filter(pk=prediction_id).delete()
         return deleted > 0
 
+    def discard(self, prediction_ids: Iterable[UUID]) -> None:
+        with _database():
+            Prediction.objects.filter(pk__in=list(prediction_ids)).delete()
+
     def claim(self, request_key: RequestKey, prediction_id: UUID, *, lease_s: float) -> Claim:
         """Claim a client's key; the unique index lets one succeed."""
         now = time.time()
         lease_until = now + lease_s
-        keys = IdempotencyKey.objects.filter(owner=request_key.owner, key=request_key.key)
+        values = {
+            "body_hash": request_key.body_hash,
+            "prediction_id": prediction_id,
+            "lease_until": lease_until,
+            "created_at": now,
+        }
+        keys = _rows_of(request_key)
         with _database():
             IdempotencyKey.objects.filter(created_at__lt=now - KEYS_KEPT_S).delete()
-            row, new = IdempotencyKey.objects.get_or_create(
-                owner=request_key.owner,
-                key=request_key.key,
-                defaults={
-                    "body_hash": request_key.body_hash,
-                    "prediction_id": prediction_id,
-                    "lease_until": lease_until,
-                    "created_at": now,
-                },
-            )
+            try:
+                row, new = keys.get_or_create(
+                    owner=request_key.owner, key=request_key.key, defaults=values
+                )
+            except IntegrityError:  # claimed and released in between
+                return self.claim(request_key, prediction_id, lease_s=lease_s)
             ours = new
             body_hash = bytes(row.body_hash)
             if not (new or row.done or row.lease_until > now or body_hash != request_key.body_hash):
@@ -125,21 +138,39 @@ class SQLStore(PredictionStore):
                 ours = lapsed.update(lease_until=lease_until) == 1
         return Claim(id=row.prediction_id, body_hash=body_hash, new=new, ours=ours, done=row.done)
 
+    def read_claim(self, request_key: RequestKey) -> Claim | None:
+        with _database():
+            row = _rows_of(request_key).first()
+        if row is None:
+            return None
+        return Claim(
+            id=row.prediction_id,
+            body_hash=bytes(row.body_hash),
+            new=False,
+            ours=False,
+            done=row.done,
+            lapsed=not row.done and row.lease_until <= time.time(),
+        )
+
+    def renew(self, request_key: RequestKey, *, lease_s: float) -> None:
+        with _database():
+            _rows_of(request_key).filter(done=False).update(lease_until=time.time() + lease_s)
+
     def settle(self, request_key: RequestKey) -> None:
         with _database():
-            IdempotencyKey.objects.filter(owner=request_key.owner, key=request_key.key).update(
-                done=True
-            )
+            _rows_of(request_key).update(done=True)
 
     def release(self, request_key: RequestKey) -> None:
         with _database():
-            IdempotencyKey.objects.filter(
-                owner=request_key.owner, key=request_key.key, done=False
-            ).delete()
+            _rows_of(request_key).filter(done=False).delete()
 
     def ping(self) -> None:
         with _database():
             Prediction.objects.order_by("pk").values("pk").first()
+
+
+def _rows_of(request_key: RequestKey) -> QuerySet[IdempotencyKey]:
+    return IdempotencyKey.objects.filter(owner=request_key.owner, key=request_key.key)
 
 
 @contextmanager
@@ -152,7 +183,7 @@ def _database() -> Iterator[None]:
             raise
         if not connection.in_atomic_block:
             connection.close()  # the next request gets a fresh one
-        raise StoreUnavailable from error
+        raise store_outage() from error
 
 
 def _insertion(

@@ -153,6 +153,8 @@ def test_reviewers_work_the_queue_off(reviewer: Reviewer) -> None:
     lost = rita.post(f"/api/v1/review/{second['id']}", {"text": "1"})
     assert (lost.status_code, lost.json()["error"]["code"]) == (409, "claim_lost")
     assert olga.post(f"/api/v1/review/{second['id']}/skip").status_code == 204
+    again = olga.post(f"/api/v1/review/{second['id']}/skip")
+    assert (again.status_code, again.json()["error"]["code"]) == (409, "claim_lost")
     assert olga.post("/api/v1/review/claim").json()["id"] == str(records[2].id)
     assert rita.post("/api/v1/review/claim").status_code == 204
     assert Correction.objects.count() == 1

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from rest_framework.test import APIClient
 
+from predictions import services
 from predictions.core.ids import new_id
 from predictions.core.records import RequestKey, Source
 from predictions.recognition.uploads import Upload
@@ -93,6 +94,62 @@ def test_a_key_still_in_work_is_refused_for_now(
     assert response.json()["error"]["code"] == "idempotency_key_in_progress"
     assert int(response["Retry-After"]) >= 1
     assert kept() == []
+
+
+def test_waiting_reads_and_never_claims(
+    api: APIClient, png: Png, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idempotency, "WAIT_S", 0.5)
+    store = get_store()
+    upload = Upload(png("7"), "seven.png")
+    request_key = RequestKey(
+        owner="address 127.0.0.1", key="abc", body_hash=upload.fingerprint(Source.API)
+    )
+    store.claim(request_key, new_id(), lease_s=60)
+    claims = []
+    claim = type(store).claim
+
+    def count(*arguments: Any, **options: Any) -> Any:
+        claims.append(arguments)
+        return claim(*arguments, **options)
+
+    monkeypatch.setattr(type(store), "claim", count)
+    assert send(api, png("7"), "abc").status_code == 409
+    assert len(claims) == 1
+
+
+def test_a_batch_refuses_a_key_in_words(api: APIClient, png: Png) -> None:
+    response = api.post(
+        f"{URL}/batch",
+        {"file": [SimpleUploadedFile("seven.png", png("7"))]},
+        format="multipart",
+        HTTP_IDEMPOTENCY_KEY="abc",
+    )
+    assert response.status_code == 400
+    assert response.json()["error"]["code"] == "idempotency_key_unsupported"
+    assert "a key of its own" in response.json()["error"]["message"]
+    assert kept() == []
+
+
+def test_a_claim_that_lapsed_while_its_request_lived_makes_one_prediction(
+    api: APIClient, png: Png, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a process was stopped for longer than a lease, so that it could not renew it."""
+    monkeypatch.setattr(idempotency, "LEASE_S", 0)
+    predict = services.prediction.predict
+    overtakers: list[Any] = []
+
+    def be_overtaken(*arguments: Any, **options: Any) -> Any:
+        monkeypatch.setattr(services.prediction, "predict", predict)
+        overtakers.append(send(api, png("7"), "abc"))
+        return predict(*arguments, **options)
+
+    monkeypatch.setattr(services.prediction, "predict", be_overtaken)
+    late = send(api, png("7"), "abc")
+    assert [overtaker.status_code for overtaker in overtakers] == [201]
+    assert late.status_code in {200, 201}  # a store without unique ids writes the same twice
+    assert late.json()["id"] == overtakers[0].json()["id"]
+    assert len(kept()) == 1
 
 
 def test_a_request_that_died_before_it_kept_anything_is_done_by_the_next(

@@ -43,7 +43,7 @@ def test_lists_versions_and_shows_one_with_its_manifest(api: APIClient) -> None:
     ]
     for one in listed:
         shown = api.get(one["url"]).json()
-        more = {name: shown[name] for name in ("manifest", "compared_with_active")}
+        more = {name: shown[name] for name in ("manifest", "problem", "compared_with_active")}
         assert shown == one | more
         assert len(shown["manifest"]["metrics"]["validation"]["confusion_matrix"]) == 10
     missing = api.get("/api/v1/models/9")
@@ -140,3 +140,11 @@ def test_only_who_may_activates(api: APIClient, operator: User) -> None:
         assert api.get("/api/v1/models/0/archive").status_code == status
         api.force_authenticate(operator)
     assert versions.active_number() == 1
+
+
+def test_what_was_never_active_is_deleted(operating: APIClient) -> None:
+    assert operating.delete("/api/v1/models/2").status_code == 204
+    assert operating.delete("/api/v1/models/2").status_code == 404
+    for number in (0, 1):
+        refused = operating.delete(f"/api/v1/models/{number}")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (409, "version_in_use")

@@ -15,6 +15,7 @@ from predictions.core.ids import new_id
 from predictions.core.records import PredictionRecord, RequestKey, Source
 from predictions.recognition.active_reader import get_reader
 from predictions.recognition.uploads import Upload
+from predictions.services import idempotency
 from predictions.stores import get_store
 from predictions.stores.interface import PredictionStore
 from tests.support.pdf import encrypted, pdf_of
@@ -177,12 +178,40 @@ def test_what_a_store_kept_of_a_failed_upload_is_deleted(
 
 
 @pytest.mark.usefixtures("half_way")
-def test_what_will_be_sent_again_is_left_to_its_next_try(
-    api: APIClient, pages: list[Image.Image]
+def test_what_failed_under_a_key_is_deleted_and_its_key_free_at_once(
+    api: APIClient, pages: list[Image.Image], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    response = send(api, pdf_of(*pages), HTTP_IDEMPOTENCY_KEY="abc")
-    assert response.status_code == 503
-    assert [record.page for record in kept()] == [1, 2]
+    content = pdf_of(*pages)
+    for _ in range(2):
+        assert send(api, content, HTTP_IDEMPOTENCY_KEY="abc").status_code == 503
+        assert kept() == []
+    monkeypatch.undo()
+    assert send(api, content, HTTP_IDEMPOTENCY_KEY="abc").status_code == 201
+    assert [record.page for record in kept()] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "each_store", [pytest.param("cassandra", marks=pytest.mark.cassandra)], indirect=True
+)
+@pytest.mark.usefixtures("half_way")
+def test_a_key_stays_claimed_while_nobody_knows_what_was_kept(
+    api: APIClient, pages: list[Image.Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise StoreUnavailable
+
+    monkeypatch.setattr(type(get_store()), "discard", fail)
+    monkeypatch.setattr(idempotency, "LEASE_S", 0.3)
+    monkeypatch.setattr(idempotency, "WAIT_S", 0)
+    content = pdf_of(*pages)
+    assert send(api, content, HTTP_IDEMPOTENCY_KEY="abc").status_code == 503
+    promised = min(record.id.int for record in kept()) - 1
+    monkeypatch.undo()
+    monkeypatch.setattr(idempotency, "WAIT_S", 2)
+    done = send(api, content, HTTP_IDEMPOTENCY_KEY="abc")  # waits for the lease to lapse
+    assert done.status_code == 201
+    assert UUID(done.json()["upload"]).int == promised
+    assert [record.page for record in kept()] == [0, 1, 2]
 
 
 def test_an_upload_is_found_by_its_first_page_s_id(

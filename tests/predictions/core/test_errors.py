@@ -1,13 +1,19 @@
 """What goes wrong is said in words that can be translated."""
 
 import ast
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.db import OperationalError
+from django.test import Client
+from prometheus_client import REGISTRY
 
-from predictions.core.errors import PredictionsError
+from predictions.core.errors import PredictionsError, StoreUnavailable, store_outage
+from predictions.stores.sql.models import Prediction
+from tests.support.records import make_id
 
 APP = Path(settings.BASE_DIR, "predictions")
 MODULES = sorted(path for path in APP.rglob("*.py") if "raise" in path.read_text())
@@ -37,3 +43,26 @@ def test_the_words_of_every_error_are_marked_for_translation(module: Path) -> No
         if is_sentence(argument)
     ]
     assert unmarked == []
+
+
+def test_an_outage_is_counted_where_it_is_met_and_nowhere_else() -> None:
+    def counted() -> float:
+        return REGISTRY.get_sample_value("mnistsite_store_errors_total") or 0.0
+
+    before = counted()
+    error = StoreUnavailable()
+    pickle.loads(pickle.dumps(error))  # noqa: S301
+    assert counted() == before
+    assert isinstance(store_outage(), StoreUnavailable)
+    assert counted() == before + 1
+
+
+@pytest.mark.django_db
+def test_a_store_that_does_not_answer_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OperationalError("disk I/O error")
+
+    before = REGISTRY.get_sample_value("mnistsite_store_errors_total") or 0.0
+    monkeypatch.setattr(Prediction.objects, "filter", fail)
+    assert Client().get(f"/api/v1/predictions/{make_id()}").status_code == 503
+    assert REGISTRY.get_sample_value("mnistsite_store_errors_total") == before + 1

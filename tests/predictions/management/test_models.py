@@ -134,3 +134,16 @@ def test_a_damaged_version_is_not_exported(candidate: ModelVersion, tmp_path: Pa
     with pytest.raises(CommandError, match="damaged"):
         manage("exportmodel", 1, tmp_path / "version.zip")
     assert [path.name for path in tmp_path.iterdir()] == ["candidate"]
+
+
+def test_deletes_what_was_never_active(candidate: ModelVersion) -> None:
+    assert "version 1 was deleted" in manage("deletemodel", 1)
+    assert not ModelVersion.objects.exists()
+    for number, words in ((0, "cannot be deleted"), (1, "no model version 1")):
+        with pytest.raises(CommandError, match=words):
+            manage("deletemodel", number)
+
+
+def test_lists_a_damaged_version(candidate: ModelVersion) -> None:
+    ModelVersion.objects.update(manifest=[])
+    assert "damaged: " in manage("models").splitlines()[0]

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from io import StringIO
+from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import User
@@ -10,6 +11,7 @@ from django.utils import timezone
 
 from predictions import services
 from predictions.access.models import AuditEntry
+from predictions.core.errors import StoreUnavailable
 from predictions.core.records import PredictionRecord, Status
 from predictions.review import queue
 from predictions.review.corrections import Verdict
@@ -48,10 +50,12 @@ def test_deletes_what_is_older_and_its_pictures(store: PredictionStore) -> None:
     assert out.startswith("9 predictions from before ")
     assert [record.id for record in store.latest()] == [record.id for record in records[:3]]
     assert store.picture(records[5].id) is None
-    entry = AuditEntry.objects.get()
-    assert (entry.action, entry.details) == ("purged", {"deleted": 9})
+    entries = AuditEntry.objects.order_by("pk")
+    assert [(entry.action, entry.details) for entry in entries] == [
+        ("purged", {"deleted": count}) for count in (4, 4, 1)
+    ]
     assert run("--days", "3").startswith("0 predictions")
-    assert AuditEntry.objects.count() == 1
+    assert AuditEntry.objects.count() == 3
 
 
 @pytest.mark.parametrize("by_itself", [False, True], ids=["purged", "ended by itself"])
@@ -75,6 +79,7 @@ def test_its_days_are_summed_again(store: PredictionStore, by_itself: bool) -> N
     old, older, stays = keep(store, 10, 9, 1)
     today = timezone.now().date()
     since, until = today - timedelta(days=20), today + timedelta(days=1)
+    daily_counts.keep_counts()
     assert daily_counts.collect_statistics(since, until).total.predictions == 3
     if by_itself:
         for record in (old, older):
@@ -82,8 +87,8 @@ def test_its_days_are_summed_again(store: PredictionStore, by_itself: bool) -> N
         assert daily_counts.collect_statistics(since, until).total.predictions == 3
     run("--days", "3")
     assert daily_counts.collect_statistics(since, until).total.predictions == 1
-    settled = timezone.now() + timedelta(minutes=5)
-    assert daily_counts.collect_statistics(since, until, now=settled).total.predictions == 1
+    daily_counts.keep_counts(now=timezone.now() + timedelta(minutes=5))
+    assert daily_counts.collect_statistics(since, until).total.predictions == 1
     assert store.get(stays.id) == stays
 
 
@@ -94,7 +99,8 @@ def test_days_that_are_summed_between_two_batches_are_summed_again(store: Predic
 
     def total(minutes: int) -> int:
         later = now + timedelta(minutes=minutes)  # when a change before has settled
-        return daily_counts.collect_statistics(since, until, now=later).total.predictions
+        daily_counts.keep_counts(now=later)
+        return daily_counts.collect_statistics(since, until).total.predictions
 
     batches = retention.purge(now)
     assert next(batches) == 4
@@ -106,3 +112,30 @@ def test_days_that_are_summed_between_two_batches_are_summed_again(store: Predic
 def test_nothing_is_deleted_where_all_is_kept_for_ever() -> None:
     with pytest.raises(CommandError, match="RETENTION_DAYS"):
         run()
+
+
+def test_a_purge_that_fails_keeps_and_audits_what_it_did(
+    store: PredictionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rita = User.objects.create_user("rita")
+    records = keep(store, *range(10, 18))
+    for record in records:
+        services.correct(record, verdict=Verdict.TEXT, text="1", by=rita)
+    AuditEntry.objects.all()._raw_delete(AuditEntry.objects.db)
+    delete, left = store.delete, iter(range(6))
+
+    def fail(prediction_id: UUID) -> bool:
+        if next(left, None) is None:
+            raise StoreUnavailable
+        return delete(prediction_id)
+
+    monkeypatch.setattr(store, "delete", fail)
+    with pytest.raises(CommandError, match=r"does not answer\. 4 predictions from before"):
+        run("--days", "3")
+    assert [entry.details for entry in AuditEntry.objects.all()] == [{"deleted": 4}]
+    corrected = {entry.prediction_id for entry in Correction.objects.all()}
+    assert corrected == {record.id for record in records[4:]}
+    monkeypatch.undo()
+    run("--days", "3")
+    assert not Correction.objects.exists()
+    assert not list(store.latest())

@@ -101,8 +101,14 @@ def test_who_may_not_review_sees_no_form(browser: Client, keep: Keep) -> None:
 def test_works_the_queue_off_and_takes_an_answer_back(reviewing: Client, keep: Keep) -> None:
     records = [keep(str(n), margin=n / 10, status=Status.NEEDS_REVIEW) for n in (1, 2)]
     queue.enqueue(records)
-    page = reviewing.get("/review/")
+    for ask in (reviewing.get, reviewing.head, reviewing.get):
+        page = ask("/review/")
+        assert not find(page, "textarea")
+        assert not ReviewItem.objects.exclude(claimed_by="").exists()
+    assert "Start reviewing" in text_of(page, "main")
+    page = reviewing.post("/review/", follow=True)
     assert text_of(page, "p", class_="lead").startswith("2 predictions are waiting")
+    assert text_of(reviewing.get("/review/"), "textarea") == "1"
     assert text_of(page, "textarea") == "1"
     (form,) = find(page, "form", **{"class": "correct stacked"})
     page = reviewing.post(form.attributes["action"], {"text": "7", "verdict": "text"}, follow=True)
@@ -124,7 +130,7 @@ def test_works_the_queue_off_and_takes_an_answer_back(reviewing: Client, keep: K
 def test_a_lost_claim_and_a_wrong_text_are_told(reviewing: Client, keep: Keep) -> None:
     record = keep("1", status=Status.NEEDS_REVIEW)
     queue.enqueue([record])
-    reviewing.get("/review/")
+    reviewing.post("/review/")
     wrong = reviewing.post(f"/review/{record.id}", {"text": "one"})
     assert wrong.status_code == 400
     assert "digits 0 to 9" in alerts(wrong)[0]
@@ -145,3 +151,11 @@ def test_pages_ask_little_of_the_database(reviewing: Client, keep: Keep) -> None
         with CaptureQueriesContext(connection) as queries:
             assert reviewing.get(path).status_code == 200
         assert len(queries) <= 12, path
+
+
+def test_skipping_what_was_never_claimed_is_told(reviewing: Client, keep: Keep) -> None:
+    record = keep("1", status=Status.NEEDS_REVIEW)
+    queue.enqueue([record])
+    page = reviewing.post(f"/review/{record.id}", {"skip": "yes"}, follow=True)
+    assert "no longer assigned to you" in text_of(page, "p", class_="note warning")
+    assert text_of(page, "textarea") == "1"  # it claims the next

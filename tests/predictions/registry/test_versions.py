@@ -18,8 +18,9 @@ from predictions.core.errors import PredictionsError, VersionRefused
 from predictions.recognition.active_reader import ActiveReader
 from predictions.registry import activation, versions
 from predictions.registry.models import Activation, ModelVersion
+from predictions.registry.sample import NO_DIGIT, load_sample, read_sample
 from tests.support.digits import draw_digits
-from tests.support.networks import write_model
+from tests.support.networks import constant_network, write_model
 
 pytestmark = pytest.mark.django_db
 
@@ -222,6 +223,122 @@ def test_whoever_comes_second_is_told_where_no_two_versions_would_be_active(
     assert error.value.code == "overtaken"
     assert versions.active().number == meanwhile
     assert [entry.number for entry in Activation.objects.order_by("pk")] == [1, meanwhile]
+
+
+# --- The network itself
+
+
+def test_the_network_itself_is_asked_whatever_its_answers_say(add: Add) -> None:
+    add()
+    force(1)
+    add(network=constant_network(7))  # with the answers of a good one
+    error = refused(2)
+    assert error.code == "reads_worse"
+    assert "of 2,000 pictures that the site keeps for this" in str(error)
+    assert refused(2).code == "reads_worse"
+    activation.activate(2, force=True, reason="a drill")
+
+
+@pytest.mark.parametrize("scale", [0.0, np.nan], ids=["lost", "not a number"])
+def test_a_network_that_lost_its_reject_class_or_its_mind_is_refused(
+    add: Add, scale: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the shipped network, but for what it says of "no digit"."""
+    add()
+    force(1)
+    add()
+    logits_of = Classifier._logits
+
+    def change(self: Classifier, x: np.ndarray) -> np.ndarray:
+        logits = logits_of(self, x)
+        if self.version == 2:
+            logits[:, -1] = -50 if scale == 0 else scale
+        return logits
+
+    monkeypatch.setattr(Classifier, "_logits", change)
+    error = refused(2)
+    if scale == 0:
+        assert error.code == "reads_worse"
+        force(2)
+    else:
+        assert error.code == "version_damaged"
+        assert refused(2, force=True, reason="I want it").code == "version_damaged"
+
+
+def test_a_temperature_out_of_range_is_never_activated(add: Add) -> None:
+    version = add()
+    ModelVersion.objects.update(manifest={**version.manifest, "temperature": 1e-320})
+    error = refused(1, force=True, reason="I want it")
+    assert (error.code, "temperature" in str(error)) == ("version_damaged", True)
+
+
+def test_the_sample_is_what_it_says() -> None:
+    images, labels = load_sample()
+    assert images.shape == (2000, 28, 28)
+    assert images.dtype == np.uint8
+    counts = np.bincount(labels)
+    assert counts[NO_DIGIT] == 500
+    assert min(counts[:NO_DIGIT]) > 100
+    read = read_sample(versions.classifier_of(versions.shipped()))
+    assert read.is_correct.mean() > 0.98
+
+
+def test_the_shipped_network_is_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = versions.shipped()
+    first.manifest["temperature"] = 7  # of this copy
+
+    def fail(*_: object) -> None:
+        pytest.fail("it was loaded again")
+
+    monkeypatch.setattr(versions, "from_directory", fail)
+    again = versions.shipped()
+    assert again.manifest["temperature"] != 7
+    assert (again.number, again.sha256) == (0, first.sha256)
+
+
+# --- Deletion
+
+
+def test_a_version_that_was_never_active_can_be_deleted(add: Add) -> None:
+    add()
+    add()
+    versions.delete(2, by="olga")
+    assert [version.number for version in versions.list_versions()] == [1, 0]
+    entry = AuditEntry.objects.latest("pk")
+    assert (entry.actor, entry.action, entry.target) == ("olga", "deleted", "model version 2")
+    with pytest.raises(PredictionsError, match="no model version 2"):
+        versions.delete(2)
+
+
+def test_a_version_that_predictions_may_name_stays(add: Add) -> None:
+    add()
+    add()
+    force(1)
+    force(2)
+    for number in (0, 1, 2):
+        with pytest.raises(VersionRefused) as refusal:
+            versions.delete(number)
+        assert (refusal.value.code, refusal.value.status) == ("version_in_use", 409)
+    assert len(versions.list_versions()) == 3
+
+
+def test_a_version_that_is_deleted_while_it_is_compared_is_not_activated(
+    add: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add()
+    force(1)
+    add()
+    compare = activation._compare
+
+    def delete_meanwhile(*arguments: object) -> object:
+        versions.delete(2)
+        return compare(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(activation, "_compare", delete_meanwhile)
+    with pytest.raises(VersionRefused) as error:
+        activation.activate(2)
+    assert error.value.code == "overtaken"
+    assert versions.active().number == 1
 
 
 # --- What a worker makes of it

@@ -1,14 +1,16 @@
 """The review queue: least sure first, one reviewer an item, and never in a prediction's way."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 from django.conf import LazySettings
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
@@ -157,7 +159,9 @@ def test_a_skipped_item_comes_again_later() -> None:
 def test_only_the_claimant_can_skip_an_item() -> None:
     record = keep()
     queue.claim("rita")
-    queue.skip(record.id, "olga")
+    with pytest.raises(PredictionsError) as refusal:
+        queue.skip(record.id, "olga")
+    assert (refusal.value.code, refusal.value.status) == ("claim_lost", 409)
     assert ReviewItem.objects.get().claimed_by == "rita"
     assert queue.claim("rita") == record
 
@@ -212,3 +216,77 @@ def test_is_made_again_from_the_predictions(rita: User) -> None:
     assert items.keys() == {record.id for record in kept[:3]}
     assert items[kept[1].id].claimed_by == "olga"
     assert items[kept[2].id].margin == pytest.approx(0.2)
+
+
+def test_a_claim_that_lapsed_is_taken_anew() -> None:
+    record = keep()
+    queue.claim("rita")
+    lapse()
+    assert queue.claimed("rita") is None
+    assert queue.claim("rita") == record
+    assert queue.claimed("rita") == record
+    assert queue.claim("olga") is None
+
+
+def test_what_a_reviewer_may_not_see_is_not_claimed(settings: LazySettings, rita: User) -> None:
+    settings.ANONYMOUS_READING = False
+    rita.user_permissions.add(Permission.objects.get(codename="review_prediction"))
+    for number in range(40):
+        keep(number / 100, created_by="olga")
+    own = keep(0.9, created_by="rita")
+    assert services.claim_review(rita) == own
+    services.answer_review(own, verdict=Verdict.ILLEGIBLE, by=rita)
+    assert services.claim_review(rita) is None
+    assert services.claimed_review(rita) is None
+    ReviewItem.objects.filter(margin=0).update(  # claimed before the permission was withdrawn
+        claimed_by="rita", claimed_until=timezone.now() + timedelta(minutes=5)
+    )
+    assert services.claim_review(rita) is None
+    assert ReviewItem.objects.count() == 40
+
+
+@pytest.mark.usefixtures("each_store")
+def test_a_correction_of_a_deleted_prediction_is_refused(rita: User) -> None:
+    record, claimed = keep(), keep()
+    queue.claim("rita")
+    queue.claim("rita")
+    services.correct(claimed, verdict=Verdict.ILLEGIBLE, by=rita)
+    for gone in (record, claimed):
+        services.delete(gone.id, by=None)
+        for change in (services.correct, services.answer_review):
+            with pytest.raises(PredictionsError) as refusal:
+                change(gone, verdict=Verdict.TEXT, text="1", by=rita)
+            assert refusal.value.code in {"not_found", "claim_lost"}
+        with pytest.raises(PredictionsError) as refusal:
+            services.undo_correction(gone, by=rita)
+        assert (refusal.value.code, refusal.value.status) == ("not_found", 404)
+    assert not Correction.objects.exists()
+    assert not ReviewItem.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_correction_outlives_a_deletion_that_races_it() -> None:
+    rita = User.objects.create_user("rita")
+    records = [keep(queued=False) for _ in range(25)]
+
+    def attempt(action: Callable[[], object]) -> None:
+        try:
+            action()
+        except (PredictionsError, OperationalError):  # in memory, SQLite does not wait
+            pass
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        for record in records:
+            racing = [
+                pool.submit(attempt, partial(services.delete, record.id, by=None)),
+                pool.submit(
+                    attempt,
+                    partial(services.correct, record, verdict=Verdict.ILLEGIBLE, by=rita),
+                ),
+            ]
+            for one in racing:
+                one.result()
+    kept = get_store().get_many(record.id for record in records)
+    assert {entry.prediction_id for entry in Correction.objects.all()} <= set(kept)

@@ -340,6 +340,60 @@ def test_a_released_key_is_free_again_and_a_settled_one_is_not(store: Prediction
     assert store.claim(request_key(), make_id(), lease_s=60).done
 
 
+def test_a_claim_is_read_without_claiming(store: PredictionStore) -> None:
+    assert store.read_claim(request_key()) is None
+    first = make_id()
+    store.claim(request_key(), first, lease_s=60)
+    seen = store.read_claim(request_key(body=b"else"))
+    assert seen is not None
+    assert (seen.id, seen.new, seen.ours, seen.done, seen.lapsed) == (
+        first,
+        False,
+        False,
+        False,
+        False,
+    )
+    assert seen.body_hash == request_key().body_hash
+    store.settle(request_key())
+    settled = store.read_claim(request_key())
+    assert settled is not None
+    assert (settled.done, settled.lapsed) == (True, False)
+
+
+def test_a_renewed_claim_is_not_taken_over(store: PredictionStore) -> None:
+    first = make_id()
+    store.claim(request_key(), first, lease_s=0)
+    lapsed = store.read_claim(request_key())
+    assert lapsed is not None
+    assert lapsed.lapsed
+    store.renew(request_key(), lease_s=60)
+    assert not store.claim(request_key(), make_id(), lease_s=60).ours
+    renewed = store.read_claim(request_key())
+    assert renewed is not None
+    assert not renewed.lapsed
+
+
+def test_what_is_free_or_settled_is_not_renewed(store: PredictionStore) -> None:
+    store.renew(request_key(), lease_s=60)
+    assert store.read_claim(request_key()) is None
+    store.claim(request_key(), make_id(), lease_s=0)
+    store.settle(request_key())
+    store.renew(request_key(), lease_s=60)
+    assert store.claim(request_key(), make_id(), lease_s=60).done
+
+
+def test_discards_what_is_there_and_what_is_not(store: PredictionStore) -> None:
+    gone, stays = make_record("1"), make_record("1")
+    keep(store, gone, stays)
+    store.discard([gone.id, make_id(), make_id(NOON - timedelta(days=900))])
+    assert store.get(gone.id) is None
+    assert store.picture(gone.id) is None
+    assert [record.id for record in store.latest()] == [stays.id]
+    store.discard([])
+    keep(store, gone)  # a retry
+    assert store.get(gone.id) == gone
+
+
 def make_pages(count: int) -> list[PredictionRecord]:
     upload = make_id()
     return [

@@ -14,7 +14,9 @@ from cassandra.cqlengine import CQLEngineException
 from cassandra.protocol import ErrorMessage, ServerError
 
 from predictions.core.errors import StoreUnavailable
+from predictions.core.ids import id_of_page
 from predictions.core.records import Filters, Page, PredictionRecord, RequestKey
+from predictions.services import prediction
 from predictions.stores.cassandra.days import DAYS_PER_READ
 from predictions.stores.cassandra.session import CassandraSession, Rows, cluster_errors
 from predictions.stores.cassandra.store import MAX_PARTITIONS_PER_PAGE, CassandraStore
@@ -273,3 +275,88 @@ def test_whatever_may_be_sent_twice_is_prepared_so(cassandra_store: CassandraSto
 def test_whatever_the_driver_raises_is_said_in_the_stores_words(error: Exception) -> None:
     with pytest.raises(StoreUnavailable, match="nothing was stored"), cluster_errors():
         raise error
+
+
+class FailingSession(CassandraSession):
+    """Fails the n-th write of a prediction or picture in one of three ways."""
+
+    fails_at = -1
+    way = ""
+    writes = 0
+
+    def __init__(self, keyspace: str) -> None:
+        super().__init__(keyspace)
+        self.adds_prediction = f"INSERT INTO {keyspace}.predictions "
+        self.adds_picture = f"INSERT INTO {keyspace}.pictures "
+
+    def start(self, cql: str, values: Mapping[str, Any]) -> Callable[[], Rows]:
+        if not cql.startswith((self.adds_prediction, self.adds_picture)):
+            return super().start(cql, values)
+        self.writes += 1
+        if self.writes - 1 != self.fails_at:
+            return super().start(cql, values)
+        if self.way == "not sent":
+            raise StoreUnavailable
+        wait = super().start(cql, values)
+        if self.way == "answer lost":
+            wait()
+
+        def fail() -> Rows:
+            raise StoreUnavailable
+
+        return fail  # "in flight": it arrives while others are cleaned up
+
+
+@pytest.mark.parametrize("way", ["not sent", "answer lost", "in flight"])
+@pytest.mark.parametrize("fails_at", range(8))
+def test_an_upload_that_fails_at_any_write_leaves_nothing(
+    cassandra_store: CassandraStore, monkeypatch: pytest.MonkeyPatch, fails_at: int, way: str
+) -> None:
+    session = FailingSession(cassandra_store.session.keyspace)
+    session.fails_at, session.way = fails_at, way
+    store = CassandraStore(session, shards=SHARDS, retention_days=0)
+    monkeypatch.setattr(prediction, "get_store", lambda: store)
+    monkeypatch.setattr(prediction, "invalidate_late_days", lambda _: None)  # no SQL here
+    upload = make_id()
+    pairs = [
+        (record, make_picture(record))
+        for page in range(4)
+        for record in [
+            make_record(str(page), id=id_of_page(upload, page), upload=upload, page=page)
+        ]
+    ]
+    with pytest.raises(StoreUnavailable) as failure:
+        prediction._keep(pairs)
+    assert failure.value.nothing_kept
+    time.sleep(0.05)  # for what was in flight
+    assert cassandra_store.get_upload(upload) == []
+    assert list(cassandra_store.latest()) == []
+    assert all(cassandra_store.picture(record.id) is None for record, _ in pairs)
+    prediction._keep(pairs)  # a retry with the same ids
+    assert cassandra_store.get_upload(upload) == [record for record, _ in pairs]
+    assert all(cassandra_store.picture(record.id) == picture for record, picture in pairs)
+
+
+def test_nothing_is_in_flight_after_an_error(cassandra_store: CassandraStore) -> None:
+    sent: list[str] = []
+    answered: list[str] = []
+
+    class Slow(FailingSession):
+        def start(self, cql: str, values: Mapping[str, Any]) -> Callable[[], Rows]:
+            wait = super().start(cql, values)
+            sent.append(cql)
+
+            def wait_and_note() -> Rows:
+                answered.append(cql)
+                return wait()
+
+            return wait_and_note
+
+    session = Slow(cassandra_store.session.keyspace)
+    session.fails_at, session.way = 2, "in flight"
+    store = CassandraStore(session, shards=SHARDS, retention_days=0)
+    records = [make_record(str(number)) for number in range(9)]
+    with pytest.raises(StoreUnavailable):
+        keep(store, *records)
+    assert len(sent) >= 18
+    assert sorted(answered) == sorted(sent)
