@@ -5,16 +5,19 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.digits import SIDE, Grey
-from ml.model.normalisation import crop, normalise
+from ml.model.normalisation import FAINT, crop, normalise
+
+Box = tuple[float, float, float, float]  # x, y, width, height
 
 _HEIGHT = 40  # pixels to which a digit's longer side is brought first
 _ROOM = 0.12  # of the longer side, around the box: strokes that the box cut off
 _WIDE = 0.35  # of the longer side: so much around is looked at for the paper
 _INK = 0.3  # of the strongest ink: what has more is ink
+_ALIKE = 0.7  # height of ink and box: if less alike, other ink is in it
 _SPECK = 0.1  # of the largest piece of ink: smaller pieces away from the middle are specks
 
 
-def cut_glyph(page: Grey, box: tuple[float, float, float, float], *, is_dark: bool) -> Grey:
+def cut_glyph(page: Grey, box: Box, *, is_dark: bool) -> tuple[Grey, Box]:
     """Cut a digit out of a page.
 
     Parameters
@@ -28,8 +31,10 @@ def cut_glyph(page: Grey, box: tuple[float, float, float, float], *, is_dark: bo
 
     Returns
     -------
-    uint8, shape (28, 28)
+    glyph : uint8, shape (28, 28)
         Normalised, ink bright on 0; all 0 where there is no ink.
+    box
+        Of its ink, where that is about what ``box`` said; otherwise ``box``.
     """
     x, y, width, height = box
     side = max(width, height)
@@ -38,7 +43,7 @@ def cut_glyph(page: Grey, box: tuple[float, float, float, float], *, is_dark: bo
     right, bottom = int(np.ceil(x + width + room)), int(np.ceil(y + height + room))
     part = page[top:bottom, left:right]
     if min(part.shape) < 2:
-        return np.zeros((SIDE, SIDE), np.uint8)
+        return np.zeros((SIDE, SIDE), np.uint8), box
     scale = _HEIGHT / side
     size = max(2, round(part.shape[1] * scale)), max(2, round(part.shape[0] * scale))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
@@ -48,7 +53,16 @@ def cut_glyph(page: Grey, box: tuple[float, float, float, float], *, is_dark: bo
     x0, y0 = (x - left) * scale, (y - top) * scale
     rows = slice(max(0, round(y0 - inner)), round(y0 + height * scale + inner))
     columns = slice(max(0, round(x0 - inner)), round(x0 + width * scale + inner))
-    return normalise(crop(_without_specks(ink[rows, columns])))
+    own = _without_specks(ink[rows, columns])
+    u, v, ink_width, ink_height = cv2.boundingRect((own > FAINT).astype(np.uint8))
+    found = (
+        left + (columns.start + u) / scale,
+        top + (rows.start + v) / scale,
+        ink_width / scale,
+        ink_height / scale,
+    )
+    is_alike = _ALIKE < found[3] / height < 1 / _ALIKE and found[2] < width / _ALIKE
+    return normalise(crop(own)), found if is_alike else box
 
 
 def _ink(page: Grey) -> Grey:
