@@ -107,6 +107,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "predictions.access.rate_limits.RateLimitMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
@@ -189,7 +190,6 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["predictions.api.permissions.MayRead"],
-    "DEFAULT_THROTTLE_CLASSES": ["predictions.api.throttles.ClientThrottle"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "predictions.api.negotiation.ContentNegotiation",
     "DEFAULT_SCHEMA_CLASS": "predictions.api.schema.PermissionAwareSchema",
     "DEFAULT_RENDERER_CLASSES": [

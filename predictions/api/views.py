@@ -23,7 +23,6 @@ from predictions import services
 from predictions.access import visibility
 from predictions.access.client_address import client_address
 from predictions.access.permissions import may_delete, may_read
-from predictions.access.rate_limits import limit
 from predictions.api import plain
 from predictions.api.permissions import requires
 from predictions.api.serializers import (
@@ -125,7 +124,6 @@ class PredictionList(GenericAPIView[Any]):
         if not plain.is_plain_upload(request):
             return super().dispatch(request, *args, **kwargs)
         try:
-            limit(request, plain.ANONYMOUS)
             with plain.parsed_form(request) as form:
                 upload, source = self._parse_form(form)
             result = self._read(request, upload, source, plain.ANONYMOUS)
