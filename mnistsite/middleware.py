@@ -1,4 +1,4 @@
-"""Middleware for every request: logging, content security policy, body limit, outages."""
+"""Middleware for every request: logging, content security policy, caching, body limit, outages."""
 
 import re
 import secrets
@@ -71,6 +71,14 @@ class ContentSecurityPolicyMiddleware(MiddlewareMixin):
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         if not (settings.DEBUG and response.status_code in DEBUG_PAGES):
             response[CSP_HEADER] = self.policy
+        return response
+
+
+class PrivateMiddleware(MiddlewareMixin):
+    """Keeps pages and JSON out of every cache, unless their view says otherwise."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        response.headers.setdefault("Cache-Control", "private, no-store")
         return response
 
 

@@ -97,6 +97,9 @@ MIDDLEWARE = [
     "mnistsite.metrics.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    # Around PrivateMiddleware: it gives an ETag to what may be cached.
+    "django.middleware.http.ConditionalGetMiddleware",
+    "mnistsite.middleware.PrivateMiddleware",
     "mnistsite.middleware.ContentSecurityPolicyMiddleware",
     "mnistsite.middleware.BodyLimitMiddleware",
     "mnistsite.middleware.UnavailableMiddleware",

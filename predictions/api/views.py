@@ -49,8 +49,8 @@ from predictions.web.list_params import ListParams, parse_flag, parse_list_query
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
-# A stored prediction never changes, so neither do its pictures; they may be private.
-PICTURE_CACHE_CONTROL = "private, max-age=31536000, immutable"
+# Pictures never change, but a browser asks each time: whoever uses it may have signed out since.
+PICTURE_CACHE_CONTROL = "private, no-cache"
 
 
 class JSONResult(NamedTuple):
