@@ -46,7 +46,7 @@ class RequestLogMiddleware:
                 response["Server-Timing"] = ", ".join(
                     f"{name};dur={duration:.1f}" for name, duration in timings_ms.items()
                 )
-        log_request = log.debug if request.path in QUIET_PATHS else log.info
+        log_request = log.debug if request.path_info in QUIET_PATHS else log.info
         log_request(
             "request",
             method=request.method,

@@ -46,7 +46,7 @@ class PlainUploadMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path_info == _upload_path() and is_plain_upload(request):
+        if request.path == _upload_path() and is_plain_upload(request):
             try:
                 limit(request, ANONYMOUS)
             except TooManyRequests as error:
