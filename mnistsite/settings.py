@@ -189,6 +189,7 @@ ANONYMOUS_READING = env.bool("ANONYMOUS_READING", True)
 MAX_BODY_BYTES = MAX_UPLOAD_BYTES * 4 // 3 + 65_536
 WORKER_MAX_BODY_BYTES = max(MAX_BODY_BYTES, MAX_BATCH_BYTES)  # whatever the URL
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+FILE_UPLOAD_HANDLERS = ["predictions.api.parsers.PageFormHandler"]
 DATA_UPLOAD_MAX_NUMBER_FILES = MAX_BATCH_FILES + 1  # one more, so that the view can refuse it
 
 # --- API ----------------------------------------------------------------------------------------

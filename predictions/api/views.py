@@ -3,9 +3,11 @@
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.http.response import HttpResponseBase
+from django.urls import Resolver404, resolve
 from django.utils.translation import gettext as _
+from django.views.decorators.common import no_append_slash
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
@@ -24,6 +26,7 @@ from predictions.access import visibility
 from predictions.access.client_address import client_address
 from predictions.access.permissions import may_delete, may_read
 from predictions.api import plain
+from predictions.api.parsers import FILE_BODY_PARSERS, FormParser, UTF8JSONParser
 from predictions.api.permissions import requires
 from predictions.api.serializers import (
     ExplainedSerializer,
@@ -67,6 +70,7 @@ class PredictionList(GenericAPIView[Any]):
     """Read a picture of handwritten digits, or list predictions."""
 
     serializer_class = FileSerializer
+    parser_classes = (FormParser, UTF8JSONParser, *FILE_BODY_PARSERS)
     field = "file"
     source: Source | None = None  # from the request unless the URL implies it
 
@@ -108,6 +112,7 @@ class PredictionList(GenericAPIView[Any]):
         request={
             "multipart/form-data": FileSerializer,
             "application/json": JSONPictureSerializer,
+            "image/*": OpenApiTypes.BINARY,
         },
         responses={
             201: PredictedSerializer,
@@ -298,3 +303,15 @@ class Root(APIView):
                 "docs": reverse("api:docs", request=request),
             }
         )
+
+
+@no_append_slash
+def without_slash(request: HttpRequest, path: str) -> HttpResponse:
+    """Redirect a URL with a slash too many, for any method and with its body."""
+    url = request.path.rstrip("/")
+    try:
+        resolve(request.path_info.rstrip("/"))
+    except Resolver404:
+        raise Http404 from None
+    query = request.META.get("QUERY_STRING", "")
+    return HttpResponsePermanentRedirect(f"{url}?{query}".rstrip("?"), preserve_request=True)
