@@ -28,6 +28,7 @@ from predictions.recognition.uploads import safe_file_name
 
 IN_MEMORY_BYTES = 262_144  # larger files are spooled to disk
 CHUNK_BYTES = 65_536
+FILES = ("image/", "application/pdf")  # content types
 MAX_DELIMITER_READS = 16  # more only where somebody tries
 
 
@@ -67,8 +68,8 @@ class PageFormHandler(FileUploadHandler):
 def parse_form(stream: IO[Any], parameters: Mapping[str, str] | None) -> "DataAndFiles[Any, Any]":
     """Parse a form with Werkzeug, which takes a third of the time of Django's parser.
 
-    A part is a file if it has a file name, a content type other than text, or bytes that are no
-    text. One in base64 (`Content-Transfer-Encoding`) is decoded.
+    A part is a file if it has a file name, the content type of one, or bytes that are no text.
+    One in base64 (`Content-Transfer-Encoding`) is decoded.
 
     Parameters
     ----------
@@ -179,7 +180,7 @@ def _as_upload(
     content.seek(0)
     if not file_name and not size and isinstance(part, File):
         return None
-    if not isinstance(part, File) and part.headers.get("Content-Type", "text/").startswith("text/"):
+    if not isinstance(part, File) and not part.headers.get("Content-Type", "").startswith(FILES):
         text = content.read()
         try:
             return text.decode(errors="strict" if part.name else "replace")
