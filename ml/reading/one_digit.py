@@ -90,7 +90,7 @@ class OneDigit:
         return self.looks[0].confidence >= CLEAR or self.is_stretched
 
 
-def may_be_one_digit(page: Grey) -> bool:
+def is_small(page: Grey) -> bool:
     """Return whether a page (H, W) is so small that it may be one digit."""
     height, width = page.shape
     return bool(max(height, width) < SMALL_SIDE and width <= MAX_ASPECT * height)
