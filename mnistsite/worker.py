@@ -1,8 +1,10 @@
-"""Gunicorn's threaded worker with four additions.
+"""Gunicorn's threaded worker with five additions.
 
 - Slow clients hold no thread: the event loop receives a request, with a deadline for its headers
   and one for its body, and hands it to a thread when it is complete.
 - The requests in flight are bounded; beyond that the event loop answers 503.
+- A thread that waits for the decoding of a file (`ml.files.isolation`) does not count as one of
+  WEB_THREADS, so such files hold up nobody else.
 - Health checks and metrics have threads of their own.
 - Connections are balanced: a new one goes to the worker with the fewest, and a worker with a
   surplus, after another was killed for example, now and then asks a client to reconnect.
@@ -12,10 +14,11 @@ import json
 import selectors
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
+from threading import Semaphore
 from typing import Any
 
 from django.conf import settings
@@ -23,6 +26,7 @@ from gunicorn.http.parser import RequestParser
 from gunicorn.http.unreader import Unreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from ml.files import isolation
 from mnistsite.connections import connection_counts
 from mnistsite.incoming import IncomingRequest
 
@@ -99,7 +103,25 @@ class Worker(ThreadWorker):
         self.accept_delayed_until: float | None = None
         self.next_rebalance_at = 0.0
         self.monitoring_pool = ThreadPoolExecutor(2, "health")
+        self.busy_threads = Semaphore(self.cfg.threads)
+        isolation.idle = self._idle
         super().init_process()
+
+    def get_thread_pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self.cfg.threads + isolation.MAX_THREADS)
+
+    def _handle_when_free(self, conn: "Connection") -> bool:
+        with self.busy_threads:
+            return bool(self.handle(conn))
+
+    @contextmanager
+    def _idle(self) -> Iterator[None]:
+        """Let another thread work while this one waits."""
+        self.busy_threads.release()
+        try:
+            yield
+        finally:
+            self.busy_threads.acquire()
 
     def set_accept_enabled(self, enabled: bool | None) -> None:
         super().set_accept_enabled(bool(enabled) and self.accept_delayed_until is None)
@@ -190,7 +212,10 @@ class Worker(ThreadWorker):
         conn.is_counted = not is_monitoring
         self.in_flight += conn.is_counted
         conn.prepare()
-        future = (self.monitoring_pool if is_monitoring else self.tpool).submit(self.handle, conn)
+        if is_monitoring:
+            future = self.monitoring_pool.submit(self.handle, conn)
+        else:
+            future = self.tpool.submit(self._handle_when_free, conn)
         future.add_done_callback(partial(self.method_queue.defer, self.finish_request, conn))
 
     def handle_request(self, req: Any, conn: Connection) -> bool:  # type: ignore[override]

@@ -2,13 +2,14 @@
 
 import io
 import math
+import struct
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from ml.errors import PictureError, broken_file, too_many_pages, too_many_pixels
 from ml.files.colours import to_grey, to_rgb_or_grey
@@ -18,6 +19,19 @@ PREVIEW_SIDE = 1024  # pixels of the longer side of a preview
 
 # File signatures of these formats: they tell damaged pictures from other files.
 SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
+
+# What decoding takes by Pillow's mode, in bytes per pixel, with conversions and copies.
+_BYTES_PER_PIXEL = {"1": 3, "L": 2, "I;16": 8, "P": 7, "RGB": 6, "RGBA": 10, "CMYK": 10}
+_BYTES_PER_PIXEL_OTHERWISE = 16
+_BYTES_PER_PIXEL_OF_WEBP = 18  # libwebp keeps two frames
+_BYTES_PER_ROW = 8  # Pillow's pointers
+_COPY_BYTES = 1_000_000  # copied at once: NumPy's own copy of a picture takes twice its size
+MAX_DECODED_BYTES = 360_000_000
+# What may be decoded beside other pictures, in the same process: see `is_plain`.
+MAX_PLAIN_BYTES = 100_000_000
+MAX_PLAIN_HEADER = 262_144  # bytes before the pixels
+MAX_PLAIN_CHUNKS = 10_000  # of a PNG
+MAX_PLAIN_SCANS = 32  # of a progressive JPEG; encoders write about ten
 
 # The transposition that undoes each EXIF orientation (tag 274; 1 is upright).
 # https://exiftool.org/TagNames/EXIF.html
@@ -30,6 +44,12 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+
+_ORIENTATION = 0x0112
+_EXIF = b"Exif\0\0"
+# Pillow copies whatever each entry of these tables names, and that may be the same bytes a thousand
+# times. Only the orientation is used, which `_orientation` finds without copies.
+_TABLES_IN_JPEG = (_EXIF, b"MPF\0")
 
 # TIFF's NewSubfileType: thumbnails and masks are not pages (TIFF 6.0, page 36).
 _SUBFILE_TYPE = 254
@@ -70,6 +90,43 @@ class DecodedPicture:
         return int(self.page.shape[0])
 
 
+def is_plain(content: bytes, *, max_pixels: int) -> bool:
+    """Return whether a picture is cheap to decode, as far as its header tells.
+
+    Parameters
+    ----------
+    content
+        The whole file, which may be damaged or no picture.
+    max_pixels
+        Limit on width x height.
+
+    Returns
+    -------
+    bool
+        False for every TIFF (its parser follows any offset), for pictures that take more than
+        `MAX_PLAIN_BYTES` of memory, and for files with an unusual amount of anything but pixels.
+
+    Raises
+    ------
+    PictureError
+        As `decode_image`, if the header is enough to tell.
+    """
+    if content.startswith((b"II", b"MM")):
+        return False
+    try:
+        with _open(content[:MAX_PLAIN_HEADER], max_pixels) as image:
+            _check_size(image, max_pixels)
+            return (
+                _bytes_to_decode(image) <= MAX_PLAIN_BYTES
+                and (image.format != "JPEG" or content.count(b"\xff\xda") <= MAX_PLAIN_SCANS)
+                and (image.format != "PNG" or _has_few_chunks(content))
+            )
+    except PictureError as error:
+        if len(content) > MAX_PLAIN_HEADER and error.code == "broken_file":
+            return False  # the header is longer
+        raise
+
+
 def decode_image(content: bytes, *, max_pixels: int, max_pages: int) -> Iterator[DecodedPicture]:
     """Decode all pages of a TIFF, or the first frame of another image file.
 
@@ -93,14 +150,16 @@ def decode_image(content: bytes, *, max_pixels: int, max_pages: int) -> Iterator
         ``unsupported_format``, ``too_many_pixels``, ``too_many_pages`` or ``broken_file``.
     """
     image = _open(content, max_pixels)
+    _check_size(image, max_pixels)
     if image.format != "TIFF":
-        yield _decoded(image)
+        yield _decoded(image, _orientation(content, image))
         return
     pages = _pages_of_tiff(image, max_pages)
     for page in pages:
         image.seek(page)
         _check_size(image, max_pixels)
-        yield _decoded(image, of_several=len(pages) > 1, page=page)
+        # Pillow has turned it upright already.
+        yield _decoded(image, None, page=page if len(pages) > 1 else None)
 
 
 def make_picture(
@@ -128,25 +187,42 @@ def make_picture(
     if orientation in _UPRIGHT:
         grey = grey.transpose(_UPRIGHT[orientation])
         preview = preview.transpose(_UPRIGHT[orientation])
-    return DecodedPicture(np.asarray(grey), preview, format_)
+    return DecodedPicture(_as_array(grey), preview, format_)
 
 
-def _decoded(image: Image.Image, *, page: int = 0, of_several: bool = False) -> DecodedPicture:
+def _as_array(grey: Image.Image) -> npt.NDArray[np.uint8]:
+    width, height = grey.size
+    page = np.empty((height, width), np.uint8)
+    rows = max(1, _COPY_BYTES // width)
+    for top in range(0, height, rows):
+        bottom = min(height, top + rows)
+        page[top:bottom] = np.asarray(grey.crop((0, top, width, bottom)))
+    return page
+
+
+def _decoded(
+    image: Image.Image, orientation: int | None, *, page: int | None = None
+) -> DecodedPicture:
     """Load the current frame of an image."""
-    format_ = "JPEG" if image.format == "MPO" else str(image.format)  # a phone's JPEG with extras
     try:
         image.load()
-        orientation = image.getexif().get(ExifTags.Base.Orientation)  # `load` applies a TIFF's
         loaded = to_rgb_or_grey(image)
+    except MemoryError:
+        raise
     except Exception as e:  # decoders raise anything at all on hostile files
-        raise broken_file(page if of_several else None) from e
-    return make_picture(loaded, format_, orientation)
+        raise broken_file(page) from e
+    return make_picture(loaded, str(image.format), orientation)
 
 
 def _open(content: bytes, max_pixels: int) -> Image.Image:
-    """Read the header; refuse files that are not pictures or too large."""
+    """Read the header; refuse files that are not pictures."""
+    if content.startswith(b"\xff\xd8"):
+        head = content[:MAX_PLAIN_HEADER]
+        for name in _TABLES_IN_JPEG:
+            head = head.replace(name, name.lower())
+        content = head + content[MAX_PLAIN_HEADER:]
     try:
-        image = Image.open(io.BytesIO(content), formats=IMAGE_FORMATS)
+        return Image.open(io.BytesIO(content), formats=IMAGE_FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as e:
         raise too_many_pixels("This picture", max_pixels) from e
     except UnidentifiedImageError as e:
@@ -157,16 +233,67 @@ def _open(content: bytes, max_pixels: int) -> Image.Image:
             "This file format is not supported. Send a PNG, JPEG, GIF, BMP, WebP or TIFF picture, "
             "a PDF, or 28x28 numbers as text.",
         ) from e
+    except MemoryError:
+        raise
     except Exception as e:  # as above
         raise broken_file() from e
-    _check_size(image, max_pixels)
-    return image
 
 
 def _check_size(image: Image.Image, max_pixels: int) -> None:
+    subject = f"This picture of {image.width:,} x {image.height:,} pixels"
     if image.width * image.height > max_pixels:
-        subject = f"This picture of {image.width:,} x {image.height:,} pixels"
         raise too_many_pixels(subject, max_pixels)
+    if _bytes_to_decode(image) > MAX_DECODED_BYTES:
+        raise PictureError(
+            "too_many_pixels",
+            f"{subject} takes too much memory to decode. Scale it down, or save it as a grey PNG "
+            "or JPEG.",
+        )
+
+
+def _bytes_to_decode(image: Image.Image) -> int:
+    """Estimate the memory for decoding from the header."""
+    per_pixel = _BYTES_PER_PIXEL.get(image.mode, _BYTES_PER_PIXEL_OTHERWISE)
+    if image.format == "WEBP":
+        per_pixel = _BYTES_PER_PIXEL_OF_WEBP
+    return image.height * (image.width * per_pixel + _BYTES_PER_ROW)
+
+
+def _has_few_chunks(content: bytes) -> bool:
+    """Return whether a PNG has few chunks and little but pixels; damaged ones may be plain."""
+    at, other_bytes = 8, 0
+    for _ in range(MAX_PLAIN_CHUNKS):
+        if at + 8 > len(content):
+            return True
+        length, name = struct.unpack_from(">I4s", content, at)
+        other_bytes += 0 if name == b"IDAT" else length
+        if other_bytes > MAX_PLAIN_HEADER:
+            return False
+        at += 12 + length
+    return False
+
+
+def _orientation(content: bytes, image: Image.Image) -> int | None:
+    """Return EXIF's orientation, 1-8, if any.
+
+    EXIF is a TIFF without pictures (https://exiftool.org/TagNames/EXIF.html).
+    """
+    at = content.find(_EXIF, 0, MAX_PLAIN_HEADER) if image.format == "JPEG" else -1
+    exif = content[at : at + 65_536] if at >= 0 else image.info.get("exif", b"")
+    tiff = exif.removeprefix(_EXIF)
+    order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
+    if order is None:
+        return None
+    try:
+        (start,) = struct.unpack_from(f"{order}I", tiff, 4)
+        (entries,) = struct.unpack_from(f"{order}H", tiff, start)
+        for n in range(entries):
+            tag, _, _, value = struct.unpack_from(f"{order}HHIH", tiff, start + 2 + 12 * n)
+            if tag == _ORIENTATION:
+                return int(value)
+    except struct.error:  # truncated
+        pass
+    return None
 
 
 def _pages_of_tiff(image: Image.Image, max_pages: int) -> list[int]:
@@ -179,6 +306,8 @@ def _pages_of_tiff(image: Image.Image, max_pages: int) -> list[int]:
             is_page = frame == 0 or not kind & _THUMBNAIL_OR_MASK
         except EOFError:
             return pages
+        except MemoryError:
+            raise
         except Exception as e:  # as above
             raise broken_file(frame) from e
         if is_page:
