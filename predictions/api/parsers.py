@@ -17,9 +17,11 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import MultiPartParser
 
+from predictions.core.errors import UploadRefused
 from predictions.recognition.uploads import safe_file_name
 
 IN_MEMORY_BYTES = 262_144  # larger files are spooled to disk
+MAX_JSON_VALUES = 10_000
 
 
 class FormParser(BaseParser):
@@ -102,7 +104,10 @@ def _as_upload(file: FileStorage) -> "UploadedFile[Any]":
 
 
 class UTF8JSONParser(JSONParser):
-    """JSON by RFC 8259: UTF-8 whatever the headers say, no NaN, limited depth."""
+    """JSON by RFC 8259: UTF-8 whatever the headers say, no NaN, limited depth and number of values.
+
+    A picture is one long text, or 28×28 numbers. Many values take a hundred times their bytes.
+    """
 
     def parse(
         self,
@@ -110,8 +115,21 @@ class UTF8JSONParser(JSONParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
+        body: bytes = stream.read()
+        if body.count(b",") > MAX_JSON_VALUES:  # also in texts; nesting has a limit of its own
+            raise UploadRefused(
+                "too_large",
+                _("The JSON in the body has too many values: at most %(most)s are read.")
+                % {"most": f"{MAX_JSON_VALUES:,}"},
+                status=413,
+            )
         try:
-            return json.loads(stream.read().decode(), parse_constant=_refuse_constant)
+            value = json.loads(body.decode(), parse_constant=_refuse_constant)
+            if b"\\u" in body:
+                json.dumps(value, ensure_ascii=False).encode()  # surrogates are no characters
+            return value
+        except UnicodeEncodeError as error:
+            raise ParseError("The JSON in the body has half a surrogate pair.") from error
         except ValueError as error:
             raise ParseError(f"The body is not JSON: {error}.") from error
         except RecursionError as error:

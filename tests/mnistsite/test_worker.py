@@ -285,7 +285,8 @@ def wait_until(is_so: Callable[[], bool], patience_s: float = 60) -> None:
 COUNT = "from predictions.models import Prediction; print(Prediction.objects.count())"
 
 
-def test_slow_readers_hold_nobody_up(small: Server, png: Png) -> None:
+def test_slow_readers_hold_nobody_up(start_server: StartServer, tmp_path: Path, png: Png) -> None:
+    small = start_server(tmp_path, WEB_CONCURRENCY="1")
     page = HTTPConnection(*address(small), timeout=20)
     docs = ask(page, "GET", "/api/docs/", Accept="text/html")[1]
     (bundle,) = re.findall(rb'src="(/static/[^"]+bundle[^"]*\.js)"', docs)
@@ -296,7 +297,7 @@ def test_slow_readers_hold_nobody_up(small: Server, png: Png) -> None:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             client.settimeout(20)
             client.connect(address(small))
-            path = bundle if n % 2 else b"/api/v1/predictions/export"
+            path = bundle if n % 2 else b"/api/v1/predictions/export?format=csv"
             client.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert client.recv(12, socket.MSG_PEEK | socket.MSG_WAITALL) == b"HTTP/1.1 200"
             slow.append(client)
@@ -310,6 +311,7 @@ def test_slow_readers_hold_nobody_up(small: Server, png: Png) -> None:
             response.begin()
             assert response.status == 200
             assert len(response.read()) > 1_000_000, "and in the end they have all of it"
+    assert small.stop() == 0
 
 
 def raw(server: Server, sent: bytes) -> bytes:
