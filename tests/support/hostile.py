@@ -176,7 +176,7 @@ def jpeg_of_scans() -> bytes:
 def gif_of_comments() -> bytes:
     """A GIF with a comment of 18 MB in many blocks."""
     gif = encode(Image.new("L", (4000, 4000), 255), "GIF")
-    at = gif.index(b"\x2c", 13 + 768)
+    at = gif.index(b"\x2c\0\0\0\0")  # where the picture begins
     return gif[:at] + (b"\x21\xfe" + b"\x01a" * 100 + b"\0") * 90_000 + gif[at:]
 
 
