@@ -24,6 +24,10 @@ class PictureError(MLError):
         self.message = message
 
 
+class DecodingBusy(MLError):
+    """Too many files are being decoded at the moment; the same one can be read later."""
+
+
 class ModelError(MLError):
     """A network that is missing, corrupt or of an unexpected shape."""
 
@@ -46,6 +50,16 @@ def broken_file(page: int | None = None) -> PictureError:
     return PictureError(
         "broken_file",
         f"{what} is damaged or truncated and cannot be read. Save it again and resend it.",
+    )
+
+
+def too_complex(page: int = 0) -> PictureError:
+    """Return the error for a file whose next page, counted from 0, exceeds time or memory."""
+    what = f"Page {page + 1} of this file" if page else "This file"
+    return PictureError(
+        "too_complex",
+        f"{what} takes too much time or memory to decode. Send a photo or a scan of it instead, "
+        "at a moderate size.",
     )
 
 

@@ -1,7 +1,9 @@
 """Liveness and readiness checks."""
 
+import tempfile
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -11,6 +13,8 @@ from mnistsite.metrics import metrics
 from predictions.core.errors import StoreUnavailable
 from predictions.recognition.active_reader import warm_up
 from predictions.stores import get_store
+
+CHECKED_BYTES = 65_536
 
 
 @never_cache
@@ -23,7 +27,11 @@ def healthz(request: HttpRequest) -> JsonResponse:
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Answer 200 when the network is loaded and the prediction store answers, else 503."""
+    """Answer 200 when pictures can be received, read and kept, else 503.
+
+    The network is loaded, the store answers, and files can be written where large requests wait
+    and where the site keeps its own data.
+    """
     problems: dict[str, str] = {}
     try:
         warm_up()
@@ -33,6 +41,13 @@ def readyz(request: HttpRequest) -> JsonResponse:
         get_store().ping()
     except StoreUnavailable as error:
         problems["store"] = error.message
+    for name, directory in (("spool", tempfile.gettempdir()), ("disk", settings.VAR_DIR)):
+        try:
+            with tempfile.TemporaryFile(dir=directory) as file:
+                file.write(bytes(CHECKED_BYTES))
+                file.flush()
+        except OSError as error:
+            problems[name] = f"Nothing can be written: {error.strerror}."
     if problems:
         return JsonResponse(
             {"status": "unavailable", "problems": problems}, status=503, headers={"Retry-After": 5}

@@ -1,67 +1,89 @@
 """A request that is being received, without a thread, by the event loop."""
 
-import re
-from tempfile import SpooledTemporaryFile
+from typing import Any
 
-IN_MEMORY_BYTES = 262_144  # per request; a larger one goes to a temporary file
+from gunicorn.config import Config
+from gunicorn.http.body import LengthReader
+from gunicorn.http.errors import InvalidHeader, LimitRequestHeaders
+from gunicorn.http.message import Request
+from gunicorn.http.unreader import Unreader
+
+from mnistsite.spool import Spool, SpoolBudget
+from predictions.core.limits import max_body_bytes
+
 MAX_HEADERS_BYTES = 65_536
-CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,15})[ \t]*\r\n", re.IGNORECASE)
-TRANSFER_ENCODING = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
-EXPECT = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*(?=\r\n)", re.IGNORECASE)
 
 
-class IncomingRequest:
-    """The bytes of one request, as they are received.
+class IncomingRequest(Unreader):
+    """One request as it is received.
 
-    This class only finds the end of the request; gunicorn parses it. A request of unknown length,
-    or with more than `max_body_bytes`, ends with its headers: the site refuses it without its body.
+    gunicorn's parser reads the headers as soon as they are complete. It alone decides where the
+    request ends, and the same parsed request is then answered. A request of unknown length, or one
+    that is too long for its URL, ends with its headers: the site refuses it without its body.
     """
 
-    def __init__(self, *, max_body_bytes: int) -> None:
-        self.max_body_bytes = max_body_bytes
-        self.headers = b""
-        self.headers_complete = False
-        self.accepts_body = False
-        self.expects_continue = False
-        self.content = SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115 - see close
+    def __init__(self, cfg: Config, client: Any, budget: SpoolBudget) -> None:
+        super().__init__()
+        self._cfg = cfg
+        self._client = client
+        self._headers = b""
         self._missing_bytes = 0
+        self._body = Spool(budget)
+        self.request: Any = None  # gunicorn's
+        self.accepts_body = False
+        self._expects_continue = False
+
+    @property
+    def has_begun(self) -> bool:
+        return self.request is not None or bool(self._headers)
+
+    @property
+    def expects_continue(self) -> bool:
+        return self._missing_bytes > 0 and self._expects_continue
 
     def feed(self, received: bytes) -> bytes | None:
         """Add bytes; return those of the next request once this one is complete, else None.
 
         Raises
         ------
+        gunicorn.http.errors.ParseException
+            If it is not HTTP, or has too many or too long headers.
         OSError
-            If the temporary file cannot be written.
+            If there is no room for its body.
         """
-        if not self.headers_complete:
-            self.headers += received
-            end = self.headers.find(b"\r\n\r\n") + 4
-            if end < 4 and len(self.headers) <= MAX_HEADERS_BYTES:
+        if self.request is None:
+            self._headers += received
+            end = self._headers.find(b"\r\n\r\n") + 4
+            if (end if end >= 4 else len(self._headers)) > MAX_HEADERS_BYTES:
+                raise LimitRequestHeaders("headers")
+            if end < 4:
                 return None
-            end = len(self.headers) if end < 4 else end
-            self.headers, received = self.headers[:end], self.headers[end:]
+            self._headers, received = self._headers[:end], self._headers[end:]
             self._parse_headers()
-            self.content.write(self.headers)
         body, rest = received[: self._missing_bytes], received[self._missing_bytes :]
-        self.content.write(body)
+        self._body.write(body)
         self._missing_bytes -= len(body)
-        if self._missing_bytes:
-            return None
-        self.content.seek(0)
-        return rest
+        return None if self._missing_bytes else rest
 
     def _parse_headers(self) -> None:
-        self.headers_complete = True
-        match = CONTENT_LENGTH.search(self.headers)
-        length = int(match[1]) if match else 0
-        self.accepts_body = (
-            not TRANSFER_ENCODING.search(self.headers) and length <= self.max_body_bytes
-        )
-        self._missing_bytes = length if self.accepts_body else 0
-        if EXPECT.search(self.headers):
-            self.expects_continue = self.accepts_body
-            self.headers = EXPECT.sub(b"", self.headers)
+        request: Any = Request(self._cfg, self, self._client)
+        self.request = request
+        headers = dict(request.headers)
+        if request.version >= (1, 1) and "HOST" not in headers:  # RFC 9112, section 3.2
+            raise InvalidHeader("HOST", req=request)
+        reader = request.body.reader  # of a chunked body the length is unknown
+        limit = max_body_bytes(request.path, headers.get("CONTENT-TYPE", ""))
+        self.accepts_body = isinstance(reader, LengthReader) and reader.length <= limit
+        self._missing_bytes = reader.length if self.accepts_body else 0
+        # The event loop answers it; gunicorn would do so in a thread, after the body.
+        self._expects_continue = request._expected_100_continue
+        request._expected_100_continue = False
+
+    def chunk(self, size_hint: int | None = None) -> bytes:
+        """Return the headers and then the body; gunicorn's parser calls this."""
+        headers, self._headers = self._headers, b""
+        return headers or self._body.read(max(size_hint or 0, 8192))
 
     def close(self) -> None:
-        self.content.close()
+        self._body.close()
+        self.request = None  # it refers to this one

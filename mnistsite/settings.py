@@ -187,7 +187,6 @@ ANONYMOUS_READING = env.bool("ANONYMOUS_READING", True)
 
 # A picture may come as base64 (4/3 of its size) in a form.
 MAX_BODY_BYTES = MAX_UPLOAD_BYTES * 4 // 3 + 65_536
-WORKER_MAX_BODY_BYTES = max(MAX_BODY_BYTES, MAX_BATCH_BYTES)  # whatever the URL
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 FILE_UPLOAD_HANDLERS = ["predictions.api.parsers.PageFormHandler"]
 DATA_UPLOAD_MAX_NUMBER_FILES = MAX_BATCH_FILES + 1  # one more, so that the view can refuse it
@@ -241,11 +240,17 @@ RATE_LIMIT_ANONYMOUS = env.int("RATE_LIMIT_ANONYMOUS", 300 if PRODUCTION else 60
 RATE_LIMIT_USER = env.int("RATE_LIMIT_USER", 3_000 if PRODUCTION else 60_000, validate=rate)
 # Requests per worker that are being answered or wait for a thread; beyond that 503.
 MAX_IN_FLIGHT = env.int("MAX_IN_FLIGHT", 64, validate=validate.Range(min=1))
-# Seconds for a client to send its headers, to send its body, and to receive the response.
+# Seconds for a client to send its headers, to send its body, and to receive the whole response.
 timeout = validate.Range(min=0, min_inclusive=False, max=3600)
 HEAD_TIMEOUT = env.float("HEAD_TIMEOUT", 10.0, validate=timeout)
 BODY_TIMEOUT = env.float("BODY_TIMEOUT", 60.0, validate=timeout)
-ANSWER_TIMEOUT = env.float("ANSWER_TIMEOUT", 30.0, validate=timeout)
+ANSWER_TIMEOUT = env.float("ANSWER_TIMEOUT", 120.0, validate=timeout)
+# Bytes of a worker's temporary files: requests that are received, and responses that are sent.
+MAX_SPOOLED_BYTES = env.int(
+    "MAX_SPOOLED_BYTES",
+    max(250_000_000, 2 * MAX_BODY_BYTES, 2 * MAX_BATCH_BYTES),
+    validate=validate.Range(min=1_000_000),
+)
 METRICS_ALLOWED_NETWORKS = networks(env, "METRICS_ALLOWED_NETWORKS", "127.0.0.0/8,::1")
 # Proxies in front that append to X-Forwarded-For.
 PROXY_COUNT = env.int("PROXY_COUNT", 0, validate=validate.Range(min=0, max=9))

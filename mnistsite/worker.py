@@ -1,8 +1,11 @@
-"""Gunicorn's threaded worker with four additions.
+"""Gunicorn's threaded worker with five additions.
 
 - Slow clients hold no thread: the event loop receives a request, with a deadline for its headers
-  and one for its body, and hands it to a thread when it is complete.
+  and one for its body, and hands it to a thread when it is complete. It sends what a client does
+  not take at once of the response, with one deadline for all of it.
 - The requests in flight are bounded; beyond that the event loop answers 503.
+- A thread that waits for the decoding of a file (`ml.files.isolation`) does not count as one of
+  WEB_THREADS, so such files hold up nobody else.
 - Health checks and metrics have threads of their own.
 - Connections are balanced: a new one goes to the worker with the fewest, and a worker with a
   surplus, after another was killed for example, now and then asks a client to reconnect.
@@ -12,19 +15,28 @@ import json
 import selectors
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
+from threading import Semaphore
 from typing import Any
 
 from django.conf import settings
-from gunicorn.http.parser import RequestParser
-from gunicorn.http.unreader import Unreader
+from gunicorn.http.errors import (
+    ExpectationFailed,
+    LimitRequestHeaders,
+    LimitRequestLine,
+    ParseException,
+    UnsupportedTransferCoding,
+)
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from ml.files import isolation
 from mnistsite.connections import connection_counts
 from mnistsite.incoming import IncomingRequest
+from mnistsite.outgoing import Outgoing
+from mnistsite.spool import SpoolBudget
 
 RECEIVE_BYTES = 262_144
 # For a client to read its last response, or to send a request while the worker stops.
@@ -35,7 +47,9 @@ MAX_ACCEPT_DELAY_S = 0.02
 # How often a worker may ask a client to reconnect, and from which surplus on.
 REBALANCE_INTERVAL_S = 0.02
 MIN_SURPLUS = 2
-MONITORING_REQUESTS = ("GET {}/healthz ", "GET {}/readyz ", "GET {}/metrics ", "HEAD {}/healthz ")
+MONITORING_REQUESTS = {
+    (method, url) for method in ("GET", "HEAD") for url in ("/healthz", "/readyz", "/metrics")
+}
 CONTINUE_RESPONSE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -55,37 +69,45 @@ REFUSALS = {
     for code, status, message in (
         ("busy", _UNAVAILABLE, "Too many pictures are being read. Try again in a second."),
         ("no_room", _UNAVAILABLE, "The request cannot be stored at the moment. Try again."),
+        ("bad_request", "400 Bad Request", "The request is not valid HTTP/1.1."),
+        ("unknown_expectation", "417 Expectation Failed", "Only 100-continue can be expected."),
+        ("url_too_long", "414 URI Too Long", "The URL of the request is too long."),
+        (
+            "headers_too_large",
+            "431 Request Header Fields Too Large",
+            "The request has too many headers, or too long ones.",
+        ),
+        ("unknown_coding", "501 Not Implemented", "The transfer coding of the request is unknown."),
         ("too_slow", "408 Request Timeout", "The request was not received in time. Send it again."),
     )
 }
 
 
-class IncomingUnreader(Unreader):
-    """Feeds gunicorn's parser from a complete request instead of a socket."""
-
-    def __init__(self, incoming: IncomingRequest) -> None:
-        super().__init__()
-        self.incoming = incoming
-
-    def chunk(self, size_hint: int | None = None) -> bytes:
-        return self.incoming.content.read(max(size_hint or 0, 8192))
+PARSE_REFUSALS: dict[type[Exception], str] = {
+    ExpectationFailed: "unknown_expectation",
+    LimitRequestHeaders: "headers_too_large",
+    LimitRequestLine: "url_too_long",
+    UnsupportedTransferCoding: "unknown_coding",
+}
 
 
 class Connection(TConn):
-    """A client's connection and the request that is being received on it."""
+    """A client's connection, the request being received on it, and the response being sent."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.incoming: IncomingRequest | None = None
+        self.outgoing: Outgoing | None = None
         self.pipelined = b""  # received bytes of the next request
         self.is_counted = False  # as in flight
         self.deadline = 0.0
 
-    def prepare(self) -> None:
-        """Set up gunicorn's parser for the complete request."""
+    def prepare(self, budget: SpoolBudget) -> None:
+        """Have gunicorn respond to the parsed request, into a spool instead of the socket."""
         assert self.incoming is not None  # noqa: S101 - set by enqueue_req
-        self.parser = RequestParser(self.cfg, self.sock, self.client)
-        self.parser.unreader = IncomingUnreader(self.incoming)
+        self.parser = iter([self.incoming.request])  # type: ignore[assignment]
+        self.outgoing = Outgoing(self.sock, budget)
+        self.sock = self.outgoing  # type: ignore[assignment]
         self.initialized = self.data_ready = True
 
 
@@ -95,16 +117,35 @@ class Worker(ThreadWorker):
     def init_process(self) -> None:
         self.in_flight = 0
         self.watched: set[Connection] = set()
+        self.spool_budget = SpoolBudget(settings.MAX_SPOOLED_BYTES)
         self.stopping_since: float | None = None
         self.accept_delayed_until: float | None = None
         self.next_rebalance_at = 0.0
-        self.monitoring_requests = tuple(
-            request.format(prefix).encode()
+        self.monitoring_requests = {
+            (method, prefix + url)
             for prefix in {"", settings.SCRIPT_NAME}
-            for request in MONITORING_REQUESTS
-        )
+            for method, url in MONITORING_REQUESTS
+        }
         self.monitoring_pool = ThreadPoolExecutor(2, "health")
+        self.busy_threads = Semaphore(self.cfg.threads)
+        isolation.idle = self._idle
         super().init_process()
+
+    def get_thread_pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self.cfg.threads + isolation.MAX_THREADS)
+
+    def _handle_when_free(self, conn: "Connection") -> bool:
+        with self.busy_threads:
+            return bool(self.handle(conn))
+
+    @contextmanager
+    def _idle(self) -> Iterator[None]:
+        """Let another thread work while this one waits."""
+        self.busy_threads.release()
+        try:
+            yield
+        finally:
+            self.busy_threads.acquire()
 
     def set_accept_enabled(self, enabled: bool | None) -> None:
         super().set_accept_enabled(bool(enabled) and self.accept_delayed_until is None)
@@ -146,7 +187,7 @@ class Worker(ThreadWorker):
     def enqueue_req(self, conn: Connection) -> None:  # type: ignore[override]
         """Start to receive a request; gunicorn calls this when a connection has data."""
         conn.sock.setblocking(False)
-        conn.incoming = IncomingRequest(max_body_bytes=settings.WORKER_MAX_BODY_BYTES)
+        conn.incoming = IncomingRequest(self.cfg, conn.client, self.spool_budget)
         self._watch(conn, settings.HEAD_TIMEOUT, self._receive)
         pipelined, conn.pipelined = conn.pipelined, b""
         if pipelined:
@@ -169,18 +210,21 @@ class Worker(ThreadWorker):
     def _feed(self, conn: Connection, received: bytes) -> None:
         incoming = conn.incoming
         assert incoming is not None  # noqa: S101 - set by enqueue_req
-        headers_were_complete = incoming.headers_complete
+        headers_were_complete = incoming.request is not None
         try:
             pipelined = incoming.feed(received)
-        except OSError:
-            self.log.exception("Cannot write a request to a temporary file.")
+        except ParseException as error:
+            self._refuse(conn, PARSE_REFUSALS.get(type(error), "bad_request"))
+            return
+        except OSError as error:
+            self.log.warning("A request cannot be stored: %s", error)
             self._refuse(conn, "no_room")
             return
         if pipelined is not None:
             conn.pipelined = pipelined
             self._unwatch(conn)
             self._admit(conn)
-        elif incoming.headers_complete and not headers_were_complete:
+        elif incoming.request is not None and not headers_were_complete:
             conn.deadline = time.monotonic() + settings.BODY_TIMEOUT
             if incoming.expects_continue:
                 self._send(conn, CONTINUE_RESPONSE)
@@ -188,25 +232,24 @@ class Worker(ThreadWorker):
     def _admit(self, conn: Connection) -> None:
         """Hand a complete request to a thread, or refuse it where too many are in flight."""
         assert conn.incoming is not None  # noqa: S101 - set by enqueue_req
-        is_monitoring = conn.incoming.headers.startswith(self.monitoring_requests)
+        request = conn.incoming.request
+        is_monitoring = (request.method, request.uri) in self.monitoring_requests
         if not is_monitoring and self.in_flight >= settings.MAX_IN_FLIGHT:
             self._refuse(conn, "busy")
             return
         conn.is_counted = not is_monitoring
         self.in_flight += conn.is_counted
-        conn.prepare()
-        future = (self.monitoring_pool if is_monitoring else self.tpool).submit(self.handle, conn)
+        conn.prepare(self.spool_budget)
+        if is_monitoring:
+            future = self.monitoring_pool.submit(self.handle, conn)
+        else:
+            future = self.tpool.submit(self._handle_when_free, conn)
         future.add_done_callback(partial(self.method_queue.defer, self.finish_request, conn))
 
     def handle_request(self, req: Any, conn: Connection) -> bool:  # type: ignore[override]
-        conn.sock.settimeout(settings.ANSWER_TIMEOUT)  # for the whole response
         if not conn.pipelined and self._should_rebalance():
             req.force_close()  # the client reconnects, and another worker accepts it
-        try:
-            return bool(super().handle_request(req, conn))
-        except TimeoutError:
-            self.log.warning("A client did not read its response in time.")
-            return False
+        return bool(super().handle_request(req, conn))
 
     def _should_rebalance(self) -> bool:
         """Return whether to ask a client to reconnect; checks once per interval."""
@@ -223,16 +266,33 @@ class Worker(ThreadWorker):
     def finish_request(  # type: ignore[override]
         self, conn: Connection, future: "Future[bool]"
     ) -> None:
-        """Continue with a connection after its response; runs in the event loop."""
+        """Send the rest of a response; runs in the event loop when its thread is done."""
         assert conn.incoming is not None  # noqa: S101 - set by enqueue_req
+        assert conn.outgoing is not None  # noqa: S101 - set by prepare
         conn.incoming.close()
+        conn.sock = conn.outgoing.sock
         self.in_flight -= conn.is_counted
-        if future.cancelled() or future.exception() or not future.result():
+        keepalive = not (future.cancelled() or future.exception()) and future.result()
+        send_rest = partial(self._send_rest, keepalive=bool(keepalive))
+        self._watch(conn, settings.ANSWER_TIMEOUT, send_rest, selectors.EVENT_WRITE)
+        send_rest(conn)
+
+    def _send_rest(self, conn: Connection, *, keepalive: bool) -> None:
+        assert conn.outgoing is not None  # noqa: S101 - set by prepare
+        try:
+            if not conn.outgoing.flush():
+                return
+        except OSError:
+            self._close(conn)
+            return
+        self._unwatch(conn)
+        conn.outgoing.discard()
+        conn.outgoing = None
+        if not keepalive:
             self._linger(conn)
         elif conn.pipelined:
             self.enqueue_req(conn)
         else:
-            conn.sock.setblocking(False)
             idle_s = self.cfg.keepalive if self.alive else LINGER_S
             conn.timeout = time.monotonic() + idle_s
             self.keepalived_conns.append(conn)
@@ -245,13 +305,18 @@ class Worker(ThreadWorker):
         if not self.alive and self.stopping_since is None:
             self.stopping_since = now
         for conn in [conn for conn in self.watched if self._is_overdue(conn, now)]:
-            if conn.incoming is not None and conn.incoming.headers:
+            if conn.outgoing is not None:
+                self.log.warning("A client did not read its response in time.")
+                self._close(conn)
+            elif conn.incoming is not None and conn.incoming.has_begun:
                 self._refuse(conn, "too_slow")
             else:
                 self._close(conn)
 
     def _is_overdue(self, conn: Connection, now: float) -> bool:
-        is_silent = conn.incoming is not None and not conn.incoming.headers
+        is_silent = (
+            conn.outgoing is None and conn.incoming is not None and not conn.incoming.has_begun
+        )
         if is_silent and self.stopping_since is not None:
             return self.stopping_since + LINGER_S < now
         return conn.deadline < now
@@ -271,7 +336,9 @@ class Worker(ThreadWorker):
     def _linger(self, conn: Connection) -> None:
         """Close after the client has: closing earlier would discard a response it has not read."""
         self._unwatch(conn)
-        conn.incoming = None
+        if conn.incoming is not None:
+            conn.incoming.close()
+            conn.incoming = None
         try:
             conn.sock.setblocking(False)
             conn.sock.shutdown(socket.SHUT_WR)
@@ -291,11 +358,15 @@ class Worker(ThreadWorker):
         self._close(conn)
 
     def _watch(
-        self, conn: Connection, timeout_s: float, on_readable: Callable[[Connection], None]
+        self,
+        conn: Connection,
+        timeout_s: float,
+        on_ready: Callable[[Connection], None],
+        event: int = selectors.EVENT_READ,
     ) -> None:
         conn.deadline = time.monotonic() + timeout_s
         self.watched.add(conn)
-        self.poller.register(conn.sock, selectors.EVENT_READ, lambda _: on_readable(conn))
+        self.poller.register(conn.sock, event, lambda _: on_ready(conn))
 
     def _unwatch(self, conn: Connection) -> None:
         if conn in self.watched:
@@ -306,5 +377,7 @@ class Worker(ThreadWorker):
         self._unwatch(conn)
         if conn.incoming is not None:
             conn.incoming.close()
+        if conn.outgoing is not None:
+            conn.outgoing.discard()
         self.nr_conns -= 1
         conn.close()

@@ -1,16 +1,18 @@
 """Decoding of uploaded files into pages: common image formats, PDF, and numbers as text.
 
 Files are untrusted: the format is detected from the content rather than the name, the size is
-checked in the header before any pixel is decoded, and any decoder failure becomes a
-`PictureError`.
+checked in the header before any pixel is decoded, any decoder failure becomes a `PictureError`, and
+what could take long or much memory is decoded in a process of its own (`ml.files.isolation`).
 """
 
 from collections.abc import Iterator
 
 from ml.errors import PictureError
-from ml.files.images import IMAGE_FORMATS, SIGNATURES, DecodedPicture, decode_image
+from ml.files.images import IMAGE_FORMATS, SIGNATURES, DecodedPicture, decode_image, is_plain
+from ml.files.isolation import decode_isolated
 from ml.files.numbers import decode_grids, decode_text
 from ml.files.pdf import decode_pdf, is_pdf
+from ml.files.side_data import without_side_data
 from ml.timings import each_step
 
 FORMATS = (*IMAGE_FORMATS, "PDF", "TEXT")
@@ -64,16 +66,21 @@ def decode_pages(content: bytes, *, max_pixels: int, max_pages: int) -> Iterator
     ------
     PictureError
         ``empty_file``, ``unsupported_format``, ``too_many_pages``, ``too_many_pixels``,
-        ``broken_file``, ``encrypted_file`` or ``too_complex`` (PDF only), ``wrong_pixels``
-        (text only).
+        ``broken_file``, ``encrypted_file`` (PDF only), ``too_complex`` or ``wrong_pixels`` (text
+        only).
+    DecodingBusy
+        If too many files that need a process of their own are decoded at the moment.
     """
     if not content:
         raise PictureError("empty_file", "This file is empty. Choose a picture of a digit.")
     limits = {"max_pixels": max_pixels, "max_pages": max_pages}
     if not content.startswith(SIGNATURES):
         if is_pdf(content):
-            return each_step("decode", decode_pdf(content, **limits))
+            return each_step("decode", decode_isolated(decode_pdf, content, **limits))
         text = decode_text(content)
         if text is not None:
             return decode_grids(text, max_pages=max_pages)
-    return each_step("decode", decode_image(content, **limits))
+    content = without_side_data(content)
+    if is_plain(content, max_pixels=max_pixels):
+        return each_step("decode", decode_image(content, **limits))
+    return each_step("decode", decode_isolated(decode_image, content, **limits))

@@ -2,6 +2,7 @@
 
 import io
 import math
+import struct
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,13 +13,25 @@ from PIL import ExifTags, Image, TiffImagePlugin, TiffTags, UnidentifiedImageErr
 
 from ml.errors import PictureError, broken_file, too_many_pages, too_many_pixels
 from ml.files.colours import to_grey, to_rgb_or_grey
-from ml.files.side_data import without_side_data
 
 IMAGE_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
 PREVIEW_SIDE = 1024  # pixels of the longer side of a preview
 
 # File signatures of these formats: they tell damaged pictures from other files.
 SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
+
+# What decoding takes by Pillow's mode, in bytes per pixel, with conversions and copies.
+_BYTES_PER_PIXEL = {"1": 3, "L": 2, "I;16": 8, "P": 7, "RGB": 6, "RGBA": 10, "CMYK": 10}
+_BYTES_PER_PIXEL_OTHERWISE = 16
+_BYTES_PER_PIXEL_OF_WEBP = 18  # libwebp keeps two frames
+_BYTES_PER_ROW = 8  # Pillow's pointers
+_COPY_BYTES = 1_000_000  # copied at once: NumPy's own copy of a picture takes twice its size
+MAX_DECODED_BYTES = 360_000_000
+# What may be decoded beside other pictures, in the same process: see `is_plain`.
+MAX_PLAIN_BYTES = 100_000_000
+MAX_PLAIN_HEADER = 262_144  # bytes before the pixels
+MAX_PLAIN_CHUNKS = 10_000  # of a PNG
+MAX_PLAIN_SCANS = 32  # of a progressive JPEG; encoders write about ten
 
 # The transposition that undoes each EXIF orientation (tag 274; 1 is upright).
 # https://exiftool.org/TagNames/EXIF.html
@@ -33,6 +46,11 @@ _UPRIGHT = {
 }
 
 _SIDEWAYS = {5, 6, 7, 8}
+_ORIENTATION = 0x0112
+_EXIF = b"Exif\0\0"
+# Pillow copies whatever each entry of these tables names, and that may be the same bytes a thousand
+# times. Only the orientation is used, which `_orientation` finds without copies.
+_TABLES_IN_JPEG = (_EXIF, b"MPF\0")
 
 # TIFF's NewSubfileType: thumbnails and masks are not pages (TIFF 6.0, page 36).
 _SUBFILE_TYPE = 254
@@ -77,6 +95,43 @@ class DecodedPicture:
         return int(self.page.shape[0])
 
 
+def is_plain(content: bytes, *, max_pixels: int) -> bool:
+    """Return whether a picture is cheap to decode, as far as its header tells.
+
+    Parameters
+    ----------
+    content
+        The whole file, which may be damaged or no picture.
+    max_pixels
+        Limit on width x height.
+
+    Returns
+    -------
+    bool
+        False for every TIFF (its parser follows any offset), for pictures that take more than
+        `MAX_PLAIN_BYTES` of memory, and for files with an unusual amount of anything but pixels.
+
+    Raises
+    ------
+    PictureError
+        As `decode_image`, if the header is enough to tell.
+    """
+    if content.startswith((b"II", b"MM")):
+        return False
+    try:
+        with _open(content[:MAX_PLAIN_HEADER], max_pixels) as image:
+            _check_size(image, max_pixels)
+            return (
+                _bytes_to_decode(image) <= MAX_PLAIN_BYTES
+                and (image.format != "JPEG" or content.count(b"\xff\xda") <= MAX_PLAIN_SCANS)
+                and (image.format != "PNG" or _has_few_chunks(content))
+            )
+    except PictureError as error:
+        if len(content) > MAX_PLAIN_HEADER and error.code == "broken_file":
+            return False  # the header is longer
+        raise
+
+
 def decode_image(content: bytes, *, max_pixels: int, max_pages: int) -> Iterator[DecodedPicture]:
     """Decode all pages of a TIFF, or the first frame of another image file.
 
@@ -99,17 +154,18 @@ def decode_image(content: bytes, *, max_pixels: int, max_pages: int) -> Iterator
     PictureError
         ``unsupported_format``, ``too_many_pixels``, ``too_many_pages`` or ``broken_file``.
     """
-    content = without_side_data(content)
     image = _open(content, max_pixels)
+    _check_size(image, max_pixels)
     if image.format != "TIFF":
-        yield _decoded(image, content)
+        yield _decoded(image, content, _orientation(content, image))
         return
     pages = _pages_of_tiff(image, max_pages)
     for page in pages:
         image.seek(page)
         size = _square_dots(image)
-        _check_size(size, max_pixels)
-        yield _decoded(image, content, size, page=page if len(pages) > 1 else None)
+        _check_size(image, max_pixels, size)
+        # Pillow has turned it upright already.
+        yield _decoded(image, content, None, size, page=page if len(pages) > 1 else None)
 
 
 def make_picture(
@@ -137,34 +193,38 @@ def make_picture(
     if orientation in _UPRIGHT:
         grey = grey.transpose(_UPRIGHT[orientation])
         preview = preview.transpose(_UPRIGHT[orientation])
-    return DecodedPicture(np.asarray(grey), preview, format_)
+    return DecodedPicture(_as_array(grey), preview, format_)
+
+
+def _as_array(grey: Image.Image) -> npt.NDArray[np.uint8]:
+    width, height = grey.size
+    page = np.empty((height, width), np.uint8)
+    rows = max(1, _COPY_BYTES // width)
+    for top in range(0, height, rows):
+        bottom = min(height, top + rows)
+        page[top:bottom] = np.asarray(grey.crop((0, top, width, bottom)))
+    return page
 
 
 def _decoded(
     image: Image.Image,
     content: bytes,
+    orientation: int | None,
     size: tuple[int, int] | None = None,
+    *,
     page: int | None = None,
 ) -> DecodedPicture:
     """Load the current frame of an image, at another size if one is given."""
     try:
         image = _load(image, content)
-        orientation = _orientation(image)  # `load` has applied a TIFF's
         loaded = to_rgb_or_grey(image)
+    except MemoryError:
+        raise
     except Exception as e:  # decoders raise anything at all on hostile files
         raise broken_file(page) from e
     if size and size != loaded.size:
         loaded = loaded.resize(size, Image.Resampling.BILINEAR)
     return make_picture(loaded, str(image.format), orientation)
-
-
-def _orientation(image: Image.Image) -> int | None:
-    """Return EXIF's orientation; a picture with damaged EXIF is upright, as in viewers."""
-    try:
-        orientation: int | None = image.getexif().get(ExifTags.Base.Orientation)
-    except Exception:  # as above
-        return None
-    return orientation
 
 
 def _load(image: Image.Image, content: bytes) -> Image.Image:
@@ -209,9 +269,14 @@ def _square_dots(image: Image.Image) -> tuple[int, int]:
 
 
 def _open(content: bytes, max_pixels: int) -> Image.Image:
-    """Read the header; refuse files that are not pictures or too large."""
+    """Read the header; refuse files that are not pictures."""
+    if content.startswith(b"\xff\xd8"):
+        head = content[:MAX_PLAIN_HEADER]
+        for name in _TABLES_IN_JPEG:
+            head = head.replace(name, name.lower())
+        content = head + content[MAX_PLAIN_HEADER:]
     try:
-        image = Image.open(io.BytesIO(content), formats=IMAGE_FORMATS)
+        return Image.open(io.BytesIO(content), formats=IMAGE_FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as e:
         raise too_many_pixels("This picture", max_pixels) from e
     except UnidentifiedImageError as e:
@@ -222,10 +287,10 @@ def _open(content: bytes, max_pixels: int) -> Image.Image:
             "This file format is not supported. Send a PNG, JPEG, GIF, BMP, WebP or TIFF picture, "
             "a PDF, or 28x28 numbers as text.",
         ) from e
+    except MemoryError:
+        raise
     except Exception as e:  # as above
         raise broken_file() from e
-    _check_size(image.size, max_pixels)
-    return image
 
 
 def _unsupported_tiff(content: bytes) -> PictureError | None:
@@ -242,11 +307,65 @@ def _unsupported_tiff(content: bytes) -> PictureError | None:
     )
 
 
-def _check_size(size: tuple[int, int], max_pixels: int) -> None:
-    width, height = size
+def _check_size(
+    image: Image.Image, max_pixels: int, size: tuple[int, int] | None = None
+) -> None:
+    """Refuse what is too large, also once it is stretched to ``size``."""
+    width, height = size or image.size
+    subject = f"This picture of {width:,} x {height:,} pixels"
     if width * height > max_pixels:
-        subject = f"This picture of {width:,} x {height:,} pixels"
         raise too_many_pixels(subject, max_pixels)
+    if _bytes_to_decode(image) > MAX_DECODED_BYTES:
+        raise PictureError(
+            "too_many_pixels",
+            f"{subject} takes too much memory to decode. Scale it down, or save it as a grey PNG "
+            "or JPEG.",
+        )
+
+
+def _bytes_to_decode(image: Image.Image) -> int:
+    """Estimate the memory for decoding from the header."""
+    per_pixel = _BYTES_PER_PIXEL.get(image.mode, _BYTES_PER_PIXEL_OTHERWISE)
+    if image.format == "WEBP":
+        per_pixel = _BYTES_PER_PIXEL_OF_WEBP
+    return image.height * (image.width * per_pixel + _BYTES_PER_ROW)
+
+
+def _has_few_chunks(content: bytes) -> bool:
+    """Return whether a PNG has few chunks and little but pixels; damaged ones may be plain."""
+    at, other_bytes = 8, 0
+    for _ in range(MAX_PLAIN_CHUNKS):
+        if at + 8 > len(content):
+            return True
+        length, name = struct.unpack_from(">I4s", content, at)
+        other_bytes += 0 if name == b"IDAT" else length
+        if other_bytes > MAX_PLAIN_HEADER:
+            return False
+        at += 12 + length
+    return False
+
+
+def _orientation(content: bytes, image: Image.Image) -> int | None:
+    """Return EXIF's orientation, 1-8, if any.
+
+    EXIF is a TIFF without pictures (https://exiftool.org/TagNames/EXIF.html).
+    """
+    at = content.find(_EXIF, 0, MAX_PLAIN_HEADER) if image.format == "JPEG" else -1
+    exif = content[at : at + 65_536] if at >= 0 else image.info.get("exif", b"")
+    tiff = exif.removeprefix(_EXIF)
+    order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
+    if order is None:
+        return None
+    try:
+        (start,) = struct.unpack_from(f"{order}I", tiff, 4)
+        (entries,) = struct.unpack_from(f"{order}H", tiff, start)
+        for n in range(entries):
+            tag, _, _, value = struct.unpack_from(f"{order}HHIH", tiff, start + 2 + 12 * n)
+            if tag == _ORIENTATION:
+                return int(value)
+    except struct.error:  # truncated
+        pass
+    return None
 
 
 def _pages_of_tiff(image: Image.Image, max_pages: int) -> list[int]:
@@ -259,6 +378,8 @@ def _pages_of_tiff(image: Image.Image, max_pages: int) -> list[int]:
             is_page = frame == 0 or not kind & _THUMBNAIL_OR_MASK
         except EOFError:
             return pages
+        except MemoryError:
+            raise
         except Exception as e:  # as above
             raise broken_file(frame) from e
         if is_page:

@@ -164,6 +164,8 @@ def _rows(text: str, max_pages: int) -> tuple[list[str], list[list[str]]]:
         if len(line) > MAX_LINE_LENGTH:
             raise _wrong_grid(f"Line {number + 1} is too long.")
         rows.append(_fields(line))
+        if len(rows[-1]) > PIXELS + 1:
+            raise _wrong_grid(f"Line {number + 1} has {len(rows[-1]):,} numbers.")
         rows_per_picture = SIDE if len(rows[0]) < PIXELS else 1
         if len(rows) > max_pages * rows_per_picture:
             raise too_many_pages(f"This text holds more than {max_pages:,} pictures", max_pages)

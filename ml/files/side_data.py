@@ -42,13 +42,16 @@ def _png_parts(content: bytes) -> Iterator[bytes]:
     """Yield the chunks to keep: https://www.w3.org/TR/png-3/#5Chunk-layout."""
     yield PNG_SIGNATURE
     start = len(PNG_SIGNATURE)
-    while start + 8 <= len(content):
+    for _ in range(_MAX_SEGMENTS):
+        if start + 8 > len(content):
+            return
         length, name = struct.unpack_from(">I4s", content, start)
         end = start + length + 12
         is_critical = name[:1].isupper()
         if is_critical or (name in _KEPT_PNG_CHUNKS and _is_intact(content, start, end)):
             yield content[start:end]
         start = end
+    yield content[start:]
 
 
 def _is_intact(content: bytes, start: int, end: int) -> bool:

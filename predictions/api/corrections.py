@@ -14,7 +14,7 @@ from predictions import services
 from predictions.access import visibility
 from predictions.access.permissions import may_review
 from predictions.api.permissions import requires
-from predictions.api.serializers import CorrectionSerializer, errors
+from predictions.api.serializers import VERDICTS, CorrectionSerializer, errors, none_of
 from predictions.core.records import PredictionRecord
 from predictions.review import corrections, queue
 from predictions.review.corrections import Verdict
@@ -25,7 +25,10 @@ class SentCorrectionSerializer(serializers.Serializer[Any]):
     """What a picture shows: a text, or why it has none."""
 
     verdict = serializers.ChoiceField(
-        choices=[str(verdict) for verdict in Verdict], default=str(Verdict.TEXT), required=False
+        choices=VERDICTS,
+        default=str(Verdict.TEXT),
+        required=False,
+        error_messages=none_of(VERDICTS),
     )
     text = serializers.CharField(
         required=False, default="", allow_blank=True, help_text="Digits, spaces and line breaks."

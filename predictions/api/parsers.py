@@ -24,12 +24,14 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
+from predictions.core.errors import UploadRefused
 from predictions.recognition.uploads import safe_file_name
 
 IN_MEMORY_BYTES = 262_144  # larger files are spooled to disk
 CHUNK_BYTES = 65_536
 FILES = ("image/", "application/pdf")  # content types
 MAX_DELIMITER_READS = 16  # more only where somebody tries
+MAX_JSON_VALUES = 10_000
 
 
 class FormParser(BaseParser):
@@ -237,9 +239,10 @@ FILE_BODY_PARSERS = (ImageParser, PDFParser, BytesParser, TextParser)
 
 
 class UTF8JSONParser(JSONParser):
-    """JSON by RFC 8259: UTF-8 whatever the headers say, no NaN, limited depth.
+    """JSON by RFC 8259: UTF-8 whatever the headers say, no NaN, limited depth and number of values.
 
-    A byte order mark, as editors write it, is skipped.
+    A picture is one long text, or 28×28 numbers. Many values take a hundred times their bytes. A
+    byte order mark, as editors write it, is skipped.
     """
 
     def parse(
@@ -248,8 +251,21 @@ class UTF8JSONParser(JSONParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
+        body: bytes = stream.read()
+        if body.count(b",") > MAX_JSON_VALUES:  # also in texts; nesting has a limit of its own
+            raise UploadRefused(
+                "too_large",
+                _("The JSON in the body has too many values: at most %(most)s are read.")
+                % {"most": f"{MAX_JSON_VALUES:,}"},
+                status=413,
+            )
         try:
-            return json.loads(stream.read().decode("utf-8-sig"), parse_constant=_refuse_constant)
+            value = json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant)
+            if b"\\u" in body:
+                json.dumps(value, ensure_ascii=False).encode()  # surrogates are no characters
+            return value
+        except UnicodeEncodeError as error:
+            raise ParseError("The JSON in the body has half a surrogate pair.") from error
         except ValueError as error:
             raise ParseError(f"The body is not JSON: {error}.") from error
         except RecursionError as error:

@@ -20,11 +20,19 @@ STATUSES = [str(status) for status in Status]
 VERDICTS = [str(verdict) for verdict in Verdict]
 
 
+def none_of(choices: list[str]) -> dict[str, Any]:
+    """Return a choice field's messages, which do not repeat what was sent."""
+    return {"invalid_choice": f"It is none of: {', '.join(choices)}."}
+
+
 class SourceSerializer(serializers.Serializer[Any]):
     """Where a picture comes from; the drawing canvas names itself."""
 
     source = serializers.ChoiceField(  # type: ignore[assignment]  # pops off Field.source
-        choices=CLIENT_SOURCES, default=str(Source.API), required=False
+        choices=CLIENT_SOURCES,
+        default=str(Source.API),
+        required=False,
+        error_messages=none_of(CLIENT_SOURCES),
     )
 
 

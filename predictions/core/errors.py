@@ -31,6 +31,18 @@ class UploadRefused(PredictionsError):
     """An upload that cannot be read; nothing of it was kept."""
 
 
+class DecodersBusy(UploadRefused):
+    """An upload that can be read later: too many files are being decoded at the moment."""
+
+    status = 503
+    retry_after_s = 2
+
+    def __init__(self) -> None:
+        super().__init__(
+            "busy", _("Too many large files are being read. Try again in a few seconds.")
+        )
+
+
 class CorrectionRefused(PredictionsError):
     """A correction that is invalid, or cannot be undone."""
 

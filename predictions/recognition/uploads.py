@@ -7,17 +7,16 @@ import json
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.http.request import HttpRequest
-from django.urls import reverse
 from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
 
 from predictions.core.errors import UploadRefused
+from predictions.core.limits import BATCH_URL, MAX_OTHER_BODY_BYTES, max_body_bytes
 
 MAX_FILE_NAME_LENGTH = 255
 
@@ -131,7 +130,7 @@ def _files(
 def refuse_oversized(request: HttpRequest) -> None:
     """Refuse a body by its Content-Length, before any of it is read.
 
-    A batch may be longer than a single upload.
+    Its limit depends on the URL: `predictions.core.limits`.
 
     Raises
     ------
@@ -144,22 +143,25 @@ def refuse_oversized(request: HttpRequest) -> None:
             _("The request does not say how long it is. Send it with a Content-Length."),
             status=411,
         )
-    is_batch = request.path == _batch_path()
     length = int(request.META.get("CONTENT_LENGTH") or 0)
-    if is_batch and length > settings.MAX_BATCH_BYTES:
+    limit = max_body_bytes(request.path, request.META.get("CONTENT_TYPE", ""))
+    if length <= limit:
+        return
+    if request.path.endswith(BATCH_URL):
         raise UploadRefused(
             "too_large",
             _("This batch is too large: at most %(size)s MB are read at once. Send it in parts.")
-            % {"size": f"{settings.MAX_BATCH_BYTES / 1e6:g}"},
+            % {"size": f"{limit / 1e6:g}"},
             status=413,
         )
-    if not is_batch and length > settings.MAX_BODY_BYTES:
-        raise too_large()
-
-
-@cache
-def _batch_path() -> str:
-    return reverse("api:batch")
+    if limit == MAX_OTHER_BODY_BYTES:
+        raise UploadRefused(
+            "too_large",
+            _("This request is too large: at most %(size)s MB are read here.")
+            % {"size": f"{limit / 1e6:g}"},
+            status=413,
+        )
+    raise too_large()
 
 
 def too_large() -> UploadRefused:

@@ -10,11 +10,11 @@ from uuid import UUID
 from django.conf import settings
 from structlog.contextvars import bind_contextvars
 
-from ml.errors import PictureError
+from ml.errors import DecodingBusy, PictureError
 from ml.reading.explanation import Step, read_explained, read_pixels_explained
 from ml.reading.result import DigitReading, Reading
 from ml.timings import step
-from predictions.core.errors import NoPreview, StoreUnavailable, UploadRefused
+from predictions.core.errors import DecodersBusy, NoPreview, StoreUnavailable, UploadRefused
 from predictions.core.ids import id_of_page, new_id
 from predictions.core.metrics import count_prediction
 from predictions.core.records import PictureRecord, PredictionRecord, RequestKey, Source, Status
@@ -30,7 +30,12 @@ from predictions.stores.interface import Pair
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
-PICTURE_ERROR_STATUS = {"unsupported_format": 415, "too_many_pixels": 413, "too_many_pages": 413}
+PICTURE_ERROR_STATUS = {
+    "unsupported_format": 415,
+    "too_many_pixels": 413,
+    "too_many_pages": 413,
+    "too_complex": 422,
+}
 PROBABILITY_DECIMALS = 6
 T = TypeVar("T")
 
@@ -213,6 +218,8 @@ def _picture_errors() -> Iterator[None]:
     except PictureError as error:
         status = PICTURE_ERROR_STATUS.get(error.code, 400)
         raise UploadRefused(error.code, error.message, status=status) from error
+    except DecodingBusy as error:
+        raise DecodersBusy from error
 
 
 def _make_records(

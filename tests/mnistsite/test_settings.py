@@ -39,6 +39,7 @@ KEY = "a-long-random-text-for-tests-5Xw8mGkq2VtZr7Yp3NcLb9Hd4Fs6Ja1Qe0Ru"
         ("RATE_LIMIT_USER", "many"),
         ("CACHE_URL", "paper://"),
         ("MAX_IN_FLIGHT", "0"),
+        ("MAX_SPOOLED_BYTES", "10"),
         ("HEAD_TIMEOUT", "0"),
         ("PROXY_COUNT", "-1"),
         ("METRICS_ALLOWED_NETWORKS", "here"),

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -283,3 +283,100 @@ def wait_until(is_so: Callable[[], bool], patience_s: float = 60) -> None:
 
 
 COUNT = "from predictions.models import Prediction; print(Prediction.objects.count())"
+
+
+def test_slow_readers_hold_nobody_up(start_server: StartServer, tmp_path: Path, png: Png) -> None:
+    small = start_server(tmp_path, WEB_CONCURRENCY="1")
+    page = HTTPConnection(*address(small), timeout=20)
+    docs = ask(page, "GET", "/api/docs/", Accept="text/html")[1]
+    (bundle,) = re.findall(rb'src="(/static/[^"]+bundle[^"]*\.js)"', docs)
+    with ExitStack() as stack:
+        slow = []
+        for n in range(50):
+            client = stack.enter_context(socket.socket())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.settimeout(20)
+            client.connect(address(small))
+            path = bundle if n % 2 else b"/api/v1/predictions/export?format=csv"
+            client.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert client.recv(12, socket.MSG_PEEK | socket.MSG_WAITALL) == b"HTTP/1.1 200"
+            slow.append(client)
+        asked = time.monotonic()
+        assert send_picture(small, png("7"))[0] == 201
+        assert ask(page, "GET", "/readyz")[0] == 200
+        assert time.monotonic() - asked < QUICK_S
+        page.close()
+        for client in slow[1:6:2]:
+            response = stack.enter_context(HTTPResponse(client))
+            response.begin()
+            assert response.status == 200
+            assert len(response.read()) > 1_000_000, "and in the end they have all of it"
+    assert small.stop() == 0
+
+
+def raw(server: Server, sent: bytes) -> bytes:
+    with socket.create_connection(address(server), 20) as client:
+        client.sendall(sent)
+        return read_answer(client)
+
+
+@pytest.mark.parametrize("length", [b"0000000000000000%d", b"%d"])
+def test_a_body_is_never_taken_for_a_request(small: Server, length: bytes) -> None:
+    body = b"GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    answer = raw(
+        small,
+        b"POST /api/v1/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
+        + length % len(body)
+        + b"\r\n\r\n"
+        + body
+        + b"GET /healthz HTTP/1.0\r\n\r\n",
+    )
+    assert re.findall(rb"HTTP/1\.[01] (\d+) ", answer) == [b"405", b"200"]
+
+
+@pytest.mark.parametrize(
+    ("head", "status", "code"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", b"400", "bad_request"),
+        (
+            b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n",
+            b"400",
+            "bad_request",
+        ),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\n", b"400", "bad_request"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nA: " + b"a" * 70_000, b"431", "headers_too_large"),
+        (b"GET /" + b"a" * 9_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", b"414", "url_too_long"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nExpect: wine\r\n\r\n", b"417", "unknown_expectation"),
+    ],
+)
+def test_what_is_not_http_is_refused_in_words(
+    small: Server, head: bytes, status: bytes, code: str
+) -> None:
+    answer = raw(small, head)
+    assert answer.startswith(b"HTTP/1.1 " + status)
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == code
+
+
+def test_bodies_are_bounded_before_they_are_stored(
+    start_server: StartServer, tmp_path: Path, png: Png
+) -> None:
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    server = start_server(
+        tmp_path, WEB_CONCURRENCY="1", MAX_SPOOLED_BYTES="20000000", TMPDIR=str(spool)
+    )
+    head = b"POST /%s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
+    answer = raw(server, head % (b"nowhere", 50_000_000))
+    assert answer.startswith(b"HTTP/1.1 413"), "it is not awaited"
+    process = psutil.Process(server.process.pid).children()[0]
+    with ExitStack() as stack:
+        for _ in range(6):  # each sends 9 of 10 MB, and then nothing
+            client = stack.enter_context(socket.create_connection(address(server), 20))
+            client.sendall(head % (b"api/v1/predictions", 10_000_000))
+            with suppress(OSError):  # those that are refused
+                client.sendall(b"a" * 9_000_000)
+        files = Path(f"/proc/{process.pid}/fd").iterdir()
+        written = sum(file.stat().st_size for file in files if str(spool) in str(file.readlink()))
+        assert 9_000_000 < written <= 20_000_000
+        assert send_picture(server, png("7"))[0] == 201, "a small one needs no room"
+    assert server.stop() == 0

@@ -4,11 +4,13 @@ import base64
 import io
 import json
 import struct
+import time
 import zlib
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from django.conf import LazySettings
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -174,6 +176,41 @@ def test_something_that_is_not_base64(api: APIClient) -> None:
 def test_base64_of_something_that_is_no_picture(api: APIClient) -> None:
     image = base64.b64encode(b"just some words").decode()
     assert_refused(api.post(URL, {"image": image}), 415, "unsupported_format")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"image": "aaaa", "source": "\\ud800"}',
+        '{"image": "aaaa", "\\udc00": 1}',
+        '{"pixels": [["\\ud800"]]}',
+        b'{"image": "aaaa", "source": "\xed\xa0\x80"}',
+    ],
+)
+def test_half_a_surrogate_pair_is_no_text(api: APIClient, body: str | bytes) -> None:
+    assert_refused(post_raw(api, body, "application/json"), 400, "parse_error")
+
+
+def test_a_whole_surrogate_pair_is_a_character(api: APIClient) -> None:
+    body = '{"image": "aaaa", "source": "\\ud83d\\ude00"}'
+    assert_refused(post_raw(api, body, "application/json"), 400, "invalid")
+
+
+@pytest.mark.parametrize("item", ["[]", "{}", "0", '""'])
+def test_json_of_many_values_is_refused_before_it_is_parsed(api: APIClient, item: str) -> None:
+    body = f'{{"pixels": [{",".join([item] * 5_000_000)}]}}'
+    before = psutil.Process().memory_info().rss
+    started = time.process_time()
+    assert_refused(post_raw(api, body, "application/json"), 413, "too_large")
+    assert time.process_time() - started < 1
+    assert psutil.Process().memory_info().rss - before < 100_000_000
+
+
+def test_a_wrong_source_is_not_sent_back(api: APIClient) -> None:
+    response = api.post(URL, {"image": "aaaa", "source": "x" * 1_000_000})
+    message = assert_refused(response, 400, "invalid")
+    assert "canvas" in message
+    assert len(message) < 200
 
 
 GOOD_ROW = "[" + ",".join(["0"] * 28) + "]"

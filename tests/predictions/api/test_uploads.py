@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from threading import BoundedSemaphore
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 from rest_framework.test import APIClient
 
+from ml.files import isolation
 from predictions.core.errors import StoreUnavailable
 from predictions.core.ids import new_id
 from predictions.core.records import PredictionRecord, RequestKey, Source
@@ -18,6 +20,7 @@ from predictions.recognition.uploads import Upload
 from predictions.services import idempotency
 from predictions.stores import get_store
 from predictions.stores.interface import PredictionStore
+from tests.support import hostile
 from tests.support.pdf import encrypted, pdf_of
 
 pytestmark = pytest.mark.usefixtures("each_store")
@@ -128,6 +131,27 @@ def test_refuses_a_pdf_with_a_password(api: APIClient) -> None:
     response = send(api, encrypted())
     assert response.status_code == 400
     assert response.json()["error"]["code"] == "encrypted_file"
+
+
+def test_refuses_a_pdf_that_asks_for_too_much(api: APIClient) -> None:
+    response = send(api, hostile.nested_forms(), "forms.pdf")
+    assert response.status_code == 422
+    assert response.json()["error"]["code"] == "too_complex"
+    assert kept() == []
+
+
+def test_large_files_wait_for_each_other_but_not_for_long(
+    api: APIClient, pages: list[Image.Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(isolation, "_threads", BoundedSemaphore(1))
+    content = pdf_of(*pages)
+    with isolation._place():
+        response = send(api, content, "pages.pdf")
+        assert response.status_code == 503
+        assert response.json()["error"]["code"] == "busy"
+        assert int(response["Retry-After"]) > 0
+        assert kept() == []
+    assert send(api, content, "pages.pdf").status_code == 201
 
 
 def test_a_key_stands_for_the_whole_upload(api: APIClient, pages: list[Image.Image]) -> None:

@@ -1,0 +1,192 @@
+"""Decoding of untrusted files in a process of its own, with limits that the kernel enforces.
+
+A file of a few kB can ask a decoder for minutes and gigabytes (nested forms in a PDF, a picture of
+30,000 x 30,000 pixels, a table that names the same bytes a thousand times). Each such file gets a
+fresh process that is forked from a server with the decoders loaded, which takes some 10 ms. It ends
+with its file, so neither a crash nor what a file did to the decoder's memory reaches another one.
+Nothing that such a process sends is unpickled.
+"""
+
+import fcntl
+import json
+import os
+import resource
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from threading import BoundedSemaphore, Timer
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ml.errors import DecodingBusy, PictureError, too_complex
+from ml.files.images import MAX_DECODED_BYTES, DecodedPicture
+
+MAX_CPU_S = 4  # of processor time, for all pages of a file
+MAX_WAIT_S = 10.0  # for one page, on a busy machine
+MAX_PROCESSES = 2  # at once, for each process that reads
+MAX_WAITING = 1  # more threads may wait for one of them, and for so long:
+MAX_QUEUE_S = 5.0
+MAX_THREADS = MAX_PROCESSES + MAX_WAITING  # that decoding occupies at most
+NICENESS = 10  # decoding here delays those who wait for a plain picture less
+
+_context = get_context("forkserver")
+_context.set_forkserver_preload([__name__, "ml.files.pdf", "pypdfium2"])
+# Entered while a thread waits for a process; a server that limits its busy threads replaces it.
+idle: Callable[[], AbstractContextManager[object]] = nullcontext
+_threads = BoundedSemaphore(MAX_THREADS)
+_processes = BoundedSemaphore(MAX_PROCESSES)
+
+
+def decode_isolated(
+    decode: Callable[..., Iterator[DecodedPicture]], content: bytes, **limits: int
+) -> Iterator[DecodedPicture]:
+    """Decode a file in a process of its own.
+
+    Parameters
+    ----------
+    decode
+        A module's function, such as `ml.files.pdf.decode_pdf`.
+    content
+        The whole file.
+    limits
+        Further arguments of `decode`.
+
+    Yields
+    ------
+    DecodedPicture
+        Those that `decode` yields.
+
+    Raises
+    ------
+    PictureError
+        Those that `decode` raises; ``too_complex`` if it takes more than `MAX_CPU_S` or
+        `MAX_DECODED_BYTES`.
+    DecodingBusy
+        If too many files are decoded at the moment.
+    """
+    with _place():
+        ours, theirs = _context.Pipe()
+        process = _context.Process(target=_serve, args=(theirs, decode, limits), daemon=True)
+        try:
+            process.start()
+        except (EOFError, OSError) as e:  # the server was ended a moment ago, or memory is short
+            ours.close()
+            raise DecodingBusy from e
+        finally:
+            theirs.close()
+        pages = 0
+        try:
+            while True:
+                with idle(), _limited(process):
+                    try:
+                        if pages == 0:
+                            ours.send_bytes(content)
+                        picture = _receive(ours)
+                    except (EOFError, OSError, ValueError) as e:  # it was ended, or ended itself
+                        raise too_complex(pages) from e
+                if picture is None:
+                    return
+                yield picture
+                pages += 1
+        finally:
+            ours.close()
+            process.kill()
+            process.join()
+            process.close()
+
+
+@contextmanager
+def _place() -> Iterator[None]:
+    """Hold one of the places for decoding; wait for it only where few others do."""
+    if not _threads.acquire(blocking=False):
+        raise DecodingBusy
+    try:
+        with idle():
+            has_place = _processes.acquire(timeout=MAX_QUEUE_S)
+        if not has_place:
+            raise DecodingBusy
+        try:
+            yield
+        finally:
+            _processes.release()
+    finally:
+        _threads.release()
+
+
+@contextmanager
+def _limited(process: BaseProcess) -> Iterator[None]:
+    """End a process that keeps its parent waiting."""
+    watchdog = Timer(MAX_WAIT_S, process.kill)
+    watchdog.start()
+    try:
+        yield
+    finally:
+        watchdog.cancel()
+        watchdog.join()  # else it could reach another process with the same number
+
+
+def _receive(connection: Connection) -> DecodedPicture | None:
+    """Receive the next page; None after the last one."""
+    head: dict[str, Any] = json.loads(connection.recv_bytes())
+    if "code" in head:
+        raise PictureError(head["code"], head["message"])
+    if "page" not in head:
+        return None
+    page = np.frombuffer(connection.recv_bytes(), np.uint8).reshape(head["page"])
+    preview = Image.frombytes("RGB", tuple(head["preview"]), connection.recv_bytes())
+    return DecodedPicture(page, preview, head["format"])
+
+
+def _serve(
+    connection: Connection,
+    decode: Callable[..., Iterator[DecodedPicture]],
+    limits: dict[str, int],
+) -> None:
+    """Decode the file that is sent, and send its pages: the whole life of a process."""
+    _limit_resources()
+    try:
+        for picture in decode(connection.recv_bytes(), **limits):
+            _send(
+                connection,
+                page=picture.page.shape,
+                preview=picture.image.size,
+                format=picture.format,
+            )
+            connection.send_bytes(np.ascontiguousarray(picture.page).reshape(-1).data)
+            connection.send_bytes(picture.image.tobytes())
+        _send(connection)
+    except PictureError as error:
+        _send(connection, code=error.code, message=error.message)
+    finally:  # at once: nothing of a hostile file is cleaned up
+        os._exit(0)
+
+
+def _send(connection: Connection, **head: object) -> None:
+    connection.send_bytes(json.dumps(head).encode())
+
+
+def _limit_resources() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    # SIGIO ends it with the process that reads, whichever way that one ends.
+    reader = parent_process()
+    assert reader is not None  # noqa: S101 - it was started by one
+    fcntl.fcntl(reader.sentinel, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(reader.sentinel, fcntl.F_SETFL, os.O_ASYNC)
+    if not reader.is_alive():  # before that
+        os._exit(1)
+    os.nice(NICENESS)
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    address_space = pages * resource.getpagesize() + MAX_DECODED_BYTES
+    for limit, value in (
+        (resource.RLIMIT_AS, address_space),
+        (resource.RLIMIT_CPU, MAX_CPU_S),  # ends it, also if the parent is gone
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, 0),  # it writes no file
+    ):
+        resource.setrlimit(limit, (value, value))
