@@ -9,6 +9,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from environs import Env, EnvError
+
+from mnistsite.serving import FirstOf, read_serving
+
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
     from gunicorn.workers.base import Worker
@@ -16,15 +20,22 @@ if TYPE_CHECKING:
 # The worker reads its limits from Django's settings.
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mnistsite.settings")
 
-host = os.environ.get("HOST") or "127.0.0.1"
-port = os.environ.get("PORT") or "8000"
+try:
+    serving = read_serving(Env())
+except EnvError as error:  # no traceback
+    sys.exit(str(error))
 
 wsgi_app = "mnistsite.wsgi:application"
-bind = f"{host}:{port}"
+bind = serving.bind
 worker_class = "mnistsite.worker.Worker"
-workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
-# More would mostly wait for each other and for SQLite's single writer: docs/measure/performance.md.
-threads = int(os.environ.get("WEB_THREADS") or 2)
+workers = serving.workers
+threads = serving.threads
+secure_scheme_headers = {
+    "X-FORWARDED-PROTO": FirstOf("https"),
+    "X-FORWARDED-PROTOCOL": "ssl",
+    "X-FORWARDED-SSL": "on",
+}
+forwarder_headers = ""  # SCRIPT_NAME is a setting, and no proxy's business
 # Each worker opens its connections and loads the network after the fork.
 preload_app = False
 timeout = 60
@@ -54,8 +65,7 @@ def post_worker_init(worker: "Worker") -> None:
     gc.collect()
     gc.freeze()
     if worker.age == 1:
-        url_host = "127.0.0.1" if host in {"0.0.0.0", "::", "[::]"} else host  # noqa: S104
-        print(f"Ready: http://{url_host}:{port} (Ctrl-C stops it)", file=sys.stderr, flush=True)  # noqa: T201
+        print(f"Ready: {serving.url} (Ctrl-C stops it)", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def worker_int(worker: "Worker") -> None:

@@ -53,4 +53,4 @@ class HealthMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return MONITORING_VIEWS.get(request.path, self.get_response)(request)
+        return MONITORING_VIEWS.get(request.path_info, self.get_response)(request)

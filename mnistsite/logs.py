@@ -19,10 +19,12 @@ def configure_logging(log_format: str, level: int) -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    rendering: list[Any] = [structlog.dev.ConsoleRenderer(), _encode]
+    rendering: list[Any] = [structlog.processors.format_exc_info]
     if log_format == "json":
-        as_json = structlog.processors.JSONRenderer(orjson.dumps)
-        rendering = [structlog.processors.format_exc_info, as_json]
+        rendering += [structlog.processors.JSONRenderer(orjson.dumps)]
+    else:
+        console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        rendering += [_escape_controls, console, _encode]
     logging.config.dictConfig(
         {
             "version": 1,
@@ -55,6 +57,23 @@ def configure_logging(log_format: str, level: int) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
         cache_logger_on_first_use=True,
+    )
+
+
+def _escape_controls(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Escape what a terminal would obey; only a traceback has line breaks of its own."""
+    return {
+        name: _escaped(value, kept="\n" if name == "exception" else "")
+        if isinstance(value, str)
+        else value
+        for name, value in event.items()
+    }
+
+
+def _escaped(text: str, kept: str) -> str:
+    return "".join(
+        char if char.isprintable() or char in kept else char.encode("unicode_escape").decode()
+        for char in text
     )
 
 

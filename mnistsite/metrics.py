@@ -96,8 +96,5 @@ def _is_allowed(request: HttpRequest) -> bool:
     # A proxy is in front that PROXY_COUNT leaves out: the client's own address is unknown.
     if "X-Forwarded-For" in request.headers and not settings.PROXY_COUNT:
         return False
-    try:
-        address = ip_address(client_address(request))
-    except ValueError:
-        return False
+    address = ip_address(client_address(request))
     return any(address in network for network in settings.METRICS_ALLOWED_NETWORKS)

@@ -1,4 +1,4 @@
-"""Middleware for every request: logging, content security policy, body limit, outages."""
+"""Middleware for every request: logging, content security policy, caching, body limit, outages."""
 
 import re
 import secrets
@@ -46,7 +46,7 @@ class RequestLogMiddleware:
                 response["Server-Timing"] = ", ".join(
                     f"{name};dur={duration:.1f}" for name, duration in timings_ms.items()
                 )
-        log_request = log.debug if request.path in QUIET_PATHS else log.info
+        log_request = log.debug if request.path_info in QUIET_PATHS else log.info
         log_request(
             "request",
             method=request.method,
@@ -71,6 +71,14 @@ class ContentSecurityPolicyMiddleware(MiddlewareMixin):
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         if not (settings.DEBUG and response.status_code in DEBUG_PAGES):
             response[CSP_HEADER] = self.policy
+        return response
+
+
+class PrivateMiddleware(MiddlewareMixin):
+    """Keeps pages and JSON out of every cache, unless their view says otherwise."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        response.headers.setdefault("Cache-Control", "private, no-store")
         return response
 
 

@@ -1,6 +1,31 @@
+"""Settings that name hosts, origins and networks, separated by commas."""
+
+import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from environs import Env, EnvError
+
+_HOST_NAME = r"[\w.-]+|\[[0-9a-fA-F:.]+\]"
+
+
+def host_names(env: Env, name: str, default: list[str]) -> list[str]:
+    """Return host names, without scheme, port and path."""
+    example = "write digits.example.org, without scheme, port and path"
+    return _matching(env, name, default, rf"\*|\.?({_HOST_NAME})", example)
+
+
+def origins(env: Env, name: str) -> list[str]:
+    """Return origins: scheme, host and at most a port."""
+    example = "write https://digits.example.org, without a path"
+    return _matching(env, name, [], rf"https?://(\*\.)?({_HOST_NAME})(:\d+)?", example)
+
+
+def _matching(env: Env, name: str, default: list[str], pattern: str, example: str) -> list[str]:
+    texts: list[str] = [text.strip() for text in env.list(name, default)]
+    for text in texts:
+        if not re.fullmatch(pattern, text):
+            raise EnvError(f'Environment variable "{name}" invalid: {text!r}; {example}.')
+    return texts
 
 
 def networks(env: Env, name: str, default: str) -> list[IPv4Network | IPv6Network]:

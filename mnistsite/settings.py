@@ -17,8 +17,10 @@ from environs import Env, validate
 from mnistsite import cassandra
 from mnistsite.databases import STORE_APPS, cache, databases
 from mnistsite.logs import configure_logging
-from mnistsite.networks import networks
+from mnistsite.networks import host_names, networks, origins
 from mnistsite.secret_key import secret_key
+from mnistsite.serving import read_script_name, read_serving
+from mnistsite.times import time_zone
 
 env = Env()
 
@@ -32,13 +34,13 @@ VAR_DIR.mkdir(parents=True, exist_ok=True)
 DEBUG = env.bool("DEBUG", False)
 
 LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", LOOPBACK_HOSTS)
+ALLOWED_HOSTS = host_names(env, "ALLOWED_HOSTS", LOOPBACK_HOSTS)
 # A site that answers to any other name is in production: SECRET_KEY is required, HTTPS is on.
 PRODUCTION = not DEBUG and not set(ALLOWED_HOSTS) <= set(LOOPBACK_HOSTS)
 HTTPS = env.bool("HTTPS", PRODUCTION)
 
 SECRET_KEY = secret_key(env, VAR_DIR / "secret_key", production=PRODUCTION)
-CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
+CSRF_TRUSTED_ORIGINS = origins(env, "CSRF_TRUSTED_ORIGINS")
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 SECURE_SSL_REDIRECT = HTTPS
@@ -64,7 +66,7 @@ CONTENT_SECURITY_POLICY = {
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
-TIME_ZONE = env.str("TIME_ZONE", "UTC")
+TIME_ZONE = time_zone(env, "TIME_ZONE", "UTC")
 USE_I18N = True
 USE_TZ = True
 
@@ -97,6 +99,9 @@ MIDDLEWARE = [
     "mnistsite.metrics.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    # Around PrivateMiddleware: it gives an ETag to what may be cached.
+    "django.middleware.http.ConditionalGetMiddleware",
+    "mnistsite.middleware.PrivateMiddleware",
     "mnistsite.middleware.ContentSecurityPolicyMiddleware",
     "mnistsite.middleware.BodyLimitMiddleware",
     "mnistsite.middleware.UnavailableMiddleware",
@@ -107,9 +112,15 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "predictions.access.rate_limits.RateLimitMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
+
+# The path below which a proxy serves the site, such as /digits.
+SCRIPT_NAME = read_script_name(env)
+FORCE_SCRIPT_NAME = SCRIPT_NAME or None
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = f"{SCRIPT_NAME}/"
 
 ROOT_URLCONF = "mnistsite.urls"
 WSGI_APPLICATION = "mnistsite.wsgi.application"
@@ -147,7 +158,7 @@ CACHES = {"default": cache(env)}
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-STATIC_URL = "/static/"
+STATIC_URL = f"{SCRIPT_NAME}/static/"
 # `make run` and the Dockerfile collect them at installation.
 STATIC_ROOT = Path(env.str("STATIC_ROOT", "") or BASE_DIR / "build" / "static")
 STORAGES = {
@@ -178,6 +189,7 @@ ANONYMOUS_READING = env.bool("ANONYMOUS_READING", True)
 MAX_BODY_BYTES = MAX_UPLOAD_BYTES * 4 // 3 + 65_536
 WORKER_MAX_BODY_BYTES = max(MAX_BODY_BYTES, MAX_BATCH_BYTES)  # whatever the URL
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+FILE_UPLOAD_HANDLERS = ["predictions.api.parsers.PageFormHandler"]
 DATA_UPLOAD_MAX_NUMBER_FILES = MAX_BATCH_FILES + 1  # one more, so that the view can refuse it
 
 # --- API ----------------------------------------------------------------------------------------
@@ -189,7 +201,6 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["predictions.api.permissions.MayRead"],
-    "DEFAULT_THROTTLE_CLASSES": ["predictions.api.throttles.ClientThrottle"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "predictions.api.negotiation.ContentNegotiation",
     "DEFAULT_SCHEMA_CLASS": "predictions.api.schema.PermissionAwareSchema",
     "DEFAULT_RENDERER_CLASSES": [
@@ -208,6 +219,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Reads handwritten digits in pictures and keeps every prediction.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVERS": [{"url": SCRIPT_NAME}] if SCRIPT_NAME else [],
     "ENUM_NAME_OVERRIDES": {
         "Source": "predictions.api.serializers.SOURCES",
         "ClientSource": "predictions.api.serializers.CLIENT_SOURCES",
@@ -273,6 +285,7 @@ LOGOUT_REDIRECT_URL = "read"
 
 # --- Process ------------------------------------------------------------------------------------
 
+read_serving(env)  # so that each command names what would stop gunicorn
 LOG_FORMAT = env.str(
     "LOG_FORMAT",
     "console" if sys.stderr.isatty() else "json",

@@ -35,7 +35,7 @@ MAX_ACCEPT_DELAY_S = 0.02
 # How often a worker may ask a client to reconnect, and from which surplus on.
 REBALANCE_INTERVAL_S = 0.02
 MIN_SURPLUS = 2
-MONITORING_REQUESTS = (b"GET /healthz ", b"GET /readyz ", b"GET /metrics ", b"HEAD /healthz ")
+MONITORING_REQUESTS = ("GET {}/healthz ", "GET {}/readyz ", "GET {}/metrics ", "HEAD {}/healthz ")
 CONTINUE_RESPONSE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -98,6 +98,11 @@ class Worker(ThreadWorker):
         self.stopping_since: float | None = None
         self.accept_delayed_until: float | None = None
         self.next_rebalance_at = 0.0
+        self.monitoring_requests = tuple(
+            request.format(prefix).encode()
+            for prefix in {"", settings.SCRIPT_NAME}
+            for request in MONITORING_REQUESTS
+        )
         self.monitoring_pool = ThreadPoolExecutor(2, "health")
         super().init_process()
 
@@ -183,7 +188,7 @@ class Worker(ThreadWorker):
     def _admit(self, conn: Connection) -> None:
         """Hand a complete request to a thread, or refuse it where too many are in flight."""
         assert conn.incoming is not None  # noqa: S101 - set by enqueue_req
-        is_monitoring = conn.incoming.headers.startswith(MONITORING_REQUESTS)
+        is_monitoring = conn.incoming.headers.startswith(self.monitoring_requests)
         if not is_monitoring and self.in_flight >= settings.MAX_IN_FLIGHT:
             self._refuse(conn, "busy")
             return

@@ -157,7 +157,8 @@ def start_server(static_root: Path) -> Iterator[StartServer]:
                 stderr=output,
                 stdout=output,
             )
-        server = Server(f"http://127.0.0.1:{port}", var_dir, process, full, log)
+        host = "[::1]" if full.get("HOST") == "::1" else "127.0.0.1"
+        server = Server(f"http://{host}:{port}", var_dir, process, full, log)
         servers.append(server)
         wait_until_started(server) if prepared else wait_until_ready(server)
         return server

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, TiffImagePlugin, TiffTags, UnidentifiedImageError
 
 from ml.errors import PictureError, broken_file, too_many_pages, too_many_pixels
 from ml.files.colours import to_grey, to_rgb_or_grey
+from ml.files.side_data import without_side_data
 
 IMAGE_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
 PREVIEW_SIDE = 1024  # pixels of the longer side of a preview
@@ -31,9 +32,15 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 
+_SIDEWAYS = {5, 6, 7, 8}
+
 # TIFF's NewSubfileType: thumbnails and masks are not pages (TIFF 6.0, page 36).
 _SUBFILE_TYPE = 254
 _THUMBNAIL_OR_MASK = 1 | 4
+
+# Faxes have up to 2.1 times as many dots per inch in one direction; a larger ratio of XResolution
+# and YResolution (TIFF 6.0, pages 38 and 41) says nothing of the picture.
+_MIN_STRETCH, _MAX_STRETCH = 1.2, 4.0
 
 # Above 89 million pixels Pillow only warns; make that an error like its hard limit.
 # https://pillow.readthedocs.io/en/stable/reference/Image.html#PIL.Image.open
@@ -92,15 +99,17 @@ def decode_image(content: bytes, *, max_pixels: int, max_pages: int) -> Iterator
     PictureError
         ``unsupported_format``, ``too_many_pixels``, ``too_many_pages`` or ``broken_file``.
     """
+    content = without_side_data(content)
     image = _open(content, max_pixels)
     if image.format != "TIFF":
-        yield _decoded(image)
+        yield _decoded(image, content)
         return
     pages = _pages_of_tiff(image, max_pages)
     for page in pages:
         image.seek(page)
-        _check_size(image, max_pixels)
-        yield _decoded(image, of_several=len(pages) > 1, page=page)
+        size = _square_dots(image)
+        _check_size(size, max_pixels)
+        yield _decoded(image, content, size, page=page if len(pages) > 1 else None)
 
 
 def make_picture(
@@ -131,16 +140,72 @@ def make_picture(
     return DecodedPicture(np.asarray(grey), preview, format_)
 
 
-def _decoded(image: Image.Image, *, page: int = 0, of_several: bool = False) -> DecodedPicture:
-    """Load the current frame of an image."""
-    format_ = "JPEG" if image.format == "MPO" else str(image.format)  # a phone's JPEG with extras
+def _decoded(
+    image: Image.Image,
+    content: bytes,
+    size: tuple[int, int] | None = None,
+    page: int | None = None,
+) -> DecodedPicture:
+    """Load the current frame of an image, at another size if one is given."""
     try:
-        image.load()
-        orientation = image.getexif().get(ExifTags.Base.Orientation)  # `load` applies a TIFF's
+        image = _load(image, content)
+        orientation = _orientation(image)  # `load` has applied a TIFF's
         loaded = to_rgb_or_grey(image)
     except Exception as e:  # decoders raise anything at all on hostile files
-        raise broken_file(page if of_several else None) from e
-    return make_picture(loaded, format_, orientation)
+        raise broken_file(page) from e
+    if size and size != loaded.size:
+        loaded = loaded.resize(size, Image.Resampling.BILINEAR)
+    return make_picture(loaded, str(image.format), orientation)
+
+
+def _orientation(image: Image.Image) -> int | None:
+    """Return EXIF's orientation; a picture with damaged EXIF is upright, as in viewers."""
+    try:
+        orientation: int | None = image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # as above
+        return None
+    return orientation
+
+
+def _load(image: Image.Image, content: bytes) -> Image.Image:
+    """Load the pixels, also of a JPEG that lacks nothing but its end mark."""
+    if image.format == "TIFF":
+        _ignore_side_tags(image)
+    try:
+        image.load()
+    except OSError:
+        if image.format != "JPEG":
+            raise
+        # Bits after the last pixel change nothing. Where a pixel is missing, they become one.
+        scans = content.rstrip(b"\xff")
+        ends = (b"\xff\xd9", b"\x55" * 256 + b"\xff\xd9")
+        image, other = (Image.open(io.BytesIO(scans + end), formats=["JPEG"]) for end in ends)
+        if not np.array_equal(np.asarray(image), np.asarray(other)):
+            raise
+    return image
+
+
+def _ignore_side_tags(image: Image.Image) -> None:
+    """Keep Pillow from following a TIFF's tags to data beside its picture."""
+    image.info.pop("xmp", None)
+    exif = image.getexif()
+    for tag in TiffTags.TAGS_V2_GROUPS:
+        exif.pop(tag, None)
+
+
+def _square_dots(image: Image.Image) -> tuple[int, int]:
+    """Return the upright size of a TIFF's page at which its dots are as wide as high, in pixels."""
+    tags = image.tag_v2  # type: ignore[attr-defined]
+    try:
+        x, y = float(tags[TiffImagePlugin.X_RESOLUTION]), float(tags[TiffImagePlugin.Y_RESOLUTION])
+    except Exception:  # as above, and most have none
+        return image.size
+    if tags.get(ExifTags.Base.Orientation, 1) in _SIDEWAYS:  # the tags mean the stored page
+        x, y = y, x
+    if x > 0 and y > 0 and _MIN_STRETCH <= max(x / y, y / x) <= _MAX_STRETCH:
+        finest = max(x, y)
+        return round(image.width * finest / x), round(image.height * finest / y)
+    return image.size
 
 
 def _open(content: bytes, max_pixels: int) -> Image.Image:
@@ -151,7 +216,7 @@ def _open(content: bytes, max_pixels: int) -> Image.Image:
         raise too_many_pixels("This picture", max_pixels) from e
     except UnidentifiedImageError as e:
         if content.startswith(SIGNATURES):
-            raise broken_file() from e
+            raise _unsupported_tiff(content) or broken_file() from e
         raise PictureError(
             "unsupported_format",
             "This file format is not supported. Send a PNG, JPEG, GIF, BMP, WebP or TIFF picture, "
@@ -159,13 +224,28 @@ def _open(content: bytes, max_pixels: int) -> Image.Image:
         ) from e
     except Exception as e:  # as above
         raise broken_file() from e
-    _check_size(image, max_pixels)
+    _check_size(image.size, max_pixels)
     return image
 
 
-def _check_size(image: Image.Image, max_pixels: int) -> None:
-    if image.width * image.height > max_pixels:
-        subject = f"This picture of {image.width:,} x {image.height:,} pixels"
+def _unsupported_tiff(content: bytes) -> PictureError | None:
+    """Return the error for an intact TIFF of a kind that Pillow does not know, else None."""
+    try:
+        TiffImagePlugin.TiffImageFile(io.BytesIO(content))
+    except Exception as e:  # as above
+        if "unknown pixel mode" not in str(e):
+            return None
+    return PictureError(
+        "unsupported_format",
+        "This kind of TIFF is not supported, such as one with 64-bit numbers or colours as "
+        "floating-point numbers. Save it as a PNG or JPEG and resend it.",
+    )
+
+
+def _check_size(size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
+    if width * height > max_pixels:
+        subject = f"This picture of {width:,} x {height:,} pixels"
         raise too_many_pixels(subject, max_pixels)
 
 

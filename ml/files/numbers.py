@@ -1,9 +1,11 @@
 """Pictures given as 28x28 numbers, by a program or as CSV text.
 
 A row of text holds 28 numbers, or the 784 of a whole picture as in MNIST's CSV files, with or
-without a header and a label column. Labels are ignored.
+without a header, an index column and a label column, as pandas, R and spreadsheets write them.
+Labels are ignored.
 """
 
+import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
@@ -18,10 +20,12 @@ from ml.files.images import DecodedPicture
 
 PIXELS = SIDE * SIDE
 LABEL_NAMES = {"label", "class", "digit", "target", "y"}  # names of the label column
-MAX_LINE_LENGTH = 32 * (PIXELS + 1)  # characters; limits the parsing of hostile lines
+INDEX_NAMES = {"", "index", "unnamed: 0", "id", "row", "rownames", "row.names"}  # of row numbers
+MAX_LINE_LENGTH = 32 * (PIXELS + 2)  # characters; limits the parsing of hostile lines
 
 # Nothing before the first digit can be one: a line is matched, or not, in one pass.
-_NUMBERS = re.compile(r"[\s.,;eE+-]*\d[\d\s.,;eE+-]*")
+_NUMBERS = re.compile(r"""[\s.,;|eE+"'-]*\d[\d\s.,;|eE+"'-]*""")
+_SEPARATOR_LINE = re.compile(r"""["']?sep=.?["']?""")  # the first line for a spreadsheet
 _BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 Page = npt.NDArray[np.uint8]
@@ -67,7 +71,8 @@ def decode_text(content: bytes) -> str | None:
     Returns
     -------
     str or None
-        Its first line holds numbers, or as many names as the second line holds numbers.
+        Its first line holds numbers, or as many names as the second line holds numbers; or one
+        less, as R names no row numbers.
     """
     encoding = next((e for mark, e in _BYTE_ORDER_MARKS.items() if content.startswith(mark)), None)
     try:
@@ -76,7 +81,8 @@ def decode_text(content: bytes) -> str | None:
         return None
     lines = _lines(text)
     first, second = next(lines, ""), next(lines, "")
-    named = _is_numbers(second) and len(_fields(first)) == len(_fields(second)) > 1
+    missing_names = len(_fields(second)) - len(_fields(first))
+    named = _is_numbers(second) and missing_names in {0, 1} and len(_fields(first)) > 1
     return text if _is_numbers(first) or named else None
 
 
@@ -87,8 +93,9 @@ def decode_grids(text: str, *, max_pages: int) -> Iterator[DecodedPicture]:
     ----------
     text
         28 rows of 28 numbers, or one row of 784, per picture, separated by commas, semicolons,
-        tabs or spaces. 0-255, or 0-1 when nothing exceeds 1; ink dark or light. In rows of 785,
-        one column is a label: the one named so, or the first.
+        tabs, bars or spaces, with or without quotes. 0-255, or 0-1 when nothing exceeds 1; ink
+        dark or light. Columns beyond 28 or 784 are an index and a label: those named so, or
+        else the first, if they look like it.
     max_pages
         Limit on the pictures.
 
@@ -102,13 +109,12 @@ def decode_grids(text: str, *, max_pages: int) -> Iterator[DecodedPicture]:
     PictureError
         ``wrong_pixels`` or ``too_many_pages``.
     """
-    rows, label = _rows(text, max_pages)
+    names, rows = _rows(text, max_pages)
     widths = {len(row) for row in rows}
     if len(widths) > 1:
         raise _wrong_grid(f"Its rows have from {min(widths)} to {max(widths)} numbers.")
+    rows = _pixel_columns(names, rows)
     numbers = np.array([_floats(row, y) for y, row in enumerate(rows)])  # (rows, width)
-    if widths == {PIXELS + 1}:
-        numbers = _without_label(numbers, label)
     if numbers.shape[1] not in {SIDE, PIXELS} or numbers.size % PIXELS:
         height, width = numbers.shape
         raise _wrong_grid(f"It has {height} row{'s'[: height > 1]} of {width} numbers.")
@@ -122,7 +128,11 @@ def _picture(page: Page) -> DecodedPicture:
 
 def _lines(text: str) -> Iterator[str]:
     """Iterate over the non-empty lines; there may be millions."""
-    return (line.strip().rstrip(",;").rstrip() for line in io.StringIO(text, None) if line.strip())
+    lines = (line.strip().rstrip(",;").rstrip() for line in io.StringIO(text, None) if line.strip())
+    first = next(lines, "")
+    if first and not _SEPARATOR_LINE.fullmatch(first):
+        yield first
+    yield from lines
 
 
 def _is_numbers(line: str) -> bool:
@@ -130,24 +140,26 @@ def _is_numbers(line: str) -> bool:
 
 
 def _fields(line: str) -> list[str]:
-    """Split a line; between semicolons, a comma is the decimal point."""
+    """Split a line; between semicolons or tabs, a comma is the decimal point."""
     if len(line) > MAX_LINE_LENGTH:
         return []
-    if ";" in line:
-        return [field.strip().replace(",", ".") for field in line.split(";")]
-    if "," in line:
-        return [field.strip() for field in line.split(",")]
-    return line.split()
+    separator = next((mark for mark in ";|," if mark in line), " ")
+    if "\t" in line and ",\t" not in line and separator == ",":
+        separator = "\t"
+    if separator == " ":
+        return [field.strip("\"'") for field in line.split()]
+    fields = next(csv.reader([line], delimiter=separator, skipinitialspace=True))
+    fields = [field.strip().strip("\"'") for field in fields]
+    return fields if separator == "," else [field.replace(",", ".") for field in fields]
 
 
-def _rows(text: str, max_pages: int) -> tuple[list[list[str]], int]:
-    """Split a text into rows of fields; return them and the label column."""
-    label = 0
+def _rows(text: str, max_pages: int) -> tuple[list[str], list[list[str]]]:
+    """Split a text into the names of its columns, if it has any, and rows of fields."""
+    names: list[str] = []
     rows: list[list[str]] = []
     for number, line in enumerate(_lines(text)):
-        if number == 0 and not _is_numbers(line):
-            names = [name.strip("\"'").lower() for name in _fields(line)]
-            label = next((n for n, name in enumerate(names) if name in LABEL_NAMES), 0)
+        if number == 0 and (not _is_numbers(line) or _counts_columns(_fields(line))):
+            names = [name.lower() for name in _fields(line)]
             continue
         if len(line) > MAX_LINE_LENGTH:
             raise _wrong_grid(f"Line {number + 1} is too long.")
@@ -155,7 +167,53 @@ def _rows(text: str, max_pages: int) -> tuple[list[list[str]], int]:
         rows_per_picture = SIDE if len(rows[0]) < PIXELS else 1
         if len(rows) > max_pages * rows_per_picture:
             raise too_many_pages(f"This text holds more than {max_pages:,} pictures", max_pages)
-    return rows, label
+    if len(names) == SIDE and _counts_columns(names) and len(rows) % SIDE == SIDE - 1:
+        return [], [names, *rows]  # a shade that begins like numbered columns
+    return names, rows
+
+
+def _counts_columns(fields: list[str]) -> bool:
+    """Return whether fields number columns, from 0 or 1, as pandas names them."""
+    numbers = fields[1:] if fields[0] in INDEX_NAMES else fields
+    count = len(numbers)
+    return count >= SIDE and (
+        numbers == [str(n) for n in range(count)] or numbers == [str(n + 1) for n in range(count)]
+    )
+
+
+def _pixel_columns(names: list[str], rows: list[list[str]]) -> list[list[str]]:
+    """Leave out the columns with row numbers and labels."""
+    width = len(rows[0]) if rows else 0
+    surplus = width - (PIXELS if width >= PIXELS else SIDE)
+    if surplus not in {1, 2}:
+        return rows
+    if len(names) == width - 1:
+        names = ["", *names]
+    left_out = [n for n, name in enumerate(names) if name in LABEL_NAMES | INDEX_NAMES]
+    first = [row[0] for row in rows]
+    if not left_out and len(rows) > 1 and _counts_rows(first):
+        left_out.append(0)
+    if len(left_out) < surplus and width > PIXELS:
+        label = next(n for n in range(width) if n not in left_out)
+        if not all(_is_label(row[label]) for row in rows):
+            raise _wrong_grid(
+                f"It has rows of {width} numbers that do not start with a label from 0 to 9."
+            )
+        left_out.append(label)
+    kept = [n for n in range(width) if n not in left_out]
+    return [[row[n] for n in kept] for row in rows]
+
+
+def _is_label(field: str) -> bool:
+    try:
+        return float(field) in range(10)
+    except ValueError:
+        return False
+
+
+def _counts_rows(column: list[str]) -> bool:
+    start = 1 if column[0] == "1" else 0
+    return column == [str(n) for n in range(start, start + len(column))]
 
 
 def _floats(row: list[str], y: int) -> list[float]:
@@ -169,13 +227,6 @@ def _floats(row: list[str], y: int) -> list[float]:
             raise _wrong_grid(f"Number {x + 1} of row {y + 1} is not between 0 and 255.")
         values.append(value)
     return values
-
-
-def _without_label(numbers: npt.NDArray[np.float64], label: int) -> npt.NDArray[np.float64]:
-    labels = numbers[:, label]  # (rows,)
-    if not np.isin(labels, np.arange(10)).all():
-        raise _wrong_grid("It has rows of 785 numbers that do not start with a label from 0 to 9.")
-    return np.delete(numbers, label, axis=1)  # (rows, 784)
 
 
 def _as_greys(numbers: npt.NDArray[np.float64]) -> Page:

@@ -78,7 +78,9 @@ def _open(content: bytes) -> "PdfDocument":
     from pypdfium2.raw import FPDF_ERR_PASSWORD
 
     try:
-        return PdfDocument(content)
+        document = PdfDocument(content)
+        document.init_forms()  # before its pages, so that filled fields are drawn
+        return document
     except PdfiumError as e:
         if e.err_code == FPDF_ERR_PASSWORD:
             raise PictureError(
@@ -134,7 +136,7 @@ def _size(page: "PdfPage", max_pixels: int) -> tuple[int, int]:
 
 
 def _draw_in_time(page: "PdfPage", bitmap: "PdfBitmap", number: int) -> None:
-    """Render a page with its annotations, within a time limit."""
+    """Render a page with its annotations and form fields, within a time limit."""
     from pypdfium2 import raw
     from pypdfium2.internal import set_callback
 
@@ -145,6 +147,10 @@ def _draw_in_time(page: "PdfPage", bitmap: "PdfBitmap", number: int) -> None:
         bitmap, page, 0, 0, bitmap.width, bitmap.height, 0, raw.FPDF_ANNOT, pause
     )
     raw.FPDF_RenderPage_Close(page)
+    if status == raw.FPDF_RENDER_DONE and page.formenv:
+        raw.FPDF_FFLDraw(
+            page.formenv, bitmap, page, 0, 0, bitmap.width, bitmap.height, 0, raw.FPDF_ANNOT
+        )
     if status == raw.FPDF_RENDER_TOBECONTINUED:
         raise PictureError(
             "too_complex",

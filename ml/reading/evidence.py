@@ -50,8 +50,12 @@ class Slot:
         The digit network's probability that it is a digit.
     glyph : uint8, shape (28, 28)
         What the digit network saw.
+    ink_box
+        As ``box``, around its ink.
     features : float32, shape (FEATURES,)
         What is known of whether it is a digit.
+    probability : float
+        That it is one, once judged.
     """
 
     box: Box
@@ -65,7 +69,9 @@ class Slot:
     network: FloatArray | None = None
     is_digit: float = 0.0
     glyph: Grey | None = None
+    ink_box: Box = (0.0, 0.0, 0.0, 0.0)
     features: FloatArray | None = None
+    probability: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -276,11 +282,12 @@ def _ask_network(page: Grey, slots: list[Slot], findings: Findings, classifier: 
     if not slots:
         return
     is_dark = _is_dark(findings, slots)
-    glyphs = [cut_glyph(page, slot.box, is_dark=is_dark) for slot in slots]
-    x = np.array(glyphs)[..., np.newaxis] / np.float32(255)
+    for slot in slots:
+        slot.glyph, slot.ink_box = cut_glyph(page, slot.box, is_dark=is_dark)
+    x = np.array([slot.glyph for slot in slots])[..., np.newaxis] / np.float32(255)
     probabilities, is_digit = classifier.classify(x.astype(np.float32))
-    for slot, glyph, p, digit in zip(slots, glyphs, probabilities, is_digit, strict=True):
-        slot.glyph, slot.network, slot.is_digit = glyph, p, float(digit)
+    for slot, p, digit in zip(slots, probabilities, is_digit, strict=True):
+        slot.network, slot.is_digit = p, float(digit)
 
 
 def _is_dark(findings: Findings, slots: list[Slot]) -> bool:

@@ -13,9 +13,11 @@ from ml.digits import Grey
 from ml.files.decoding import decode_pages
 from ml.files.images import DecodedPicture
 from ml.files.numbers import picture_from_pixels
-from ml.page.ink import factor_to, shrink
-from ml.page.interpretation import Interpretation
-from ml.reading.reader import Reader
+from ml.reading.evidence import Evidence
+from ml.reading.ink import factor_to, shrink
+from ml.reading.judgement import ACCEPTED
+from ml.reading.networks import FloatArray
+from ml.reading.reader import Interpretation, Reader
 from ml.reading.result import Reading
 
 MAX_SIDE = 1024  # pixels of a step's image
@@ -23,10 +25,9 @@ MIN_LONGER_SIDE = 320  # pixels; smaller images are enlarged
 GLYPHS_PER_ROW = 10
 GLYPH_GAP = 2  # pixels, before enlarging
 BOX_COLOUR = (214, 51, 108)  # red, green, blue
-PIECE_COLOURS = np.array(
-    [(31, 119, 180), (214, 39, 40), (44, 160, 44), (148, 103, 189), (255, 127, 14), (23, 190, 207)],
-    np.uint8,
-)  # red, green, blue; used in turn
+LEFT_OUT_COLOUR = (255, 166, 0)  # of what may be a digit, but was not taken for one
+LINE_COLOUR = (31, 119, 180)
+HEAT_COLOUR = np.array((214, 51, 108), np.float32)
 
 Colour = npt.NDArray[np.uint8]  # (H, W, 3), red, green, blue
 
@@ -38,7 +39,7 @@ class Step:
     Parameters
     ----------
     name
-        ``page``, ``flattened``, ``ink``, ``pieces``, ``boxes`` or ``digits``.
+        ``page``, ``heat``, ``lines``, ``boxes`` or ``digits``.
     image : uint8, shape (H, W) or (H, W, 3)
         Its output, grey or RGB; no side exceeds `MAX_SIDE`.
     """
@@ -47,7 +48,7 @@ class Step:
     image: npt.NDArray[np.uint8]
 
 
-def explain(page: Grey, interpretation: Interpretation | None, reading: Reading) -> list[Step]:
+def explain(page: Grey, interpretation: Interpretation, reading: Reading) -> list[Step]:
     """Illustrate how a picture was read.
 
     Parameters
@@ -55,27 +56,23 @@ def explain(page: Grey, interpretation: Interpretation | None, reading: Reading)
     page : uint8, shape (H, W)
         Upright, at full size.
     interpretation
-        The chosen interpretation of the page.
+        What stands on the page.
     reading
         The reading built from it.
 
     Returns
     -------
     list of Step
-        In processing order; ``digits`` only if any were found. ``pieces`` are separated by cuts
-        where digits may touch.
+        In processing order. ``heat`` and ``lines`` only for a picture that was not read as one
+        digit at once; ``digits`` only if any were found.
     """
-    small = shrink(page, factor_to(page.shape, MAX_SIDE))
+    small = _enlarge(shrink(page, factor_to(page.shape, MAX_SIDE)))
     steps = [Step("page", small)]
-    if interpretation is not None:
-        sheet = interpretation.sheet
-        steps += [
-            Step("flattened", np.asarray(255 - sheet.contrast)),
-            Step("ink", np.where(sheet.labels > 0, 0, 255).astype(np.uint8)),
-            Step("pieces", _colour(sheet.labels)),
-        ]
-    steps = [Step(step.name, _enlarge(step.image)) for step in steps]
-    steps.append(Step("boxes", _draw_boxes(_enlarge(small), reading)))
+    if interpretation.evidence is not None:
+        evidence = interpretation.evidence
+        steps.append(Step("heat", _draw_heat(small, evidence.findings.heat)))
+        steps.append(Step("lines", _draw_lines(small, evidence, page.shape[1])))
+    steps.append(Step("boxes", _draw_boxes(small, reading)))
     if reading.digits:
         steps.append(Step("digits", _enlarge(_tile(reading.glyphs))))
     return steps
@@ -139,11 +136,31 @@ def _explained(reader: Reader, picture: DecodedPicture) -> tuple[Reading, list[S
     return reading, explain(picture.page, interpretation, reading)
 
 
-def _colour(pieces: npt.NDArray[np.int32]) -> Colour:
-    """Colour adjacent pieces differently, on white."""
-    colours = PIECE_COLOURS[pieces % len(PIECE_COLOURS)]  # (H, W, 3)
-    colours[pieces == 0] = 255
-    return np.asarray(colours)
+def _draw_heat(image: Grey, heat: FloatArray) -> Colour:
+    """Colour where the finder sees digits, on a faint picture."""
+    height, width = image.shape
+    large = cv2.resize(heat, (width, height), interpolation=cv2.INTER_LINEAR)[..., np.newaxis]
+    faint = 255 - (255 - image[..., np.newaxis].astype(np.float32)) / 2
+    return np.asarray(faint * (1 - large) + HEAT_COLOUR * large, np.uint8)
+
+
+def _draw_lines(image: Grey, evidence: Evidence, page_width: int) -> Colour:
+    """Draw what may be digits, and join those that are read in one line."""
+    coloured = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
+    scale = image.shape[1] / page_width
+    thickness = max(1, round(max(image.shape) / 400))
+    last: tuple[int, tuple[int, int]] | None = None
+    for slot in evidence.slots:
+        x, y, width, height = (side * scale for side in slot.box)
+        colour = BOX_COLOUR if slot.probability >= ACCEPTED else LEFT_OUT_COLOUR
+        corner, opposite = (round(x), round(y)), (round(x + width), round(y + height))
+        cv2.rectangle(coloured, corner, opposite, colour, thickness)
+        middle = (round(x + width / 2), round(y + height / 2))
+        if slot.probability >= ACCEPTED:
+            if last is not None and last[0] == slot.line:
+                cv2.line(coloured, last[1], middle, LINE_COLOUR, thickness, cv2.LINE_AA)
+            last = slot.line, middle
+    return np.asarray(coloured)
 
 
 def _draw_boxes(image: Grey, reading: Reading) -> Colour:

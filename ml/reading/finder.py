@@ -92,7 +92,7 @@ class Findings:
     levels
         The page at each scale, coarse to fine.
     heat : float32, shape (h, w)
-        The heat of digits on the first level, for people to look at.
+        The heat of digits on the whole page, for people to look at.
     """
 
     candidates: list[Candidate]
@@ -128,20 +128,21 @@ class Finder:
         scales, first = _scales(page.shape)
         levels: list[Level] = []
         found: list[Candidate] = []
-        heat = np.zeros((1, 1), np.float32)
+        heats: list[FloatArray] = []
         wanted: npt.NDArray[np.uint8] | None = None  # where to look, on the level before
         for n, scale in enumerate(scales):
             level = Level(scale, local_contrast(_resized(page, scale)))
             output = self._look(level.contrast, wanted)
             levels.append(level)
             found += _candidates(output, scale, is_finest=n == len(scales) - 1, is_coarsest=n == 0)
-            if n == first:
-                heat = _sigmoid(output[..., 0])
+            heats.append(_heat(output, level))
             if n >= first:
                 wanted = (_sigmoid(output[..., SMALLER]) > SMALLER_FROM).astype(np.uint8)
                 if not wanted.any():
                     break
-        return Findings(_distinct(found), levels, heat)
+        size = heats[min(first, len(heats) - 1)].shape[::-1]
+        heat = np.max([cv2.resize(h, size, interpolation=cv2.INTER_LINEAR) for h in heats], axis=0)
+        return Findings(_distinct(found), levels, np.asarray(heat))
 
     def _look(
         self, contrast: FloatArray, wanted: npt.NDArray[np.uint8] | None
@@ -190,6 +191,13 @@ def _resized(page: Grey, scale: float) -> Grey:
     size = max(1, round(page.shape[1] * scale)), max(1, round(page.shape[0] * scale))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return page if size == page.shape[::-1] else np.asarray(cv2.resize(page, size, interpolation=how))
+
+
+def _heat(output: FloatArray, level: Level) -> FloatArray:
+    """Return the heat of digits on a level, without what lies around the page."""
+    edge = EDGE // STRIDE
+    rows, columns = (max(1, -(-side // STRIDE)) for side in level.contrast.shape)
+    return _sigmoid(output[edge : edge + rows, edge : edge + columns, 0])
 
 
 def _is_wanted(

@@ -5,16 +5,21 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.digits import SIDE, Grey
-from ml.model.normalisation import crop, normalise
+from ml.model.normalisation import FAINT, crop, normalise
+
+Box = tuple[float, float, float, float]  # x, y, width, height
 
 _HEIGHT = 40  # pixels to which a digit's longer side is brought first
 _ROOM = 0.12  # of the longer side, around the box: strokes that the box cut off
 _WIDE = 0.35  # of the longer side: so much around is looked at for the paper
 _INK = 0.3  # of the strongest ink: what has more is ink
+_FINE_SIDE = 320  # pixels: boxes are measured at this size at most
+_ALIKE = 0.7  # height of ink and box: if less alike, other ink is in it
+_EDGE = 0.05  # of the strongest ink: the faint edge of a stroke
 _SPECK = 0.1  # of the largest piece of ink: smaller pieces away from the middle are specks
 
 
-def cut_glyph(page: Grey, box: tuple[float, float, float, float], *, is_dark: bool) -> Grey:
+def cut_glyph(page: Grey, box: Box, *, is_dark: bool) -> tuple[Grey, Box]:
     """Cut a digit out of a page.
 
     Parameters
@@ -28,8 +33,10 @@ def cut_glyph(page: Grey, box: tuple[float, float, float, float], *, is_dark: bo
 
     Returns
     -------
-    uint8, shape (28, 28)
+    glyph : uint8, shape (28, 28)
         Normalised, ink bright on 0; all 0 where there is no ink.
+    box
+        Of its ink, where that is about what ``box`` said; otherwise ``box``.
     """
     x, y, width, height = box
     side = max(width, height)
@@ -38,27 +45,52 @@ def cut_glyph(page: Grey, box: tuple[float, float, float, float], *, is_dark: bo
     right, bottom = int(np.ceil(x + width + room)), int(np.ceil(y + height + room))
     part = page[top:bottom, left:right]
     if min(part.shape) < 2:
-        return np.zeros((SIDE, SIDE), np.uint8)
+        return np.zeros((SIDE, SIDE), np.uint8), box
     scale = _HEIGHT / side
     size = max(2, round(part.shape[1] * scale)), max(2, round(part.shape[0] * scale))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    part = cv2.resize(part, size, interpolation=how)
-    ink = _ink(part if is_dark else cv2.bitwise_not(part))
+    if not is_dark:
+        part = cv2.bitwise_not(part)
+    paper, ink = _ink(cv2.resize(part, size, interpolation=how))
     inner = _ROOM * _HEIGHT
     x0, y0 = (x - left) * scale, (y - top) * scale
     rows = slice(max(0, round(y0 - inner)), round(y0 + height * scale + inner))
     columns = slice(max(0, round(x0 - inner)), round(x0 + width * scale + inner))
-    return normalise(crop(_without_specks(ink[rows, columns])))
+    own = _without_specks(ink[rows, columns])
+    kept = np.zeros_like(ink)
+    kept[rows, columns] = own
+    u, v, ink_width, ink_height = _ink_box(part, paper, kept)
+    is_alike = _ALIKE < ink_height / height < 1 / _ALIKE and ink_width < width / _ALIKE
+    return normalise(crop(own)), (left + u, top + v, ink_width, ink_height) if is_alike else box
 
 
-def _ink(page: Grey) -> Grey:
-    """Return how much darker than the paper each pixel is, 0 to 255."""
+def _ink(page: Grey) -> tuple[Grey, Grey]:
+    """Return the paper under the ink, and how much darker than it each pixel is, 0 to 255."""
     element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (25, 25))
     paper = cv2.blur(cv2.morphologyEx(page, cv2.MORPH_CLOSE, element), (9, 9))
+    ink = (_darker(page, paper) - _INK / 2) / (1 - _INK)
+    return np.asarray(paper), np.asarray(np.clip(ink * 255, 0, 255), np.uint8)
+
+
+def _darker(page: Grey, paper: Grey) -> npt.NDArray[np.float32]:
+    """Return how much darker than the paper each pixel is; 1 for the strongest ink."""
     darker = cv2.subtract(paper, page).astype(np.float32)
-    strongest = max(8.0, float(np.percentile(darker, 99)))
-    ink = (darker / strongest - _INK / 2) / (1 - _INK)
-    return np.asarray(np.clip(ink * 255, 0, 255), np.uint8)
+    return np.asarray(darker / np.float32(max(8.0, float(np.percentile(darker, 99)))))
+
+
+
+
+def _ink_box(part: Grey, paper: Grey, kept: Grey) -> Box:
+    """Return the box of the ink that was kept at a small size, at the full size."""
+    height, width = part.shape
+    fine = max(1.0, max(part.shape) / _FINE_SIDE)  # pixels of the part per pixel looked at
+    size = max(1, round(width / fine)), max(1, round(height / fine))
+    reduced = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+    around = cv2.dilate((kept > FAINT).astype(np.uint8), np.ones((3, 3), np.uint8))
+    near = cv2.resize(around, size, interpolation=cv2.INTER_NEAREST)
+    darker = _darker(reduced, cv2.resize(paper, size, interpolation=cv2.INTER_LINEAR)) * near
+    x, y, ink_width, ink_height = cv2.boundingRect((darker > _EDGE).astype(np.uint8))
+    return x * fine, y * fine, ink_width * fine, ink_height * fine
 
 
 def _without_specks(ink: Grey) -> Grey:

@@ -116,6 +116,8 @@ class Judgement:
         if not slots:
             return [], []
         p = self._is_digit(np.array([slot.features for slot in slots]))
+        for slot, q in zip(slots, p, strict=True):
+            slot.probability = float(q)
         digits = [
             JudgedDigit(slot, float(q), pooled(slot, self._pool))
             for slot, q in zip(slots, p, strict=True)

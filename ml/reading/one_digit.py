@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ml.digits import SIDE, Box, Grey
+from ml.digits import SIDE, Box, Grey, Mask
 from ml.model.classifier import Classifier
 from ml.model.normalisation import FAINT, normalise
 from ml.reading.ink import ink_contrast, ink_mask, is_ink_dark
@@ -90,7 +90,7 @@ class OneDigit:
         return self.looks[0].confidence >= CLEAR or self.is_stretched
 
 
-def may_be_one_digit(page: Grey) -> bool:
+def is_small(page: Grey) -> bool:
     """Return whether a page (H, W) is so small that it may be one digit."""
     height, width = page.shape
     return bool(max(height, width) < SMALL_SIDE and width <= MAX_ASPECT * height)
@@ -155,7 +155,7 @@ def _classify(glyphs: list[Grey], classifier: Classifier) -> Look:
     return Look(glyphs[best], share / share.sum(), float(share.sum()))
 
 
-def _all_ink(contrast: Grey, mask: Grey, box: Box) -> tuple[Grey, Box]:
+def _all_ink(contrast: Grey, mask: Mask, box: Box) -> tuple[Grey, Box]:
     """Cut all ink out with its grey edges, its usual contrast brought to 255."""
     x, y = max(box.x - 2, 0), max(box.y - 2, 0)
     around = np.s_[y : box.y + box.height + 2, x : box.x + box.width + 2]
@@ -205,7 +205,7 @@ def _margins_disagree(page: Grey) -> bool:
     return abs(float(above_and_below) - float(at_the_sides)) > DISAGREEING * contrast
 
 
-def _is_stretched(mask: Grey, box: Box) -> bool:
+def _is_stretched(mask: Mask, box: Box) -> bool:
     """Return whether a digit was stretched to a square picture, rather than noise all over it."""
     height, width = mask.shape
     fills = box.width >= FILLED * width and box.height >= FILLED * height

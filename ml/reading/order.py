@@ -8,7 +8,8 @@ import numpy.typing as npt
 MAX_ANGLE = 25.0  # degrees between the page's lines and the horizontal
 _STEP = 0.5  # degrees
 _SHARPNESS = 0.22  # of a digit's height: spread of a line's middles
-_SAME_LINE = 0.5  # of a digit's height: the middles of neighbours differ by less
+_SAME_LINE = 0.4  # of the lower height: neighbours in a line share more
+_MEMBERS = 4  # of a line, to compare with
 _REACH = 6.0  # of a digit's height: further to the left, a line is no guide to its own bend
 _UPRIGHT_BONUS = 0.15  # share by which a slanted page must make better lines, per 10 degrees
 
@@ -70,42 +71,57 @@ def group_lines(boxes: Boxes, slope: float) -> list[list[int]]:
     cosine = 1 / np.hypot(1, slope)
     along = (middles[:, 0] + slope * middles[:, 1]) * cosine
     across = (middles[:, 1] - slope * middles[:, 0]) * cosine
-    heights = boxes[:, 3]
+    half = boxes[:, 3] / 2
+    bands = np.stack([across - half, across + half], axis=1)  # (n, 2): upper and lower edge
     lines: list[list[int]] = []
     for i in np.argsort(along):
-        best, least = None, np.inf
-        for line in lines:
-            j = _guide(line, along, heights, int(i))
-            scale = max(min(heights[i], heights[j]), 0.6 * max(heights[i], heights[j]))
-            off = abs(_expected(line, j, along, across, heights) - across[i]) / scale
-            far = max(0.0, along[i] - along[line[-1]]) / heights[i]
-            if off < _SAME_LINE and off + 0.01 * far < least:
-                best, least = line, off + 0.01 * far
-        if best is None:
-            lines.append([int(i)])
+        shares = [_shared(bands[i], _band(line, int(i), along, bands)) for line in lines]
+        best = int(np.argmax(shares)) if shares else 0
+        if shares and shares[best] > _SAME_LINE:
+            lines[best].append(int(i))
         else:
-            best.append(int(i))
+            lines.append([int(i)])
+    lines = _joined(lines, along, bands)
     lines.sort(key=lambda line: float(np.median(across[line])))
     return lines
 
 
-def _guide(
-    line: Sequence[int], along: npt.NDArray[np.float64], heights: npt.NDArray[np.float64], i: int
-) -> int:
-    """Return the member of a line to compare with: the last that is about as high."""
-    for j in reversed(line[-4:]):
-        if 0.55 < heights[j] / heights[i] < 1.8 and along[i] - along[j] < _REACH * heights[i]:
-            return j
-    return line[-1]
+def _band(
+    line: Sequence[int], i: int, along: npt.NDArray[np.float64], bands: Boxes
+) -> npt.NDArray[np.float64]:
+    """Return upper and lower edge of a line where it is next to a box: of its nearest members."""
+    height = float(bands[i, 1] - bands[i, 0])
+    near = [j for j in line[-_MEMBERS:] if along[i] - along[j] < _REACH * height]
+    return np.asarray(np.median(bands[near or line[-1:]], axis=0))
 
 
-def _expected(
-    line: Sequence[int],
-    j: int,
-    along: npt.NDArray[np.float64],
-    across: npt.NDArray[np.float64],
-    heights: npt.NDArray[np.float64],
-) -> float:
-    """Return where the line goes on, across: the mean of its last near members."""
-    near = [k for k in line[-4:] if abs(along[k] - along[j]) < _REACH * heights[j]]
-    return float(np.mean(across[near]))
+def _shared(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> float:
+    """Return how much two bands share: 1 if the smaller lies in the middle of the other."""
+    heights = a[1] - a[0], b[1] - b[0]
+    common = min(a[1], b[1]) - max(a[0], b[0])
+    off_middle = abs(float(a.mean() - b.mean())) / max(heights)
+    return float(common / min(heights) - 0.3 * off_middle)
+
+
+def _joined(
+    lines: list[list[int]], along: npt.NDArray[np.float64], bands: Boxes
+) -> list[list[int]]:
+    """Join parts of lines beside each other."""
+    lines = sorted(lines, key=lambda line: -len(line))
+    joined: list[list[int]] = []
+    for line in lines:
+        own = np.median(bands[line], axis=0)
+        shares = []
+        for other in joined:
+            nearest = sorted(other, key=lambda j: min(abs(along[j] - along[i]) for i in line))
+            beside = all(
+                abs(along[i] - along[j]) > 0.3 * (own[1] - own[0]) for i in line for j in other
+            )
+            share = _shared(own, np.median(bands[nearest[:_MEMBERS]], axis=0))
+            shares.append(share if beside else 0.0)
+        best = int(np.argmax(shares)) if shares else 0
+        if shares and shares[best] > _SAME_LINE:
+            joined[best] = sorted([*joined[best], *line], key=lambda i: float(along[i]))
+        else:
+            joined.append(line)
+    return joined

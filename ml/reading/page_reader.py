@@ -82,7 +82,7 @@ class PageReader:
                 digit=int(digit.probabilities.argmax()),
                 confidence=digit.confidence,
                 probabilities=tuple(digit.probabilities.tolist()),
-                box=_whole(digit.slot.box, page.shape),
+                box=_whole(digit.slot.ink_box, page.shape),
                 line=lines.index(digit.slot.line),
             )
             for digit in judged

@@ -2,22 +2,22 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from ml.digits import SIDE, Grey
+from ml.digits import SIDE, Box, Grey
 from ml.errors import PictureError
 from ml.files.decoding import decode, decode_pages
 from ml.files.images import DecodedPicture
 from ml.files.numbers import picture_from_pixels
 from ml.model.classifier import Classifier
 from ml.reading.evidence import Evidence
-from ml.reading.ink import is_ink_dark
-from ml.reading.one_digit import OneDigit, look_at, may_be_one_digit
+from ml.reading.ink import factor_to, is_ink_dark, shrink
+from ml.reading.one_digit import DOUBTFUL, SMALL_SIDE, OneDigit, is_small, look_at
 from ml.reading.page_reader import PageReader, PageReading, load_page_reader
 from ml.reading.result import DigitReading, MarkReading, Reading
 from ml.timings import step
@@ -186,13 +186,15 @@ class Reader:
             Without digits for a blank page.
         """
         one = None
-        if may_be_one_digit(page):
+        if is_small(page):
             one = look_at(page, self.classifier)
             if one is None or one.is_clear:
                 return _as_interpretation(one)
         if not is_ink_dark(page):  # a picture and its negative are read alike
             page = np.asarray(cv2.bitwise_not(page))
         found = self.page_reader.read(page, self.classifier)
+        if one is None and len(found.digits) <= 1:
+            one = _look_at_large(page, self.classifier)
         if one and not _is_better(found, one):
             return _as_interpretation(one, found)
         confidence = found.confidence if found.digits else None
@@ -238,6 +240,16 @@ def shipped_page_reader() -> PageReader:
     return load_page_reader(_SHIPPED)
 
 
+def _look_at_large(page: Grey, classifier: Classifier) -> OneDigit | None:
+    """Look at a large picture as one digit; None unless it is likely to be one."""
+    factor = factor_to(page.shape, SMALL_SIDE - 1)
+    small = shrink(page, factor)
+    one = look_at(small, classifier) if is_small(small) else None
+    if one is None or one.confidence < DOUBTFUL:
+        return None
+    return replace(one, box=Box(*(side * factor for side in one.box)))
+
+
 def _is_better(found: PageReading, one: OneDigit) -> bool:
     """Return whether the page's digits make more sense than its ink as one digit."""
     if len(found.digits) > 1:
@@ -251,11 +263,11 @@ def _as_interpretation(one: OneDigit | None, found: PageReading | None = None) -
         return Interpretation((), np.zeros((0, SIDE, SIDE), np.uint8))
     look, confidence = one.best, one.confidence
     digit = int(look.probabilities.argmax())
-    box = one.box
+    box, evidence = one.box, None if found is None else found.evidence
     if found is not None and len(found.digits) == 1:
         (only,) = found.digits
         if only.digit == digit:  # the finder knows better where it stands
             box = only.box
             confidence = max(confidence, (look.confidence + only.confidence) / 2)
     reading = DigitReading(digit, confidence, tuple(look.probabilities.tolist()), box, 0)
-    return Interpretation((reading,), look.glyph[np.newaxis], confidence=confidence)
+    return Interpretation((reading,), look.glyph[np.newaxis], (), confidence, evidence)

@@ -314,6 +314,7 @@ def _table(sheet: _Sheet) -> None:
     centred = rng.uniform(0.1, 0.9)
     for row in range(rows):
         sheet.line += 1
+        drop = rng.uniform(0.2, 0.8)
         for column in range(columns):
             if rng.random() > filled:
                 continue
@@ -323,7 +324,8 @@ def _table(sheet: _Sheet) -> None:
             size = min(base * rng.normal(1, 0.05), 0.95 * cell[1])
             x = margin[0] + column * cell[0] + rng.uniform(0.06, 0.25) * base
             x += max(0.0, cell[0] - 0.75 * len(text) * base) * centred * rng.uniform(0.6, 1)
-            y = margin[1] + row * cell[1] + (cell[1] - size) * rng.uniform(0.15, 0.85)
+            y = margin[1] + row * cell[1] + (cell[1] - size) * drop
+            y += float(np.clip(rng.normal(0, 0.08), -0.2, 0.2)) * base
             sheet.write(text, x, y, height=size, max_x=margin[0] + (column + 1.15) * cell[0])
 
 
@@ -386,6 +388,7 @@ def _form(sheet: _Sheet) -> None:
     grey = int(rng.integers(60, 256))
     for line in range(lines):
         sheet.line += 1
+        drop = rng.uniform(0, 1)
         for n in range(count):
             x = (margin[0] + n * (cell[0] + gap)) * base
             y = (margin[1] + line * cell[1] * 1.3) * base
@@ -394,7 +397,7 @@ def _form(sheet: _Sheet) -> None:
                 sheet.write(
                     str(rng.integers(0, 10)),
                     x + rng.uniform(0.02, 0.3) * base,
-                    y + (cell[1] - 1) * base * rng.uniform(-0.1, 1.1),
+                    y + ((cell[1] - 1) * drop + rng.normal(0, 0.08)) * base,
                 )
     sheet.ruled = rng.random() < 0.8
 

@@ -4,20 +4,23 @@ Counters live in the cache server that CACHE_URL names, or else in the memory of
 """
 
 import time
+from collections.abc import Callable
 from functools import cache
 
 import structlog
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
 from predictions.access.client_address import client_address
-from predictions.core.errors import PredictionsError
+from predictions.access.tokens import token_of
+from predictions.core.errors import PredictionsError, StoreUnavailable, is_outage
+from predictions.web.error_responses import answer_error
 
 log = structlog.get_logger("predictions.access.rate_limits")
 
@@ -52,10 +55,32 @@ def limiter() -> FixedWindowRateLimiter:
     return FixedWindowRateLimiter(storage)
 
 
-def limit(request: HttpRequest, user: AbstractBaseUser | AnonymousUser, token: str = "") -> None:
-    """Count a request; raise TooManyRequests if its client is over the limit."""
+class RateLimitMiddleware:
+    """Counts each request before its view, and so before anything can refuse it.
+
+    A wrong token counts for the address that sent it.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        try:
+            token = token_of(request)
+            limit(request, request.user if token is None else token.user)
+        except TooManyRequests as error:
+            return answer_error(request, error)
+        except Exception as error:
+            if is_outage(error):  # no view has begun whose errors another middleware turns
+                return answer_error(request, StoreUnavailable())
+            raise
+        return self.get_response(request)
+
+
+def limit(request: HttpRequest, user: AbstractBaseUser | AnonymousUser) -> None:
+    """Count a request of an account or an address; raise TooManyRequests beyond its limit."""
     if user.is_authenticated:
-        _count("token" if token else "user", token or str(user.pk), settings.RATE_LIMIT_USER)
+        _count("user", str(user.pk), settings.RATE_LIMIT_USER)
     else:
         _count("address", client_address(request), settings.RATE_LIMIT_ANONYMOUS)
 

@@ -1,25 +1,35 @@
+"""Parsers of request bodies: forms, JSON, and a file as the whole body."""
+
+import base64
+import binascii
 import json
-import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from io import BytesIO
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
 from django.conf import settings
 from django.core.exceptions import TooManyFilesSent
 from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpRequest, QueryDict
+from django.http.multipartparser import MultiPartParserError
 from django.utils.datastructures import MultiValueDict
+from django.utils.http import parse_header_parameters
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser, DataAndFiles, JSONParser
-from werkzeug.datastructures import FileStorage
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import RequestEntityTooLarge
-from werkzeug.formparser import MultiPartParser
+from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
 from predictions.recognition.uploads import safe_file_name
 
 IN_MEMORY_BYTES = 262_144  # larger files are spooled to disk
+CHUNK_BYTES = 65_536
+FILES = ("image/", "application/pdf")  # content types
+MAX_DELIMITER_READS = 16  # more only where somebody tries
 
 
 class FormParser(BaseParser):
@@ -37,8 +47,29 @@ class FormParser(BaseParser):
         return parse_form(stream, request.content_params)
 
 
+class PageFormHandler(FileUploadHandler):
+    """Has Django parse the forms of pages by `parse_form`, too."""
+
+    def handle_raw_input(
+        self,
+        input_data: Any,
+        META: dict[str, str],  # noqa: N803 - Django's name
+        content_length: int,
+        boundary: Any,  # bytes
+        encoding: str | None = None,
+    ) -> tuple[QueryDict, "MultiValueDict[str, UploadedFile[Any]]"]:
+        try:
+            form = parse_form(input_data, {"boundary": boundary.decode("latin-1")})
+        except ParseError as error:
+            raise MultiPartParserError(str(error)) from error
+        return form.data, form.files
+
+
 def parse_form(stream: IO[Any], parameters: Mapping[str, str] | None) -> "DataAndFiles[Any, Any]":
     """Parse a form with Werkzeug, which takes a third of the time of Django's parser.
+
+    A part is a file if it has a file name, the content type of one, or bytes that are no text.
+    One in base64 (`Content-Transfer-Encoding`) is decoded.
 
     Parameters
     ----------
@@ -73,36 +104,143 @@ def parse_form(stream: IO[Any], parameters: Mapping[str, str] | None) -> "DataAn
 def _parse_form(stream: IO[Any], boundary: bytes) -> "DataAndFiles[Any, Any]":
     data = QueryDict(mutable=True)
     uploaded = MultiValueDict[str, "UploadedFile[Any]"]()
-    max_files = settings.DATA_UPLOAD_MAX_NUMBER_FILES
+    count = 0
     with ExitStack() as opened:
-        parser = MultiPartParser(
-            lambda total_content_length, content_type, filename, content_length=None: (
-                opened.enter_context(SpooledTemporaryFile(IN_MEMORY_BYTES))
-            ),
-            max_form_parts=max_files + settings.DATA_UPLOAD_MAX_NUMBER_FIELDS,
-        )
-        fields, files = parser.parse(stream, boundary, None)
-        if len(files) > max_files:
-            raise TooManyFilesSent
-        for name, value in fields.items(multi=True):
-            data.appendlist(name or "", value)
-        for name, file in files.items(multi=True):
-            if file.filename:
-                uploaded.appendlist(name or "", _as_upload(file))
-            else:  # an empty file input
-                file.close()
+        for part, content in _parts(stream, boundary, opened):
+            name = part.name or ""
+            value = _as_upload(part, content)
+            if isinstance(value, UploadedFile):
+                uploaded.appendlist(name, value)
+                count += 1
+                if count > settings.DATA_UPLOAD_MAX_NUMBER_FILES:
+                    raise TooManyFilesSent
+                continue
+            content.close()
+            if value is not None:
+                data.appendlist(name, value)
         opened.pop_all()  # now the caller's to close
     return DataAndFiles(data, uploaded)
 
 
-def _as_upload(file: FileStorage) -> "UploadedFile[Any]":
-    size = file.stream.seek(0, os.SEEK_END)
-    file.stream.seek(0)
-    return UploadedFile(file.stream, safe_file_name(file.filename or "") or None, size=size)
+def _parts(
+    stream: IO[Any], boundary: bytes, opened: ExitStack
+) -> Iterator[tuple[Field | File, "SpooledTemporaryFile[bytes]"]]:
+    """Yield the parts of a form with their contents, which `opened` closes."""
+    max_parts = settings.DATA_UPLOAD_MAX_NUMBER_FILES + settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
+    decoder = _Decoder(boundary, max_parts=max_parts)
+    for chunk in _chunks(stream, boundary):
+        decoder.receive_data(chunk)
+        while not isinstance(event := decoder.next_event(), NeedData | Epilogue):
+            if isinstance(event, Field | File):
+                part = event
+                content = SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115 - `opened` closes it
+                opened.callback(content.close)
+            elif isinstance(event, Data):
+                content.write(event.data)
+                if not event.more_data:
+                    yield part, content
+
+
+class _Decoder(MultipartDecoder):
+    def _parse_headers(self, data: bytes | bytearray) -> Headers:
+        """Replace letters of file names that are not UTF-8, instead of refusing the form."""
+        return super()._parse_headers(data.decode(errors="replace").encode())
+
+
+def _chunks(stream: IO[Any], boundary: bytes) -> Iterator[bytes | None]:
+    """Yield chunks that do not end within a delimiter, and None at the end.
+
+    Of a delimiter in two chunks, Werkzeug takes the first byte for content
+    (https://github.com/pallets/werkzeug/issues/3065).
+    """
+    delimiter = b"--" + boundary
+    reach = len(delimiter) + 8
+    while chunk := stream.read(CHUNK_BYTES):
+        for _read in range(MAX_DELIMITER_READS):
+            tail = chunk[-reach:]
+            line = tail[max(tail.rfind(b"\r"), tail.rfind(b"\n")) + 1 :]
+            is_within = len(line) < len(tail) and (
+                delimiter.startswith(line) or line.startswith(delimiter)
+            )
+            if not is_within or not (more := stream.read(reach)):
+                break
+            chunk += more
+        yield chunk
+    yield None
+
+
+def _as_upload(
+    part: Field | File, content: "SpooledTemporaryFile[bytes]"
+) -> "str | UploadedFile[Any] | None":
+    """Return a field's text or a file; None for a file input that was left empty."""
+    file_name = part.filename if isinstance(part, File) else ""
+    if part.headers.get("Content-Transfer-Encoding", "").lower() == "base64":
+        _decode_base64(content)
+    size = content.tell()
+    content.seek(0)
+    if not file_name and not size and isinstance(part, File):
+        return None
+    if not isinstance(part, File) and not part.headers.get("Content-Type", "").startswith(FILES):
+        text = content.read()
+        try:
+            return text.decode(errors="strict" if part.name else "replace")
+        except UnicodeDecodeError:
+            content.seek(0)
+    return UploadedFile(content, safe_file_name(file_name) or None, size=size)
+
+
+def _decode_base64(content: "SpooledTemporaryFile[bytes]") -> None:
+    content.seek(0)
+    try:
+        decoded = base64.b64decode(b"".join(content.read().split()), validate=True)
+    except binascii.Error as error:
+        raise ParseError(_("A part of the form is not base64, as it says.")) from error
+    content.seek(0)
+    content.truncate()
+    content.write(decoded)
+
+
+class FileBodyParser(BaseParser):
+    """A file as the whole body, such as `Content-Type: image/png`."""
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> "DataAndFiles[Any, Any]":
+        context = parser_context or {}
+        disposition = context["request"].headers.get("Content-Disposition", "")
+        name = safe_file_name(parse_header_parameters(disposition)[1].get("filename", ""))
+        content = stream.read()  # as large as a file may be
+        file: UploadedFile[Any] = UploadedFile(BytesIO(content), name or None, size=len(content))
+        return DataAndFiles(QueryDict(), MultiValueDict({context["view"].field: [file]}))
+
+
+class ImageParser(FileBodyParser):
+    media_type = "image/*"
+
+
+class PDFParser(FileBodyParser):
+    media_type = "application/pdf"
+
+
+class BytesParser(FileBodyParser):
+    media_type = "application/octet-stream"
+
+
+class TextParser(FileBodyParser):
+    media_type = "text/*"
+
+
+FILE_BODY_PARSERS = (ImageParser, PDFParser, BytesParser, TextParser)
 
 
 class UTF8JSONParser(JSONParser):
-    """JSON by RFC 8259: UTF-8 whatever the headers say, no NaN, limited depth."""
+    """JSON by RFC 8259: UTF-8 whatever the headers say, no NaN, limited depth.
+
+    A byte order mark, as editors write it, is skipped.
+    """
 
     def parse(
         self,
@@ -111,7 +249,7 @@ class UTF8JSONParser(JSONParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         try:
-            return json.loads(stream.read().decode(), parse_constant=_refuse_constant)
+            return json.loads(stream.read().decode("utf-8-sig"), parse_constant=_refuse_constant)
         except ValueError as error:
             raise ParseError(f"The body is not JSON: {error}.") from error
         except RecursionError as error:

@@ -18,6 +18,7 @@ from django.urls import resolve, reverse
 from rest_framework.parsers import DataAndFiles
 from rest_framework.settings import api_settings
 
+from predictions.access.rate_limits import TooManyRequests, limit
 from predictions.api.errors import exception_handler
 from predictions.api.negotiation import ANYTHING
 from predictions.api.parsers import parse_form
@@ -39,13 +40,17 @@ def is_plain_upload(request: HttpRequest) -> bool:
 
 
 class PlainUploadMiddleware:
-    """Route plain uploads past sessions, authentication and messages."""
+    """Route plain uploads past sessions, authentication and messages, but count them."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path_info == _upload_path() and is_plain_upload(request):
+        if request.path == _upload_path() and is_plain_upload(request):
+            try:
+                limit(request, ANONYMOUS)
+            except TooManyRequests as error:
+                return json_error(error)
             request.resolver_match = resolve(request.path_info)
             response: HttpResponse = request.resolver_match.func(request)
             return response

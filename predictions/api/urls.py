@@ -57,5 +57,6 @@ urlpatterns = [
         name="activate-model",
     ),
     path("v1/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("v1/<path:path>/", views.without_slash),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
 ]

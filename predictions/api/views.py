@@ -3,9 +3,11 @@
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.http.response import HttpResponseBase
+from django.urls import Resolver404, resolve
 from django.utils.translation import gettext as _
+from django.views.decorators.common import no_append_slash
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
@@ -23,8 +25,8 @@ from predictions import services
 from predictions.access import visibility
 from predictions.access.client_address import client_address
 from predictions.access.permissions import may_delete, may_read
-from predictions.access.rate_limits import limit
 from predictions.api import plain
+from predictions.api.parsers import FILE_BODY_PARSERS, FormParser, UTF8JSONParser
 from predictions.api.permissions import requires
 from predictions.api.serializers import (
     ExplainedSerializer,
@@ -50,8 +52,8 @@ from predictions.web.list_params import ListParams, parse_flag, parse_list_query
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
-# A stored prediction never changes, so neither do its pictures; they may be private.
-PICTURE_CACHE_CONTROL = "private, max-age=31536000, immutable"
+# Pictures never change, but a browser asks each time: whoever uses it may have signed out since.
+PICTURE_CACHE_CONTROL = "private, no-cache"
 
 
 class JSONResult(NamedTuple):
@@ -68,6 +70,7 @@ class PredictionList(GenericAPIView[Any]):
     """Read a picture of handwritten digits, or list predictions."""
 
     serializer_class = FileSerializer
+    parser_classes = (FormParser, UTF8JSONParser, *FILE_BODY_PARSERS)
     field = "file"
     source: Source | None = None  # from the request unless the URL implies it
 
@@ -109,6 +112,7 @@ class PredictionList(GenericAPIView[Any]):
         request={
             "multipart/form-data": FileSerializer,
             "application/json": JSONPictureSerializer,
+            "image/*": OpenApiTypes.BINARY,
         },
         responses={
             201: PredictedSerializer,
@@ -125,7 +129,6 @@ class PredictionList(GenericAPIView[Any]):
         if not plain.is_plain_upload(request):
             return super().dispatch(request, *args, **kwargs)
         try:
-            limit(request, plain.ANONYMOUS)
             with plain.parsed_form(request) as form:
                 upload, source = self._parse_form(form)
             result = self._read(request, upload, source, plain.ANONYMOUS)
@@ -301,3 +304,15 @@ class Root(APIView):
                 "docs": reverse("api:docs", request=request),
             }
         )
+
+
+@no_append_slash
+def without_slash(request: HttpRequest, path: str) -> HttpResponse:
+    """Redirect a URL with a slash too many, for any method and with its body."""
+    url = request.path.rstrip("/")
+    try:
+        resolve(request.path_info.rstrip("/"))
+    except Resolver404:
+        raise Http404 from None
+    query = request.META.get("QUERY_STRING", "")
+    return HttpResponsePermanentRedirect(f"{url}?{query}".rstrip("?"), preserve_request=True)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import shutil
 import tempfile
 import zipfile
@@ -47,8 +48,10 @@ COLUMNS = (
 CORRECTION_COLUMNS = {
     f"correction_{name}": name for name in ("verdict", "text", "by", "at")
 }  # column: field of the correction
-# Spreadsheets run a cell that begins with one of these as a formula.
-FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
+# Spreadsheets run a cell as a formula that begins with one of these signs, of any width. Whoever
+# opens the file chooses what separates cells.
+_SIGNS = r"=+\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212"
+_FORMULA_START = re.compile(rf'(^|[,;:|\s])(?=["\s]*[{_SIGNS}])|^(?=[\t\r])')
 
 
 class Format(StrEnum):
@@ -172,6 +175,4 @@ def _csv_line(cells: list[Any]) -> bytes:
 
 
 def _without_formula(value: object) -> object:
-    if isinstance(value, str) and value.startswith(FORMULA_PREFIXES):
-        return f"'{value}"
-    return value
+    return _FORMULA_START.sub(r"\1'", value) if isinstance(value, str) else value

@@ -1,31 +1,17 @@
-"""Decorators for pages: permission and rate limit."""
+"""The decorator of pages: who may see them."""
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 
-from predictions.access.rate_limits import limit
-
-R = TypeVar("R", bound=HttpResponseBase)
 View = Callable[..., HttpResponse]
 Rule = Callable[[AbstractBaseUser | AnonymousUser], bool]
-
-
-def rate_limited(view: Callable[..., R]) -> Callable[..., R]:
-    """Count the request against the client's rate limit; answer 429 beyond it."""
-
-    @wraps(view)
-    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> R:
-        limit(request, request.user)
-        return view(request, *args, **kwargs)
-
-    return wrapped
 
 
 def require_permission(allowed: Rule) -> Callable[[View], View]:
@@ -33,7 +19,6 @@ def require_permission(allowed: Rule) -> Callable[[View], View]:
 
     def decorate(view: View) -> View:
         @wraps(view)
-        @rate_limited
         def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if allowed(request.user):
                 return view(request, *args, **kwargs)

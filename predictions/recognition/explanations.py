@@ -12,10 +12,9 @@ from predictions.recognition.previews import preview_of
 
 TITLES = {
     "page": _("Page, upright and in grayscale"),
-    "flattened": _("Page without its background"),
-    "ink": _("Detected ink"),
-    "pieces": _("Connected components, each in its own colour"),
-    "boxes": _("Detected digits"),
+    "heat": _("Where the finder sees digits"),
+    "lines": _("What may be a digit, joined to lines; orange: left out"),
+    "boxes": _("Digits that were read"),
     "digits": _("What the model saw of each digit: 28 × 28 pixels"),
 }
 

@@ -8,7 +8,8 @@ from predictions.core.errors import PredictionsError
 
 def wants_json(request: HttpRequest) -> bool:
     """Return whether a program sent the request: browsers ask for HTML, and not under /api/."""
-    return request.path.startswith("/api/") or "text/html" not in request.headers.get("Accept", "")
+    is_api = request.path_info.startswith("/api/")
+    return is_api or "text/html" not in request.headers.get("Accept", "")
 
 
 def error_body(code: str, message: str) -> dict[str, dict[str, str]]:

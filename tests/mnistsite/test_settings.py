@@ -1,11 +1,17 @@
 """Settings from the environment; an invalid one stops the start with a message that names it."""
 
+import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from environs import Env
 
-from tests.support.manage import manage
+from mnistsite.serving import read_script_name, read_serving
+from tests.conftest import ROOT
+from tests.support.manage import manage, manage_environment
 
 KEY = "a-long-random-text-for-tests-5Xw8mGkq2VtZr7Yp3NcLb9Hd4Fs6Ja1Qe0Ru"
 
@@ -38,6 +44,22 @@ KEY = "a-long-random-text-for-tests-5Xw8mGkq2VtZr7Yp3NcLb9Hd4Fs6Ja1Qe0Ru"
         ("METRICS_ALLOWED_NETWORKS", "here"),
         ("SIGN_IN_ATTEMPTS", "0"),
         ("TOKEN_LIFETIME_DAYS", "0"),
+        ("ALLOWED_HOSTS", "https://digits.example.org/"),
+        ("ALLOWED_HOSTS", "localhost,digits.example.org:8000"),
+        ("ALLOWED_HOSTS", "digits.example.org/digits"),
+        ("ALLOWED_HOSTS", "::1"),
+        ("CSRF_TRUSTED_ORIGINS", "digits.example.org"),
+        ("CSRF_TRUSTED_ORIGINS", "https://digits.example.org/"),
+        ("TIME_ZONE", "Mars"),
+        ("TIME_ZONE", "../UTC"),
+        ("HOST", "http://127.0.0.1"),
+        ("PORT", "99999"),
+        ("PORT", "0"),
+        ("PORT", "http"),
+        ("WEB_CONCURRENCY", "0"),
+        ("WEB_CONCURRENCY", "two"),
+        ("WEB_THREADS", "0"),
+        ("SCRIPT_NAME", "https://digits.example.org/digits"),
     ],
 )
 def test_a_bad_value_stops_the_start_and_is_named(var_dir: Path, name: str, value: str) -> None:
@@ -45,6 +67,71 @@ def test_a_bad_value_stops_the_start_and_is_named(var_dir: Path, name: str, valu
     assert finished.returncode != 0
     assert name in finished.stderr.splitlines()[-1]
     assert "Traceback" not in finished.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PORT", "99999"), ("WEB_CONCURRENCY", "0"), ("WEB_THREADS", "two"), ("HOST", "a b")],
+)
+def test_a_bad_value_stops_gunicorn_and_is_named(var_dir: Path, name: str, value: str) -> None:
+    finished = subprocess.run(
+        [sys.executable, "-m", "gunicorn", "-c", "python:mnistsite.gunicorn_config"],
+        cwd=ROOT,
+        env=manage_environment(var_dir, **{name: value}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert finished.returncode != 0
+    (line,) = finished.stderr.splitlines()
+    assert name in line
+
+
+@pytest.mark.parametrize(
+    ("host", "bind", "url"),
+    [
+        ("", "127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("::1", "[::1]:8000", "http://[::1]:8000"),
+        ("[::1]", "[::1]:8000", "http://[::1]:8000"),
+        ("::", "[::]:8000", "http://127.0.0.1:8000"),
+        ("fe80::1%eth0", "[fe80::1%eth0]:8000", "http://[fe80::1%eth0]:8000"),
+        ("0.0.0.0", "0.0.0.0:8000", "http://127.0.0.1:8000"),  # noqa: S104
+        ("localhost", "localhost:8000", "http://localhost:8000"),
+        ("unix:/run/a b.sock", "unix:/run/a b.sock", "unix:/run/a b.sock"),
+    ],
+)
+def test_any_kind_of_host(monkeypatch: pytest.MonkeyPatch, host: str, bind: str, url: str) -> None:
+    monkeypatch.setenv("HOST", host)
+    monkeypatch.setenv("PORT", "")
+    serving = read_serving(Env())
+    assert (serving.bind, serving.url) == (bind, url)
+
+
+@pytest.mark.parametrize("prefix", ["digits", "/digits", "/digits/", "digits/"])
+def test_a_prefix_however_it_is_written(monkeypatch: pytest.MonkeyPatch, prefix: str) -> None:
+    monkeypatch.setenv("SCRIPT_NAME", prefix)
+    assert read_script_name(Env()) == "/digits"
+
+
+def test_make_runs_in_folders_with_blanks(tmp_path: Path) -> None:
+    bin_, var_dir = tmp_path / "bin", tmp_path / "a $b"
+    bin_.mkdir()
+    python = bin_ / "python"
+    python.write_text('#!/bin/sh\nprintf "%s\\n" "$VAR_DIR" "$@"\n')
+    python.chmod(0o755)
+    installed = [".venv/serve", ".venv/cassandra-node", "build/static/staticfiles.json"]
+    made = subprocess.run(
+        ["make", *(f"--old-file={file}" for file in installed), f"BIN={bin_}", "run"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "STORE": "cassandra", "VAR_DIR": str(var_dir)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    arguments = made.stdout.splitlines()
+    assert arguments[0] == str(var_dir)
+    assert arguments[arguments.index("--directory") + 1] == f"{var_dir}/cassandra"
 
 
 def test_a_local_secret_key_is_generated_once_for_its_owner_only(var_dir: Path) -> None:

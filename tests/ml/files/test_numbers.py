@@ -85,6 +85,70 @@ def test_the_label_of_a_mnist_csv_is_left_out() -> None:
     assert np.array_equal(pages(f'{NAMES},"class"\n{grid(last)}'), DIGITS)
 
 
+ROWS = DIGITS.reshape(-1, 784)
+COUNT = np.arange(len(DIGITS)).reshape(-1, 1)
+INDEX = np.hstack([COUNT, ROWS])  # 0-11: no labels
+BOTH = np.hstack([COUNT, COUNT % 10, ROWS])
+
+
+def quoted(text: str, quote: str = '"') -> str:
+    return "\n".join(
+        ",".join(f"{quote}{field}{quote}" for field in line.split(",")) for line in text.split()
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f",{NAMES}\n{grid(INDEX)}",  # pandas
+        f",label,{NAMES}\n{grid(BOTH)}",
+        f"Unnamed: 0,label,{NAMES}\n{grid(BOTH)}",
+        f"id,{NAMES}\n{grid(INDEX)}",
+        "," + ",".join(map(str, range(784))) + "\n" + grid(INDEX),
+        ",".join(map(str, range(784))) + "\n" + grid(ROWS),
+        grid(INDEX),
+        grid(np.hstack([COUNT + 1, ROWS])),
+        grid(BOTH),
+        quoted(f"label,{NAMES}\n{grid(BOTH[:, 1:])}"),
+        quoted(f"{NAMES}\n{grid(ROWS)}", "'"),
+        quoted(grid(ROWS)),
+        f'"",{quoted(NAMES)}\n' + grid(np.hstack([COUNT + 1, ROWS])),  # R's write.csv
+        quoted(NAMES).replace(",", " ") + "\n" + grid(INDEX, " "),  # R's write.table
+        f"sep=;\n{grid(ROWS, ';')}",  # Excel
+        f'"sep=,"\n{NAMES}\n{grid(ROWS)}',
+        f"sep=\t\n{grid(ROWS, chr(9))}",
+        grid(ROWS, "|"),
+        grid(np.hstack([COUNT % 10, ROWS]).astype(float)),
+    ],
+)
+def test_reads_tables_as_programs_write_them(text: str) -> None:
+    assert np.array_equal(pages(text), DIGITS)
+    assert np.array_equal(pages(text.replace("\n", "\r\n")), DIGITS)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_row_numbers_are_no_label(rows: int) -> None:
+    for named in (f",{NAMES}\n", f"index,{NAMES}\n"):
+        assert np.array_equal(pages(named + grid(INDEX[:rows])), DIGITS[:rows])
+    text = f",{NAMES},label\n" + grid(np.hstack([INDEX, COUNT % 10])[:rows])
+    assert np.array_equal(pages(text), DIGITS[:rows])
+
+
+def test_a_grid_may_have_names_and_row_numbers() -> None:
+    side = ",".join(map(str, range(28)))
+    table = grid(np.hstack([np.arange(28).reshape(-1, 1), DIGITS[0]]))
+    for text in (f",{side}\n{table}", table, f"{side}\n{grid(DIGITS[0])}"):
+        assert np.array_equal(pages(text), DIGITS[:1])
+    shade = np.tile(np.arange(28), (28, 1))
+    assert np.array_equal(pages(grid(shade)), shade[np.newaxis])
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_decimal_comma_is_one_between_tabs_too(separator: str) -> None:
+    text = grid((DIGITS[0] / 255).round(4), separator).replace(".", ",")
+    assert np.array_equal(pages(text), DIGITS[:1])
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [

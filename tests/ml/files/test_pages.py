@@ -115,6 +115,27 @@ def test_what_is_drawn_over_a_pdf_is_on_its_page() -> None:
     assert picture.page[5, 5] == 255
 
 
+@pytest.mark.parametrize(
+    "subtype", [b"Stamp", b"FreeText", b"Ink", b"Widget/FT/Sig", b"Widget/FT/Tx"]
+)
+def test_stamps_and_filled_fields_are_on_their_page(subtype: bytes) -> None:
+    appearance = b"<</Type/XObject/Subtype/Form/BBox[0 0 100 100]/Length 20>>\nstream\n"
+    appearance += b"0 g 0 0 100 100 re f\nendstream"
+    (picture,) = decoded(
+        pdf_of_objects(
+            b"<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[4 0 R]>>>>",
+            b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Annots[4 0 R]>>",
+            b"<</Type/Annot/Rect[50 50 150 150]/F 4/T(a)/P 3 0 R/AP<</N 5 0 R>>/Subtype/"
+            + subtype
+            + b">>",
+            appearance,
+        )
+    )
+    assert picture.page[picture.height // 2, picture.width // 2] == 0
+    assert picture.page[5, 5] == 255
+
+
 @pytest.mark.parametrize("box", [b"0 0 14400 14400", b"0 0 1 14400", b"0 0 0.01 0.01", b"0 0 0 0"])
 def test_a_pdf_page_of_any_size_is_drawn_in_bounds(box: bytes) -> None:
     (picture,) = decoded(one_page(b"", box=box))

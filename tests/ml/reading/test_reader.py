@@ -195,11 +195,11 @@ def test_reads_in_many_threads_at_once(reader: Reader) -> None:
 def test_what_is_hardly_a_digit_is_none(reader: Reader) -> None:
     strict = Reader(reader.classifier, max_pixels=40_000_000, min_confidence=1.0)
     reading = strict.read(encode(draw(2)))
-    assert (reading.text, reading.confidence, reading.unread_marks) == ("", None, 1)
+    assert (reading.text, reading.confidence) == ("", None)
     assert reading.glyphs.shape == (0, 28, 28)
 
 
-def test_joins_lines_and_takes_the_least_sure_digit() -> None:
+def test_joins_lines_and_takes_the_smallest_margin() -> None:
     def digit(n: int, confidence: float, line: int) -> DigitReading:
         rest = (1 - confidence) / 9
         probabilities = tuple(confidence if d == n else rest for d in range(10))
@@ -207,10 +207,10 @@ def test_joins_lines_and_takes_the_least_sure_digit() -> None:
 
     digits = (digit(4, 0.9, 0), digit(2, 0.6, 0), digit(7, 0.8, 1))
     blank = np.zeros((3, 28, 28), np.uint8)
-    reading = Reading(digits, blank, 0, 9, 9, Image.new("RGB", (9, 9)), 0, 1.0)
+    reading = Reading(digits, blank, 0.5, 9, 9, Image.new("RGB", (9, 9)), 0, 1.0)
     assert reading.lines == ("42", "7")
     assert reading.text == "42\n7"
-    assert reading.confidence == 0.6
+    assert reading.confidence == 0.5
     assert reading.margin == pytest.approx(0.6 - 0.4 / 9)
 
 
@@ -220,7 +220,7 @@ def test_a_wide_gap_becomes_a_space() -> None:
 
     digits = (digit(4, 0), digit(2, 30), digit(7, 60), digit(0, 140), digit(1, 170))
     pictures = np.zeros((5, 28, 28), np.uint8)
-    reading = Reading(digits, pictures, 0, 200, 30, Image.new("RGB", (9, 9)), 0, 1.0)
+    reading = Reading(digits, pictures, 0.5, 200, 30, Image.new("RGB", (9, 9)), 0, 1.0)
     assert reading.text == "427 01"
 
 

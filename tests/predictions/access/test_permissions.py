@@ -31,6 +31,7 @@ KINDS = ("anonymous", "signed in", "viewer", "reviewer", "operator")
 COLUMNS = ("anyone", *KINDS)
 # What stands for a part of an address, by its name; a new name goes here.
 PARTS = {
+    "path": "models",  # with a slash too many
     "app_label": "predictions",
     "content_type_id": "1",
     "id": "1",

@@ -1,6 +1,7 @@
 """Limits: requests a minute of a client, wrong passwords of an account."""
 
 from collections.abc import Callable, Iterator
+from uuid import uuid4
 
 import pytest
 from django.conf import LazySettings
@@ -19,6 +20,10 @@ from predictions.stores.sql.models import Prediction
 pytestmark = pytest.mark.django_db
 LOGIN = "/accounts/login/"
 API = "/api/v1/predictions"
+
+
+def with_token(user: User) -> Client:
+    return Client(headers={"Authorization": f"Token {create_token(user, by=user)[1]}"})
 
 
 class Clock:
@@ -95,18 +100,68 @@ def test_nothing_is_kept_of_what_is_refused(png: Callable[..., bytes]) -> None:
     assert Prediction.objects.count() == 3
 
 
-def test_every_address_token_and_account_counts_for_itself(settings: LazySettings) -> None:
-    ada = User.objects.create_user("ada")
-    tokens = [create_token(ada, by=ada)[1] for _ in range(2)]
+def test_every_address_and_account_counts_for_itself() -> None:
+    ada, bob = User.objects.create_user("ada"), User.objects.create_user("bob")
     asking = [
         Client(REMOTE_ADDR="192.0.2.1"),
         Client(REMOTE_ADDR="192.0.2.2"),
-        *(Client(headers={"Authorization": f"Token {text}"}) for text in tokens),
+        with_token(ada),
+        Client(),
         Client(),
     ]
-    asking[-1].force_login(ada)
+    asking[-1].force_login(bob)
     for client in asking:
         assert [client.get(API).status_code for _ in range(4)] == [200, 200, 200, 429]
+
+
+def test_an_account_has_one_limit_with_all_its_tokens_and_sessions() -> None:
+    ada = User.objects.create_user("ada")
+    session = Client()
+    session.force_login(ada)
+    asking = [with_token(ada), with_token(ada), session, with_token(ada)]
+    assert [client.get(API).status_code for client in asking] == [200, 200, 200, 429]
+
+
+@pytest.mark.parametrize("header", ["Token " + "0" * 64, "Bearer x", "Token", "Basic YTpi"])
+def test_wrong_tokens_count_for_their_address(header: str) -> None:
+    client = Client(headers={"Authorization": header})
+    assert [client.get(API).status_code for _ in range(4)] == [401, 401, 401, 429]
+    assert Client().get(API).status_code == 429
+    assert with_token(User.objects.create_user("ada")).get(API).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", API, 401),
+        ("DELETE", f"{API}/{uuid4()}", 401),
+        ("GET", "/predictions/", 302),
+        ("PUT", "/predictions/", 403),
+        ("OPTIONS", "/predictions/", 405),
+        ("PUT", API, 401),
+        ("GET", f"{API}?format=xml", 404),
+        ("GET", "/nowhere", 404),
+        ("POST", LOGIN, 403),
+        ("GET", "/admin/", 302),
+        ("GET", "/admin/login/", 200),
+        ("POST", "/admin/login/", 403),
+        ("POST", "/accounts/logout/", 403),
+        ("POST", "/predict", 403),
+    ],
+)
+def test_refused_requests_count(
+    method: str, path: str, status: int, settings: LazySettings
+) -> None:
+    settings.ANONYMOUS_READING = False
+    client = Client(enforce_csrf_checks=True)
+    answers = [client.generic(method, path).status_code for _ in range(4)]
+    assert answers == [status] * 3 + [429]
+
+
+def test_what_an_account_may_not_do_counts() -> None:
+    ada = with_token(User.objects.create_user("ada"))
+    answers = [ada.delete(f"{API}/{uuid4()}").status_code for _ in range(4)]
+    assert answers == [403, 403, 403, 429]
 
 
 def test_behind_a_proxy_the_client_is_whom_the_proxy_saw(settings: LazySettings) -> None:
@@ -121,6 +176,14 @@ def test_behind_a_proxy_the_client_is_whom_the_proxy_saw(settings: LazySettings)
         forwarded = f"203.0.113.{number}, 192.0.2.1"
         answer = Client().get(API, headers={"X-Forwarded-For": forwarded})
     assert answer.status_code == 429
+
+
+def test_clients_without_an_address_share_a_limit(settings: LazySettings) -> None:
+    settings.PROXY_COUNT = 1
+    named = ["unknown", "_hidden", "nobody:80", "192.0.2"]
+    answers = [Client(headers={"X-Forwarded-For": name}).get(API).status_code for name in named]
+    assert answers == [200, 200, 200, 429]
+    assert Client(headers={"X-Forwarded-For": "192.0.2.1"}).get(API).status_code == 200
 
 
 def test_counting_asks_no_database() -> None:

@@ -121,13 +121,26 @@ def test_serves_a_preview_and_what_the_network_saw(api: APIClient, png: Png) -> 
     body = send(api, png("7", size=2000)).json()
     preview = api.get(body["preview_url"])
     assert preview["Content-Type"] == "image/webp"
-    assert "immutable" in preview["Cache-Control"]
+    assert preview["Cache-Control"] == "private, no-cache"
     assert len(preview.content) <= 64_000
     assert 512 <= max(Image.open(io.BytesIO(preview.content)).size) <= 1024
     glyph = api.get(f"{body['url']}/digits/0.png", HTTP_ACCEPT="image/avif,image/webp,*/*;q=0.8")
     assert glyph["Content-Type"] == "image/png"
     assert Image.open(io.BytesIO(glyph.content)).size == (28, 28)
     assert api.get(f"{body['url']}/digits/1.png").status_code == 404
+
+
+def test_a_preview_is_asked_for_each_time_and_sent_once(
+    api: APIClient, png: Png, operator: User, settings: LazySettings
+) -> None:
+    url = send(api, png("7")).json()["preview_url"]
+    settings.ANONYMOUS_READING = False
+    api.force_login(User.objects.create_superuser("root"))
+    first = api.get(url)
+    again = api.get(url, headers={"If-None-Match": first["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    api.logout()
+    assert api.get(url, headers={"If-None-Match": first["ETag"]}).status_code == 401
 
 
 def test_keeps_no_pictures_where_the_setting_says_so(

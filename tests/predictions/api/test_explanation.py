@@ -17,7 +17,7 @@ from tests.support.pdf import pdf_of
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/predictions"
 Png = Callable[..., bytes]
-STEPS = ["page", "flattened", "ink", "pieces", "boxes", "digits"]
+STEPS = ["page", "boxes", "digits"]
 
 
 def send(api: APIClient, content: bytes, query: str) -> Any:

@@ -33,8 +33,8 @@ def test_a_decimal_is_answered_and_kept_with_its_point(api: APIClient, decimal: 
     assert (body["text"], body["lines"], body["marked_text"]) == ("248", ["248"], "2.48")
     assert [digit["digit"] for digit in body["digits"]] == [2, 4, 8]
     (mark,) = body["marks"]
-    box = Box(*mark.pop("box"))
-    assert mark == {"mark": ".", "line": 0, "after": 0}
+    assert mark == {"mark": ".", "box": mark["box"], "line": 0, "after": 0}
+    box = Box(*mark["box"])
     two, four, _ = (Box(*digit["box"]) for digit in body["digits"])
     assert two.x + two.width / 2 < box.x + box.width / 2 < four.x + four.width / 2
     assert api.get(body["url"]).json() == body

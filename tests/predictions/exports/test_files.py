@@ -20,6 +20,7 @@ from ml.data.dataset import load_digits
 from predictions import services
 from predictions.core.errors import StoreUnavailable
 from predictions.core.records import PredictionRecord
+from predictions.exports.files import COLUMNS, csv_lines
 from predictions.review.corrections import Verdict
 from predictions.stores import get_store
 from predictions.stores.interface import PredictionStore
@@ -89,6 +90,28 @@ def test_marks_are_exported(each_store: PredictionStore) -> None:
         "248": ("2.48", [{"mark": ".", "box": [25, 27, 4, 6], "line": 0, "after": 0}]),
         "6": ("-6", [{"mark": "-", "box": [25, 27, 4, 6], "line": 0, "after": None}]),
     }
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|", ":", "\n", "\r", " ", ';"', "; "])
+@pytest.mark.parametrize("sign", "=+-@\uff1d\uff0b\uff0d\uff20\ufe66\u2212")
+def test_no_cell_of_csv_has_a_formula_with_another_separator(
+    db: None, separator: str, sign: str
+) -> None:
+    text = f"a{separator}{sign}1+1{separator}b"
+    record = make_record("7", file_name=text)
+    (line,) = list(csv_lines([record], None))[1:]
+    (row,) = csv.reader(io.StringIO(line.decode(), newline=""))
+    kept = row[COLUMNS.index("file_name")]
+    before, _, after = kept.partition(sign)
+    assert "'" in before
+    assert (before + sign + after).replace("'", "") == text
+
+
+def test_ordinary_names_stay_as_they_are_in_csv(db: None) -> None:
+    names = ["scan-2.png", "a+b.png", "me@home.png", "-", "x=1.png", "日本.png", "a;b.png"]
+    lines = list(csv_lines([make_record("7", file_name=name) for name in names], None))[1:]
+    kept = [next(csv.reader([line.decode()]))[COLUMNS.index("file_name")] for line in lines]
+    assert kept == [name if name != "-" else "'-" for name in names]
 
 
 def test_json_lines_are_predictions_as_the_api_shows_them(kept: list[PredictionRecord]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import Group, User
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.template.loader import render_to_string
 from django.test import Client
 
@@ -103,6 +104,22 @@ def test_no_page_makes_many_queries(
     ]:
         with django_assert_max_num_queries(MOST_QUERIES, info=path):
             assert browser.get(path).status_code == (404 if path == "/nothing" else 200)
+
+
+def test_what_people_see_is_kept_by_no_cache(
+    browser: Client, paths: list[str], olga: User, png: Callable[..., bytes]
+) -> None:
+    answers = {path: browser.get(path) for path in paths}
+    browser.force_login(olga)
+    answers |= {f"{path} signed in": browser.get(path) for path in [*paths, "/review/", "/admin/"]}
+    picture = SimpleUploadedFile("seven.png", png("7"))
+    answers["upload"] = Client().post("/api/v1/predictions", {"file": picture})
+    answers["export"] = browser.get("/api/v1/predictions/export?format=jsonl")
+    answers["favicon"] = browser.get("/favicon.ico")
+    for path, answer in answers.items():
+        directives = {part.strip() for part in answer["Cache-Control"].split(",")}
+        assert {"private", "no-store"} <= directives, path
+        assert "ETag" not in answer, path
 
 
 def test_browsers_find_the_icon_by_habit(client: Client) -> None:

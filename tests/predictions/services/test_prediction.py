@@ -1,4 +1,4 @@
-"""What services make of a reading."""
+"""How reliable a reading is said to be."""
 
 import numpy as np
 import pytest
@@ -12,29 +12,33 @@ from predictions.services.prediction import status_of
 from tests.support.records import make_digit
 
 
-@pytest.mark.parametrize(
-    ("confidence", "status"),
-    [
-        (None, Status.UNREADABLE),
-        (0.0, Status.NEEDS_REVIEW),
-        (0.699, Status.NEEDS_REVIEW),
-        (0.7, Status.READ),
-        (1.0, Status.READ),
-    ],
-)
-def test_the_status_follows_the_confidence_of_the_whole_text(
-    confidence: float | None, status: Status, settings: LazySettings
-) -> None:
-    settings.REVIEW_BELOW_CONFIDENCE = 0.7
-    digits = () if confidence is None else (make_digit(7, confidence=0.99),)
-    reading = Reading(
-        digits=digits,
+def reading(*digits: float, confidence: float | None) -> Reading:
+    """A reading of digits that are each this certain."""
+    return Reading(
+        digits=tuple(make_digit(7, confidence=certain) for certain in digits),
         glyphs=np.zeros((len(digits), SIDE, SIDE), np.uint8),
         confidence=confidence,
-        width=100,
-        height=100,
-        image=Image.new("RGB", (1, 1)),
         model_version=0,
         duration_ms=1.0,
+        width=28,
+        height=28,
+        image=Image.new("RGB", (28, 28)),
     )
-    assert status_of(reading) == status
+
+
+@pytest.mark.parametrize(
+    ("digits", "confidence", "status"),
+    [
+        ([0.99, 0.9], 0.89, Status.READ),
+        ([0.99, 0.9], 0.3, Status.NEEDS_REVIEW),  # something was left out
+        ([0.99, 0.8], 0.79, Status.NEEDS_REVIEW),
+        ([0.99, 0.85], 0.85, Status.READ),
+        ([0.99, 0.99], 0.0, Status.NEEDS_REVIEW),
+        ([], None, Status.UNREADABLE),
+    ],
+)
+def test_what_was_left_out_needs_review(
+    digits: list[float], confidence: float | None, status: Status, settings: LazySettings
+) -> None:
+    settings.REVIEW_BELOW_CONFIDENCE = 0.85
+    assert status_of(reading(*digits, confidence=confidence)) == status

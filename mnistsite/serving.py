@@ -1,0 +1,76 @@
+"""Where gunicorn serves, and with how many processes and threads."""
+
+import re
+from typing import NamedTuple
+
+from environs import Env, EnvError, validate
+
+_HOST = re.compile(r"unix:.+|\[?[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(%\w+)?\]?|[\w.-]+")
+_PREFIX = re.compile(r"[\w.~-]+(/[\w.~-]+)*", re.ASCII)
+
+
+class Serving(NamedTuple):
+    host: str
+    port: int
+    workers: int
+    threads: int
+
+    @property
+    def bind(self) -> str:
+        """The socket as gunicorn names it."""
+        return (
+            self.host if self.host.startswith("unix:") else f"{_bracketed(self.host)}:{self.port}"
+        )
+
+    @property
+    def url(self) -> str:
+        """Where this machine finds the site."""
+        if self.host.startswith("unix:"):
+            return self.host
+        host = "127.0.0.1" if self.host in {"0.0.0.0", "::", "[::]"} else self.host  # noqa: S104
+        return f"http://{_bracketed(host)}:{self.port}"
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
+def read_serving(env: Env) -> Serving:
+    """Read HOST, PORT, WEB_CONCURRENCY and WEB_THREADS; an empty one counts as not set."""
+    host = env.str("HOST", "") or "127.0.0.1"
+    if not _HOST.fullmatch(host):
+        raise EnvError(f'Environment variable "HOST" invalid: {host!r} is no host or unix:/path.')
+    return Serving(
+        host=host,
+        port=_whole(env, "PORT", 8000, most=65_535),
+        workers=_whole(env, "WEB_CONCURRENCY", 2, most=1024),
+        # More would mostly wait for each other and for SQLite's single writer:
+        # docs/measure/performance.md.
+        threads=_whole(env, "WEB_THREADS", 2, most=1024),
+    )
+
+
+def _whole(env: Env, name: str, default: int, *, most: int) -> int:
+    if not env.str(name, ""):
+        return default
+    number: int = env.int(name, validate=validate.Range(min=1, max=most))
+    return number
+
+
+def read_script_name(env: Env) -> str:
+    """Read SCRIPT_NAME, the path below which the site is served: empty, or like `/digits`."""
+    prefix: str = env.str("SCRIPT_NAME", "").strip("/")
+    if prefix and not _PREFIX.fullmatch(prefix):
+        raise EnvError(f'Environment variable "SCRIPT_NAME" invalid: {prefix!r} is no path.')
+    return f"/{prefix}" if prefix else ""
+
+
+class FirstOf(str):
+    """Equal to a list that begins with it: several proxies write `https,http`."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, str) and other.partition(",")[0].strip().lower() == str(self)
+
+    __hash__ = str.__hash__

@@ -1,0 +1,42 @@
+"""Logs: one line per event, in which nothing acts on a terminal."""
+
+import json
+import re
+from pathlib import Path
+
+from tests.support.manage import manage
+
+COLOUR = re.compile(r"\x1b\[\d*m")
+HOSTILE = "/a\x1b[2J\x1b]0;title\x07\x9b31m\r\n2026-01-01 forged\u2028\u202e\ud800é"
+LOG_IT = f"""
+import logging, structlog
+hostile = {HOSTILE!a}
+structlog.get_logger("site").info(hostile, path=hostile, list=[hostile])
+logging.getLogger("django").warning("Refused: %s", hostile, extra={{"path": hostile}})
+try:
+    raise ValueError(hostile)
+except ValueError:
+    structlog.get_logger("site").exception("failed")
+    logging.getLogger("django").exception("failed")
+"""
+
+
+def test_a_console_shows_controls_instead_of_obeying_them(var_dir: Path) -> None:
+    finished = manage(var_dir, "shell", "--no-imports", "-c", LOG_IT, LOG_FORMAT="console")
+    assert finished.returncode == 0, finished.stderr
+    shown = COLOUR.sub("", finished.stderr)
+    assert all(char.isprintable() for char in shown.replace("\n", ""))
+    assert shown.count(r"\x1b[2J") == 7
+    first, second, *_ = shown.splitlines()
+    assert r"\r\n2026-01-01 forged" in first
+    assert r"\r\n2026-01-01 forged" in second
+    assert "é" in first
+    assert shown.count("Traceback") == 2
+
+
+def test_json_lines_stay_lines(var_dir: Path) -> None:
+    hostile = HOSTILE.replace("\ud800", "")
+    code = f"import structlog; structlog.get_logger('site').info('x', path={hostile!a})"
+    finished = manage(var_dir, "shell", "--no-imports", "-c", code, LOG_FORMAT="json")
+    (line,) = finished.stderr.removesuffix("\n").split("\n")
+    assert json.loads(line)["path"] == hostile

@@ -1,0 +1,218 @@
+"""Bodies as other clients send them: forms byte by byte, JSON, and a file by itself."""
+
+import base64
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+from rest_framework.exceptions import ParseError
+from rest_framework.test import APIClient
+
+from predictions.api.parsers import parse_form
+from predictions.stores import get_store
+
+pytestmark = pytest.mark.django_db
+URL = "/api/v1/predictions"
+NEGOTIATED = "application/json, */*"  # by the framework instead of plain.py
+Png = Callable[..., bytes]
+
+
+def form(*headers: str | bytes, content: bytes, boundary: str = "x") -> bytes:
+    """Return a form with one part, whose headers may be in any encoding."""
+    lines = [line.encode() if isinstance(line, str) else line for line in headers]
+    part = b"\r\n".join([f"--{boundary}".encode(), *lines, b"", content])
+    return part + f"\r\n--{boundary}--\r\n".encode()
+
+
+def disposition(extra: bytes = b"") -> bytes:
+    return b'Content-Disposition: form-data; name="file"' + extra
+
+
+def send(path: str, body: Any, content_type: str, **headers: Any) -> Any:
+    return APIClient().generic("POST", path, body, content_type, **headers)
+
+
+def post(client: Client, path: str, body: bytes, boundary: str = "x", **headers: Any) -> Any:
+    content_type = f"multipart/form-data; boundary={boundary}"
+    return client.generic("POST", path, body, content_type, **headers)
+
+
+def parse(body: bytes, boundary: str) -> bytes:
+    parsed = parse_form(io.BytesIO(body), {"boundary": boundary})
+    (file,) = parsed.files.getlist("file")
+    with file:
+        content: bytes = file.read()
+    assert file.size == len(content)
+    return content
+
+
+@pytest.mark.parametrize("boundary", ["BB", "-" * 20 + "5" * 50])
+@pytest.mark.parametrize("end", [b"", b"\r", b"\n", b"\r\n", b"\r\n-", b"\r\n--", b"\r\n--B"])
+def test_a_file_has_its_bytes_at_any_length(boundary: str, end: bytes) -> None:
+    headers = [disposition(b'; filename="a"')]
+    overhead = len(form(*headers, content=b"", boundary=boundary))
+    for length in range(65_536 - overhead - 8, 65_536 + 16):
+        content = bytes(length - len(end)) + end
+        assert parse(form(*headers, content=content, boundary=boundary), boundary) == content
+
+
+def test_a_file_of_line_ends_has_its_bytes() -> None:
+    for unit in (b"\r", b"\n", b"\r\n", b"\r\n--B", b"--BB", b"\r\n\r\n--"):
+        content = unit * (200_000 // len(unit))
+        sent = form(disposition(b'; filename="a"'), content=content, boundary="BBx")
+        assert parse(sent, "BBx") == content
+
+
+@pytest.mark.parametrize("cut", [1, 3, 8, 60])
+def test_a_cut_form_is_refused(cut: int) -> None:
+    body = form(disposition(b'; filename="a"'), content=bytes(65_536), boundary="BB")
+    with pytest.raises(ParseError):
+        parse(body[: -cut - 4], "BB")
+
+
+def test_a_key_is_for_the_same_file_with_any_boundary(png: Png) -> None:
+    for boundary, status in (("BB", 201), ("another-one", 200)):
+        file = png("7").ljust(65_433, b"\0")
+        body = form(disposition(b'; filename="a.png"'), content=file, boundary=boundary)
+        answer = post(APIClient(), URL, body, boundary, headers={"Idempotency-Key": "k"})
+        assert answer.status_code == status
+        assert answer.json()["file_size"] == 65_433
+
+
+# Cyrillic and Latin code pages, the shift-JIS of "表.png" with its backslash, and no encoding.
+NAMES = [
+    "семь.png".encode("cp1251"),
+    "größe.png".encode("latin-1"),
+    b"\x95\\.png",
+    b"\xff\xfe7.png",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("accept", ["", NEGOTIATED])
+@pytest.mark.parametrize("path", [URL, f"{URL}/batch"])
+def test_a_file_name_in_the_local_code_page_is_no_matter(
+    png: Png, name: bytes, accept: str, path: str
+) -> None:
+    body = form(disposition(b'; filename="' + name + b'"'), content=png("7"))
+    answer = post(APIClient(), path, body, headers={"Accept": accept})
+    assert answer.status_code in {200, 201}
+    (kept,) = get_store().export()
+    assert kept.text == "7"
+    assert kept.file_name.endswith(".png")
+    assert "\ufffd" in kept.file_name
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("path", "field"), [("/", b"file"), ("/upload", b"file")])
+def test_a_page_takes_such_a_name_too(
+    browser: Client, png: Png, name: bytes, path: str, field: bytes
+) -> None:
+    body = form(disposition(b'; filename="' + name + b'"'), content=png("7"))
+    assert post(browser, path, body).status_code == 302
+    (kept,) = get_store().export()
+    assert kept.file_name.endswith(".png")
+
+
+@pytest.mark.parametrize("accept", ["", NEGOTIATED, "text/html"])
+def test_a_part_in_base64_is_read_at_every_entrance(browser: Client, png: Png, accept: str) -> None:
+    path, client = ("/", browser) if accept == "text/html" else (URL, Client())
+    headers: list[str | bytes] = [
+        disposition(b'; filename="7.png"'),
+        "Content-Transfer-Encoding: base64",
+    ]
+    body = form(*headers, content=base64.encodebytes(png("7")))
+    answer = post(client, path, body, headers={"Accept": accept})
+    assert answer.status_code == (302 if client is browser else 201)
+    (kept,) = get_store().export()
+    assert (kept.text, kept.file_size) == ("7", len(png("7")))
+    broken = post(client, path, form(*headers, content=b"?"), headers={"Accept": accept})
+    assert broken.status_code == 400
+
+
+@pytest.mark.parametrize(
+    "headers", [[], ["Content-Type: image/png"], ["content-type: application/octet-stream"]]
+)
+@pytest.mark.parametrize("accept", ["", NEGOTIATED, "text/html"])
+def test_a_part_without_a_file_name_is_read(
+    browser: Client, png: Png, accept: str, headers: list[str]
+) -> None:
+    path, client = ("/", browser) if accept == "text/html" else (URL, Client())
+    body = form(disposition(), *headers, content=png("7"))
+    answer = post(client, path, body, headers={"Accept": accept})
+    assert answer.status_code == (302 if client is browser else 201)
+    (kept,) = get_store().export()
+    assert (kept.text, kept.file_name) == ("7", "")
+
+
+def test_a_field_of_text_is_no_file(api: APIClient) -> None:
+    for headers in (
+        [],
+        ["Content-Type: text/plain; charset=utf-8"],
+        ["Content-Type: application/json"],
+    ):
+        answer = post(api, URL, form(disposition(), *headers, content="sieben ä".encode()))
+        assert answer.json()["error"]["code"] == "no_file"
+    answer = post(api, URL, form(disposition(b'; filename=""'), content=b""))
+    assert answer.json()["error"]["code"] == "no_file"
+
+
+def test_json_with_a_byte_order_mark_is_json(png: Png) -> None:
+    body = b"\xef\xbb\xbf" + json.dumps({"image": base64.b64encode(png("7")).decode()}).encode()
+    answer = send(URL, body, "application/json")
+    assert (answer.status_code, answer.json()["text"]) == (201, "7")
+
+
+@pytest.mark.parametrize(
+    "content_type", ["image/png", "image/jpeg", "image/x-anything", "application/octet-stream"]
+)
+def test_a_picture_may_be_the_whole_body(png: Png, content_type: str) -> None:
+    for path in (URL, "/upload", "/predict"):
+        answer = send(path, png("7"), content_type)
+        assert answer.status_code == 201, answer.content
+        assert (answer.json()["text"], answer.json()["file_name"]) == ("7", "")
+
+
+def test_a_whole_body_may_have_a_name_and_a_key(png: Png) -> None:
+    headers = {"Content-Disposition": 'attachment; filename="../a/7.png"', "Idempotency-Key": "k"}
+    for status in (201, 200):
+        answer = send(URL, png("7"), "image/png", headers=headers)
+        assert (answer.status_code, answer.json()["file_name"]) == (status, "7.png")
+
+
+def test_numbers_may_be_the_whole_body() -> None:
+    numbers = "\n".join(",".join("0" * 28) for _ in range(28))
+    answer = send(f"{URL}?store=false", numbers, "text/csv")
+    assert (answer.status_code, answer.json()["status"]) == (200, "unreadable")
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status"),
+    [
+        (b"", "image/png", 400),
+        (b"x", "image/png", 415),
+        (b"x", "video/mp4", 415),
+        (b"x=1", "application/x-www-form-urlencoded", 415),
+    ],
+)
+def test_other_bodies_are_refused(body: bytes, content_type: str, status: int) -> None:
+    answer = send(URL, body, content_type)
+    assert answer.status_code == status
+    assert set(answer.json()) == {"error"}
+
+
+@pytest.mark.parametrize("path", ["predictions", "predictions/export", "review", "models/0"])
+def test_a_slash_too_many_is_taken_away(api: APIClient, path: str) -> None:
+    for method in ("GET", "POST", "DELETE"):
+        answer = api.generic(method, f"/api/v1/{path}/?digit=7&status=a%20b")
+        assert answer.status_code == 308
+        assert answer["Location"] == f"/api/v1/{path}?digit=7&status=a%20b"
+    assert api.get("/api/v1/predictions/")["Location"] == "/api/v1/predictions"
+
+
+@pytest.mark.parametrize("path", ["nothing/", "/example.org/", "predictions/7/"])
+def test_nothing_is_redirected_to_nothing(api: APIClient, path: str) -> None:
+    assert api.get(f"/api/v1/{path}").status_code == 404
