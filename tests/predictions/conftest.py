@@ -1,8 +1,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import cv2
-import numpy as np
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -36,14 +34,6 @@ def picture(png: Callable[..., bytes]) -> Picture:
         return SimpleUploadedFile(name, png(text), "image/png")
 
     return make
-
-
-@pytest.fixture
-def decimal() -> bytes:
-    """A picture of 2.48."""
-    page = np.full((200, 420), 255, np.uint8)
-    cv2.putText(page, "2.48", (60, 150), cv2.FONT_HERSHEY_SIMPLEX, 4, 20, 10, cv2.LINE_AA)
-    return cv2.imencode(".png", page)[1].tobytes()
 
 
 @pytest.fixture
