@@ -43,14 +43,11 @@ class Outcomes:
     ----------
     confidences : float64, shape (N,)
         Of each reading; 0 if nothing was read.
-    reviewed : bool, shape (N,)
-        Whether unread marks require review at any confidence.
     right : bool, shape (N,)
         Whether the text is correct.
     """
 
     confidences: np.ndarray
-    reviewed: np.ndarray
     right: np.ndarray
 
     def share_accepted(self, threshold: float) -> float:
@@ -67,17 +64,16 @@ class Outcomes:
         return float(np.mean(~self.right[accepted])) if accepted.any() else 0.0
 
     def _accepted(self, threshold: float) -> np.ndarray:
-        confident = (self.confidences >= threshold) & (self.confidences > 0)
-        return np.asarray(confident & ~self.reviewed)
+        return np.asarray((self.confidences >= threshold) & (self.confidences > 0))
 
 
 def read_all(reader: Reader, pages: list[Page], labels: list[str], name: str) -> Outcomes:
     rows = []
     for page, label in zip(tqdm(pages, name, leave=False, disable=None), labels, strict=True):
         reading = reader.read(cv2.imencode(".png", page)[1].tobytes())
-        rows.append((reading.confidence or 0.0, reading.unread_marks > 0, reading.text == label))
-    confidences, reviewed, right = zip(*rows, strict=True)
-    return Outcomes(np.array(confidences), np.array(reviewed), np.array(right))
+        rows.append((reading.confidence or 0.0, reading.text == label))
+    confidences, right = zip(*rows, strict=True)
+    return Outcomes(np.array(confidences), np.array(right))
 
 
 def degrade(digits: Digits) -> list[Page]:

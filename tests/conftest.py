@@ -74,6 +74,14 @@ def png() -> Callable[..., bytes]:
     return draw
 
 
+@pytest.fixture
+def decimal() -> bytes:
+    """A picture of 2.48."""
+    page = np.full((200, 420), 255, np.uint8)
+    cv2.putText(page, "2.48", (60, 150), cv2.FONT_HERSHEY_SIMPLEX, 4, 20, 10, cv2.LINE_AA)
+    return cv2.imencode(".png", page)[1].tobytes()
+
+
 @dataclass
 class Server:
     """A real gunicorn with its own database."""

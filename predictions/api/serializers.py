@@ -7,6 +7,7 @@ from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_fiel
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from ml.digits import MARKS
 from ml.reading.explanation import Step
 from predictions.core.records import PredictionRecord, Source, Status
 from predictions.recognition.explanations import render_steps
@@ -74,32 +75,55 @@ class JSONPictureSerializer(SourceSerializer):
         return attrs
 
 
+class BoxField(serializers.ListField):
+    """A bounding box."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            child=serializers.IntegerField(),
+            min_length=4,
+            max_length=4,
+            help_text="x, y, width, height in pixels of the upright picture.",
+        )
+
+
 class DigitSerializer(serializers.Serializer[Any]):
     digit = serializers.IntegerField(min_value=0, max_value=9)
     confidence = serializers.FloatField()
     probabilities = serializers.ListField(
         child=serializers.FloatField(), min_length=10, max_length=10
     )
-    box = serializers.ListField(
-        child=serializers.IntegerField(),
-        min_length=4,
-        max_length=4,
-        help_text="x, y, width, height in pixels of the upright picture.",
-    )
+    box = BoxField()
     line = serializers.IntegerField(help_text="From 0.")
+
+
+class MarkSerializer(serializers.Serializer[Any]):
+    mark = serializers.ChoiceField(choices=MARKS)
+    box = BoxField()
+    line = serializers.IntegerField(help_text="From 0.")
+    after = serializers.IntegerField(
+        allow_null=True,
+        help_text="Index of the digit before it, from 0; null at the start of a line.",
+    )
 
 
 class UnsavedPredictionSerializer(serializers.Serializer[PredictionRecord]):
     """A prediction that was not stored."""
 
     text = serializers.CharField(allow_blank=True, help_text="The lines, joined by newlines.")
+    marked_text = serializers.CharField(
+        allow_blank=True, help_text="The text with its marks, such as 2.48 or 21/55/60."
+    )
     lines = serializers.ListField(child=serializers.CharField())
     status = serializers.ChoiceField(choices=STATUSES)
-    confidence = serializers.FloatField(allow_null=True, help_text="Of the least confident digit.")
+    confidence = serializers.FloatField(
+        allow_null=True, help_text="Probability that the whole text is right."
+    )
     margin = serializers.FloatField(
         allow_null=True, help_text="Smallest gap between a digit's first and second choice."
     )
     digits = DigitSerializer(many=True)
+    marks = MarkSerializer(many=True, help_text="Points, commas, dashes, slashes and colons.")
     model_version = serializers.IntegerField()
     source = serializers.ChoiceField(  # type: ignore[assignment]  # as above
         choices=SOURCES
@@ -131,6 +155,7 @@ class ExplanationSerializer(serializers.Serializer[Any]):
     """How the active model version reads a prediction's preview."""
 
     text = serializers.CharField(allow_blank=True)
+    marked_text = serializers.CharField(allow_blank=True)
     model_version = serializers.IntegerField()
     explanation = StepSerializer(many=True)
 

@@ -263,6 +263,7 @@ class Explanation(PictureView):
         return Response(
             {
                 "text": reading.text,
+                "marked_text": reading.marked_text,
                 "model_version": reading.model_version,
                 "explanation": steps_body(steps),
             }

@@ -14,7 +14,7 @@ PREDICTIONS = Counter(
 DIGITS = Counter("mnistsite_digits", "Digits read.", ["digit"])
 CONFIDENCE = Histogram(
     "mnistsite_confidence",
-    "The least confidence of a picture's digits.",
+    "The confidence of each reading.",
     buckets=(0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999, 1),
 )
 # Looked up once: of their labels there are few.

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.digits import SIDE
-from ml.reading.result import DigitReading
+from ml.reading.result import DigitReading, MarkReading
 from predictions.core.ids import moment_of
 
 GLYPH_BYTES = SIDE * SIDE
@@ -39,14 +39,17 @@ class Source(StrEnum):
 class PredictionRecord:
     """The reading of one picture. It never changes; corrections are kept separately.
 
-    `confidence` and `margin` are the minimum over all digits, None without digits. Boxes are in
-    pixels of the upright picture. `upload` is shared by the pages of a file with several
-    (`id_of_page` derives their ids); `page` counts from 0.
+    `confidence` is the calibrated probability that the whole text is right, `margin` the minimum
+    over all digits; both are None without digits. `marked_text` is the text with its marks, or the
+    text itself without any. Boxes are in pixels of the upright picture. `upload` is shared by the
+    pages of a file with several (`id_of_page` derives their ids); `page` counts from 0.
     """
 
     id: UUID
     text: str
+    marked_text: str
     digits: tuple[DigitReading, ...]
+    marks: tuple[MarkReading, ...]
     confidence: float | None
     margin: float | None
     status: Status

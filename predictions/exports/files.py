@@ -27,6 +27,7 @@ IMAGES_FILE, LABELS_FILE = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 # What fits into a cell, in the order of the columns.
 COLUMNS = (
     "text",
+    "marked_text",
     "status",
     "confidence",
     "margin",

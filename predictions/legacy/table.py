@@ -61,7 +61,9 @@ class LegacyRow:
         return PredictionRecord(
             id=id_of(self.moment or EPOCH, f"{self.prediction}\0{self.time}".encode()),
             text=text,
+            marked_text=text,
             digits=(),
+            marks=(),
             confidence=None,
             margin=None,
             status=Status.READ if found else Status.UNREADABLE,

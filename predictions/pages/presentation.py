@@ -1,5 +1,6 @@
 """Predictions as pages show them: labels, percentages, bars and boxes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from ml.digits import Box
-from ml.reading.result import DigitReading
+from ml.reading.result import DigitReading, MarkReading
 from predictions.core.records import PredictionRecord, Source, Status
 from predictions.review.corrections import Verdict, same_text
 from predictions.review.models import Correction
@@ -40,6 +41,13 @@ SOURCE_LABELS = {
     Source.CANVAS: gettext_lazy("Drawing pad"),
     Source.COMMAND: gettext_lazy("Command line"),
     Source.LEGACY: gettext_lazy("Legacy (/upload, /predict or the old system)"),
+}
+MARK_LABELS = {
+    ".": pgettext_lazy("mark", "Point"),
+    ",": pgettext_lazy("mark", "Comma"),
+    "-": pgettext_lazy("mark", "Dash"),
+    "/": pgettext_lazy("mark", "Slash"),
+    ":": pgettext_lazy("mark", "Colon"),
 }
 MAX_SHOWN_SIZE = (640, 480)  # pixels on a page
 MAX_ENLARGEMENT = 16
@@ -78,6 +86,17 @@ class ShownPrediction:
     def text(self) -> str:
         """The corrected text, else the text that was read; empty if there are no digits."""
         return self.record.text if self.correction is None else self.correction.text
+
+    @property
+    def marked_text(self) -> str:
+        """The text with its marks; empty if there are none, or if it was read otherwise."""
+        shown = self.record.marks and not self.was_read_otherwise
+        return self.record.marked_text if shown else ""
+
+    @property
+    def marks(self) -> list[str]:
+        """Each mark in words."""
+        return [_in_words(mark, self.record.digits) for mark in self.record.marks]
 
     @property
     def no_text(self) -> str:
@@ -149,6 +168,14 @@ class ShownPrediction:
     @property
     def shown_height(self) -> int:
         return max(1, round(self.record.height * self.enlargement))
+
+
+def _in_words(mark: MarkReading, digits: Sequence[DigitReading]) -> str:
+    name = MARK_LABELS[mark.mark]
+    if mark.after is None:
+        return _("%(mark)s at the start of line %(line)s") % {"mark": name, "line": mark.line + 1}
+    place = {"mark": name, "digit": digits[mark.after].digit, "number": mark.after + 1}
+    return _("%(mark)s after digit %(number)s (%(digit)s)") % place
 
 
 def percent(probability: float) -> str:

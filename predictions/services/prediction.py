@@ -162,7 +162,7 @@ def status_of(reading: Reading) -> Status:
     """Return how reliable a reading is."""
     if reading.confidence is None:
         return Status.UNREADABLE
-    if reading.unread_marks or reading.confidence < settings.REVIEW_BELOW_CONFIDENCE:
+    if reading.confidence < settings.REVIEW_BELOW_CONFIDENCE:
         return Status.NEEDS_REVIEW
     return Status.READ
 
@@ -235,7 +235,9 @@ def _make_records(
     record = PredictionRecord(
         id=prediction_id,
         text=reading.text,
+        marked_text=reading.marked_text,
         digits=tuple(_round_digit(digit) for digit in reading.digits),
+        marks=reading.marks,
         confidence=_round(reading.confidence),
         margin=_round(reading.margin),
         status=status_of(reading),

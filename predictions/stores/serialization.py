@@ -1,20 +1,28 @@
-"""Records as columns, the same in every store: plain values, and the digits as JSON."""
+"""Records as columns, the same in every store: plain values, and digits and marks as JSON."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
 from ml.digits import Box
-from ml.reading.result import DigitReading
+from ml.reading.result import DigitReading, MarkReading
 from predictions.core.records import PredictionRecord, Source, Status
 
-PLAIN = tuple(field.name for field in fields(PredictionRecord) if field.name != "digits")
+AS_JSON = {"digits", "marks"}
+PLAIN = tuple(field.name for field in fields(PredictionRecord) if field.name not in AS_JSON)
 
 
 def columns_of(record: PredictionRecord) -> dict[str, Any]:
-    """Return every field of a record except its digits, as plain values by name."""
+    """Return every field of a record except its digits and marks, as plain values by name.
+
+    Without marks `marked_text` is None, as in rows from before there were marks.
+    """
     values = {name: getattr(record, name) for name in PLAIN}
-    return values | {"status": str(record.status), "source": str(record.source)}
+    return values | {
+        "status": str(record.status),
+        "source": str(record.source),
+        "marked_text": record.marked_text if record.marks else None,
+    }
 
 
 def digits_to_json(digits: Sequence[DigitReading]) -> list[dict[str, Any]]:
@@ -31,10 +39,24 @@ def digits_to_json(digits: Sequence[DigitReading]) -> list[dict[str, Any]]:
     ]
 
 
-def record_of(values: Mapping[str, Any], digits: Sequence[Mapping[str, Any]]) -> PredictionRecord:
-    """Rebuild a record from its plain columns and the digits as JSON."""
+def marks_to_json(marks: Sequence[MarkReading]) -> list[dict[str, Any]]:
+    """Return marks as JSON values."""
+    return [
+        {"mark": mark.mark, "box": list(mark.box), "line": mark.line, "after": mark.after}
+        for mark in marks
+    ]
+
+
+def record_of(
+    values: Mapping[str, Any],
+    digits: Sequence[Mapping[str, Any]],
+    marks: Sequence[Mapping[str, Any]],
+) -> PredictionRecord:
+    """Rebuild a record from its plain columns, and the digits and marks as JSON."""
     plain = {name: values[name] for name in PLAIN}
     plain |= {"status": Status(plain["status"]), "source": Source(plain["source"])}
+    if plain["marked_text"] is None:
+        plain["marked_text"] = plain["text"]
     return PredictionRecord(
         **plain,
         digits=tuple(
@@ -46,5 +68,11 @@ def record_of(values: Mapping[str, Any], digits: Sequence[Mapping[str, Any]]) ->
                 line=digit["line"],
             )
             for digit in digits
+        ),
+        marks=tuple(
+            MarkReading(
+                mark=mark["mark"], box=Box(*mark["box"]), line=mark["line"], after=mark["after"]
+            )
+            for mark in marks
         ),
     )

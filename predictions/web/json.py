@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from predictions.core.records import PredictionRecord
 from predictions.review import corrections
 from predictions.review.models import Correction
-from predictions.stores.serialization import digits_to_json
+from predictions.stores.serialization import digits_to_json, marks_to_json
 
 NIL = str(UUID(int=0))
 
@@ -25,11 +25,13 @@ def unsaved_json(record: PredictionRecord) -> dict[str, Any]:
     """
     return {
         "text": record.text,
+        "marked_text": record.marked_text,
         "lines": record.lines,
         "status": str(record.status),
         "confidence": record.confidence,
         "margin": record.margin,
         "digits": digits_to_json(record.digits),
+        "marks": marks_to_json(record.marks),
         "model_version": record.model_version,
         "source": str(record.source),
         "file_name": record.file_name,

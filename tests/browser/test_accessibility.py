@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import FilePayload, Page
+from playwright.sync_api import FilePayload, Page, expect
 
 from tests.browser.conftest import Complaints, NewPage
 from tests.browser.test_drawing import draw_by_mouse, eight
@@ -91,6 +91,21 @@ def test_axe_finds_nothing_where_pictures_are_read(
     draw_by_mouse(page, eight(page, (0.5, 0.5), 0.7))
     page.locator(".draw output").wait_for()
     found += violations(page)
+    assert found == []
+
+
+@LOOKS
+def test_axe_finds_nothing_where_marks_are_shown(
+    new_page: NewPage, decimal: bytes, scheme: str, width: int
+) -> None:
+    page = new_page(color_scheme=scheme, viewport={"width": width, "height": 900})
+    file = FilePayload(name="decimal.png", mimeType="image/png", buffer=decimal)
+    answer = page.request.post("/api/v1/predictions", multipart={"file": file})
+    found = []
+    for address in (f"/predictions/{answer.json()['id']}/", "/predictions/?limit=3"):
+        page.goto(address)
+        expect(page.locator(".marked-text").first).to_contain_text("2.48")
+        found += violations(page)
     assert found == []
 
 

@@ -138,6 +138,19 @@ def test_a_digit_that_is_pointed_at_or_focused_shows_its_alternatives(
     expect(panels.nth(1)).to_be_hidden()
 
 
+def test_marks_are_drawn_and_take_no_digits_place(page: Page, decimal: bytes) -> None:
+    page.goto("/")
+    picture = FilePayload(name="decimal.png", mimeType="image/png", buffer=decimal)
+    page.set_input_files("#picture", picture)
+    expect(page.locator("output.text")).to_have_text("248")
+    expect(page.locator("p.marked-text span")).to_have_text("2.48")
+    expect(page.locator("[data-boxes] rect.mark")).to_have_count(1)
+    for position in (1, 0, 2):
+        page.locator("[data-boxes] rect").nth(position).hover()
+        expect(page.locator(".digit:visible")).to_have_count(1)
+        expect(page.locator(".digit").nth(position)).to_be_visible()
+
+
 def test_copies_the_answer(page: Page, save: Save, server: Server) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=server.url)
     page.goto("/")

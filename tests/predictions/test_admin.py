@@ -19,7 +19,7 @@ from predictions.registry.models import Activation, ModelVersion
 from predictions.review.corrections import Verdict
 from predictions.stores import get_store
 from tests.support.networks import write_model
-from tests.support.records import NOON, make_id, make_picture, make_record, minutes
+from tests.support.records import NOON, make_id, make_mark, make_picture, make_record, minutes
 
 pytestmark = pytest.mark.usefixtures("each_store")
 LIST = "/admin/predictions/prediction/"
@@ -101,6 +101,16 @@ def test_opens_one(client: Client) -> None:
     assert b"&lt;script&gt;alert" in body
     gone = client.get(reverse("admin:predictions_prediction_change", args=[make_id()]))
     assert gone["Location"] == LIST
+
+
+def test_shows_marks(client: Client) -> None:
+    sign_in(client, "viewer")
+    record = make_record("248", marked_text="2.48", marks=(make_mark(".", after=0),))
+    get_store().add(record, make_picture(record))
+    assert "248</a> (2.48)" in " ".join(client.get(LIST).content.decode().split())
+    page = client.get(f"{LIST}{record.id}/change/").content.decode()
+    assert "<td>2.48</td>" in page
+    assert "<td>Point after digit 1 (2)</td>" in page
 
 
 def test_deletes_after_asking(client: Client) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from ml.digits import Box
-from ml.reading.result import DigitReading
+from ml.reading.result import DigitReading, MarkReading
 from predictions.core.ids import first_id_at
 from predictions.core.records import GLYPH_BYTES, PictureRecord, PredictionRecord, Source, Status
 
@@ -29,6 +29,10 @@ def make_digit(digit: int, *, line: int = 0, confidence: float = 0.91) -> DigitR
     )
 
 
+def make_mark(mark: str, *, after: int | None, line: int = 0) -> MarkReading:
+    return MarkReading(mark, Box(25, 27, 4, 6), line, after)
+
+
 def make_record(text: str = "7", *, at: datetime = NOON, **fields: Any) -> PredictionRecord:
     """Make a record that reads `text`; other fields by name."""
     digits = tuple(
@@ -40,7 +44,9 @@ def make_record(text: str = "7", *, at: datetime = NOON, **fields: Any) -> Predi
     defaults: dict[str, Any] = {
         "id": make_id(at),
         "text": text,
+        "marked_text": text,
         "digits": digits,
+        "marks": (),
         "confidence": 0.91 if digits else None,
         "margin": 0.9 if digits else None,
         "status": Status.READ if digits else Status.UNREADABLE,

@@ -40,7 +40,8 @@ class Command(BaseCommand):
             "--format",
             choices=["text", "json"],
             default="text",
-            help="text: tab-separated file, text, status and confidence; json: one object per line",
+            help="text: tab-separated file, text, status, confidence and text with marks; "
+            "json: one object per line",
         )
         parser.add_argument("--store", action="store_true", help="keep the predictions")
         parser.add_argument(
@@ -133,4 +134,5 @@ def _named(path: Path, record: PredictionRecord, pages: int) -> str:
 
 def _words_of(record: PredictionRecord) -> str:
     confidence = "" if record.confidence is None else f"{record.confidence:.4f}"
-    return f"{record.text.replace(chr(10), '|')}\t{record.status}\t{confidence}"
+    text, marked_text = (t.replace("\n", "|") for t in (record.text, record.marked_text))
+    return f"{text}\t{record.status}\t{confidence}\t{marked_text}"

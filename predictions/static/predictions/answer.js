@@ -10,7 +10,7 @@ export function makeInteractive(root) {
 function connectDigits(root) {
   const panels = [...root.querySelectorAll(".digit")];
   const links = [...root.querySelectorAll(".strip a")];
-  const boxes = [...root.querySelectorAll("[data-boxes] rect")];
+  const boxes = [...root.querySelectorAll("[data-boxes] rect:not(.mark)")];
   const show = (position) => {
     panels.forEach((panel, index) => (panel.hidden = index !== position));
     links.forEach((link, index) => link.classList.toggle("shown", index === position));

@@ -33,7 +33,7 @@ from predictions.stores.cassandra.days import Days
 from predictions.stores.cassandra.session import CassandraSession
 from predictions.stores.cassandra.statements import Statements
 from predictions.stores.interface import EVERYTHING, Pair, PredictionStore
-from predictions.stores.serialization import columns_of, digits_to_json, record_of
+from predictions.stores.serialization import columns_of, digits_to_json, marks_to_json, record_of
 
 MIN_ID = first_id_at(datetime.min.replace(tzinfo=UTC))
 MAX_ID = first_id_at(datetime.max.replace(tzinfo=UTC))
@@ -95,7 +95,8 @@ class CassandraStore(PredictionStore):
         prediction_values = columns_of(record) | {
             **self.days.new_key(record.id),
             "digits": record.digit_set,
-            "readings": json.dumps(digits_to_json(record.digits), separators=(",", ":")),
+            "readings": _as_json(digits_to_json(record.digits)),
+            "marks": _as_json(marks_to_json(record.marks)) if record.marks else None,
         }
         picture_values = {"id": picture.id, "preview": picture.preview, "glyphs": picture.glyphs}
         yield self.statements.add_prediction, _present(prediction_values)
@@ -283,10 +284,14 @@ class CassandraStore(PredictionStore):
         return rows
 
 
+def _as_json(values: list[dict[str, Any]]) -> str:
+    return json.dumps(values, separators=(",", ":"))
+
+
 def _present(values: Mapping[str, Any]) -> dict[str, Any]:
     """Leave absent values unset: a null would write a tombstone."""
     return {name: value for name, value in values.items() if value is not None and value != set()}
 
 
 def _to_record(row: Mapping[str, Any]) -> PredictionRecord:
-    return record_of(row, json.loads(row["readings"]))
+    return record_of(row, json.loads(row["readings"]), json.loads(row["marks"] or "[]"))

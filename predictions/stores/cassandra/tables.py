@@ -21,8 +21,10 @@ class CassandraPrediction(DjangoCassandraModel):  # type: ignore[misc]  # the en
     shard = columns.SmallInt(partition_key=True)
     id = columns.UUID(primary_key=True, clustering_order="DESC")
     text = columns.Text()
+    marked_text = columns.Text()  # null without marks
     digits = columns.Set(columns.TinyInt)  # which there are: indexed
     readings = columns.Text()  # every digit with confidence, probabilities, box and line, as JSON
+    marks = columns.Text()  # every mark with box and line, as JSON; null without any
     confidence = columns.Double()
     margin = columns.Double()
     status = columns.Text()  # indexed

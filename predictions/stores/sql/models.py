@@ -14,7 +14,10 @@ class Prediction(models.Model):
 
     id = models.UUIDField(primary_key=True, editable=False)
     text = models.TextField(_("text"), blank=True)
+    # Without marks both are NULL: rows from before need no rewriting, and others no more room.
+    marked_text = models.TextField(_("text with marks"), null=True)  # noqa: DJ001
     digits = models.JSONField(_("digits"))
+    marks = models.JSONField(_("marks"), null=True)
     confidence = models.FloatField(_("confidence"), null=True)
     margin = models.FloatField(_("margin"), null=True)
     status = models.CharField(_("status"), max_length=16)

@@ -29,7 +29,7 @@ from predictions.core.records import (
     RequestKey,
 )
 from predictions.stores.interface import EVERYTHING, KEYS_KEPT_S, Pair, PredictionStore
-from predictions.stores.serialization import columns_of, digits_to_json, record_of
+from predictions.stores.serialization import columns_of, digits_to_json, marks_to_json, record_of
 from predictions.stores.sql.models import IdempotencyKey, Picture, Prediction, PredictionDigit
 
 # Fields that need no conversion for the database.
@@ -42,7 +42,11 @@ class SQLStore(PredictionStore):
     def add_many(self, pairs: Iterable[Pair]) -> None:
         """Keep all predictions and their pictures in one transaction, or none."""
         pairs = list(pairs)
-        predictions = [columns_of(r) | {"digits": digits_to_json(r.digits)} for r, _ in pairs]
+        predictions = [
+            columns_of(r)
+            | {"digits": digits_to_json(r.digits), "marks": marks_to_json(r.marks) or None}
+            for r, _ in pairs
+        ]
         digits = [
             {"prediction": record.id, "digit": digit, "status": str(record.status)}
             for record, _ in pairs
@@ -244,4 +248,4 @@ def _newest_first(filters: Filters, cursor: UUID | None, limit: int) -> QuerySet
 
 
 def _to_record(row: Prediction) -> PredictionRecord:
-    return record_of(row.__dict__, row.digits)
+    return record_of(row.__dict__, row.digits, row.marks or [])

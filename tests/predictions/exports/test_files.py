@@ -25,7 +25,7 @@ from predictions.review.corrections import Verdict
 from predictions.stores import get_store
 from predictions.stores.interface import PredictionStore
 from tests.conftest import ROOT
-from tests.support.records import NOON, make_picture, make_record, minutes
+from tests.support.records import NOON, make_mark, make_picture, make_record, minutes
 
 URL = "/api/v1/predictions/export"
 ROWS = 100_000
@@ -73,6 +73,23 @@ def test_no_cell_of_csv_begins_as_a_formula(each_store: PredictionStore, prefix:
     each_store.add(record, make_picture(record))
     (row,) = rows_of(fetch(format="csv"))
     assert (row["file_name"], row["created_by"]) == (f"'{text}", f"'{text}")
+
+
+def test_marks_are_exported(each_store: PredictionStore) -> None:
+    for text, marked_text, mark in (
+        ("248", "2.48", make_mark(".", after=0)),
+        ("6", "-6", make_mark("-", after=None)),
+    ):
+        record = make_record(text, marked_text=marked_text, marks=(mark,), at=NOON)
+        each_store.add(record, make_picture(record))
+    rows = rows_of(fetch(format="csv"))
+    assert {row["text"]: row["marked_text"] for row in rows} == {"248": "2.48", "6": "'-6"}
+    lines = [json.loads(line) for line in fetch(format="jsonl").splitlines()]
+    shown = {line["text"]: (line["marked_text"], line["marks"]) for line in lines}
+    assert shown == {
+        "248": ("2.48", [{"mark": ".", "box": [25, 27, 4, 6], "line": 0, "after": 0}]),
+        "6": ("-6", [{"mark": "-", "box": [25, 27, 4, 6], "line": 0, "after": None}]),
+    }
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|", ":", "\n", "\r", " ", ';"', "; "])

@@ -11,7 +11,7 @@ from django.conf import settings
 from predictions.stores.cassandra.session import CassandraSession
 from predictions.stores.cassandra.store import CassandraStore
 from tests.support.manage import manage
-from tests.support.records import NOON, make_picture, make_record
+from tests.support.records import NOON, make_mark, make_picture, make_record
 
 pytestmark = pytest.mark.cassandra
 DAY_S = 86_400
@@ -64,6 +64,27 @@ def test_makes_all_that_is_missing_once(
         assert (finished.returncode, finished.stderr) == (0, "")
         assert finished.stdout == "Everything is there; nothing was changed.\n"
     assert describe(cassandra_keyspace, name) == schema
+
+
+def test_a_keyspace_from_before_there_were_marks_gets_their_columns(
+    cassandra_keyspace: Session, name: str, settings_of: dict[str, str], var_dir: Path
+) -> None:
+    assert manage(var_dir, "createkeyspace", **settings_of).returncode == 0
+    today = describe(cassandra_keyspace, name)
+    old = make_record("248")
+    CassandraStore(CassandraSession(name), retention_days=0).add(old, make_picture(old))
+    cassandra_keyspace.execute(f"ALTER TABLE {name}.predictions DROP (marked_text, marks)")
+
+    checked = manage(var_dir, "createkeyspace", "--check", **settings_of)
+    assert checked.stdout == "Missing: columns of predictions: marked_text, marks\n"
+    upgraded = manage(var_dir, "createkeyspace", **settings_of)
+    assert upgraded.stdout == "Made: columns of predictions: marked_text, marks\n"
+    assert describe(cassandra_keyspace, name) == today
+    store = CassandraStore(CassandraSession(name), retention_days=0)
+    assert store.get(old.id) == old
+    new = make_record("248", marked_text="2.48", marks=(make_mark(".", after=0),))
+    store.add(new, make_picture(new))
+    assert store.get(new.id) == new
 
 
 def test_sync_cassandra_does_no_harm(

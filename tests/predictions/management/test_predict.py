@@ -64,6 +64,16 @@ def test_reads_a_folder_in_order_and_keeps_nothing(folder: Path) -> None:
     assert not Prediction.objects.exists()
 
 
+def test_a_line_ends_with_the_text_and_its_marks(tmp_path: Path, decimal: bytes) -> None:
+    (tmp_path / "decimal.png").write_bytes(decimal)
+    out, _, _ = predict(str(tmp_path))
+    name, text, _status, _confidence, marked_text = out.rstrip("\n").split("\t")
+    assert (name, text, marked_text) == (str(tmp_path / "decimal.png"), "248", "2.48")
+    out, _, _ = predict("--format=json", str(tmp_path))
+    (answer,) = objects(out)
+    assert (answer["marked_text"], answer["marks"][0]["mark"]) == ("2.48", ".")
+
+
 def test_json_lines_hold_the_fields_that_exist_without_keeping(folder: Path) -> None:
     out, _, _ = predict("--format", "json", str(folder / "7.JPG"))
     (answer,) = objects(out)

@@ -8,10 +8,12 @@ from django.conf import LazySettings
 from django.contrib.auth.models import User
 from django.test import Client
 
+from predictions import services
+from predictions.review.corrections import Verdict
 from predictions.stores import get_store
 from tests.predictions.conftest import Keep
 from tests.support.html import alerts, find, text_of
-from tests.support.records import make_id
+from tests.support.records import make_id, make_mark
 
 pytestmark = pytest.mark.django_db
 
@@ -61,6 +63,40 @@ def test_shows_every_digit_of_several_lines(client: Client, keep: Keep) -> None:
     ]
     sources = [element.attributes["src"] for element in find(response, "img")]
     assert f"/api/v1/predictions/{record.id}/digits/2.png" in sources
+
+
+@pytest.mark.usefixtures("each_store")
+def test_shows_marks_beside_the_digits(client: Client, keep: Keep) -> None:
+    record = keep(
+        "248\n6",
+        marked_text="2.48\n-6",
+        marks=(make_mark(".", after=0), make_mark("-", after=None, line=1)),
+    )
+    response = client.get(f"/predictions/{record.id}/")
+    assert b"248<br>6</output>" in response.content
+    assert b"2.48<br>-6</span>" in response.content
+    assert text_of(response, "p", class_="marked-text") == "With marks: 2.48-6"
+    assert text_of(response, "ol", class_="marks") == (
+        "Point after digit 1 (2)Dash at the start of line 2"
+    )
+    assert len(find(response, "rect", class_="mark", x="25", y="27", width="4", height="6")) == 2
+
+
+@pytest.mark.usefixtures("each_store")
+def test_without_marks_there_is_nothing_beside_the_digits(client: Client, keep: Keep) -> None:
+    response = client.get(f"/predictions/{keep('248').id}/")
+    assert "arks" not in text_of(response, "main")
+    assert not find(response, "rect", class_="mark")
+
+
+def test_the_marks_of_what_was_read_otherwise_are_not_shown_with_the_correction(
+    client: Client, keep: Keep, olga: User
+) -> None:
+    record = keep("248", marked_text="2.48", marks=(make_mark(".", after=0),))
+    path = f"/predictions/{record.id}/"
+    for text, shown in (("2 48", 1), ("249", 0)):
+        services.correct(record, verdict=Verdict.TEXT, text=text, by=olga)
+        assert len(find(client.get(path), "p", class_="marked-text")) == shown
 
 
 @pytest.mark.usefixtures("each_store")

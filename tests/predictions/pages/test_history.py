@@ -13,7 +13,7 @@ from predictions.core.records import Status
 from predictions.pages.views import PAGE_SIZE
 from tests.predictions.conftest import Keep
 from tests.support.html import alerts, find, text_of
-from tests.support.records import NOON, minutes
+from tests.support.records import NOON, make_mark, minutes
 
 pytestmark = pytest.mark.django_db
 URL = "/predictions/"
@@ -55,6 +55,12 @@ def test_lists_newest_first_with_what_is_known(client: Client, keep: Keep) -> No
     assert image.attributes["src"] == f"/api/v1/predictions/{record.id}/preview.webp"
     assert image.attributes["width"] == image.attributes["height"] == "72"
     assert address(response, "4") == f"/predictions/{record.id}/"
+
+
+@pytest.mark.usefixtures("each_store")
+def test_a_list_shows_marks(client: Client, keep: Keep) -> None:
+    keep("248", marked_text="2.48", marks=(make_mark(".", after=0),))
+    assert texts(client.get(URL)) == ["248 2.48"]
 
 
 @pytest.mark.usefixtures("each_store")

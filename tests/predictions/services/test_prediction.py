@@ -5,17 +5,19 @@ import pytest
 from django.conf import LazySettings
 from PIL import Image
 
+from ml.digits import SIDE
 from ml.reading.result import Reading
 from predictions.core.records import Status
 from predictions.services.prediction import status_of
 from tests.support.records import make_digit
 
 
-def reading(*confidences: float, unread_marks: int = 0) -> Reading:
+def reading(*digits: float, confidence: float | None) -> Reading:
+    """A reading of digits that are each this certain."""
     return Reading(
-        digits=tuple(make_digit(7, confidence=confidence) for confidence in confidences),
-        glyphs=np.zeros((len(confidences), 28, 28), np.uint8),
-        unread_marks=unread_marks,
+        digits=tuple(make_digit(7, confidence=certain) for certain in digits),
+        glyphs=np.zeros((len(digits), SIDE, SIDE), np.uint8),
+        confidence=confidence,
         model_version=0,
         duration_ms=1.0,
         width=28,
@@ -25,18 +27,18 @@ def reading(*confidences: float, unread_marks: int = 0) -> Reading:
 
 
 @pytest.mark.parametrize(
-    ("confidences", "unread_marks", "status"),
+    ("digits", "confidence", "status"),
     [
-        ([0.99, 0.9], 0, Status.READ),
-        ([0.99, 0.9], 1, Status.NEEDS_REVIEW),
-        ([0.99, 0.8], 0, Status.NEEDS_REVIEW),
-        ([0.99, 0.85], 0, Status.READ),
-        ([], 0, Status.UNREADABLE),
-        ([], 1, Status.UNREADABLE),
+        ([0.99, 0.9], 0.89, Status.READ),
+        ([0.99, 0.9], 0.3, Status.NEEDS_REVIEW),  # something was left out
+        ([0.99, 0.8], 0.79, Status.NEEDS_REVIEW),
+        ([0.99, 0.85], 0.85, Status.READ),
+        ([0.99, 0.99], 0.0, Status.NEEDS_REVIEW),
+        ([], None, Status.UNREADABLE),
     ],
 )
 def test_what_was_left_out_needs_review(
-    confidences: list[float], unread_marks: int, status: Status, settings: LazySettings
+    digits: list[float], confidence: float | None, status: Status, settings: LazySettings
 ) -> None:
     settings.REVIEW_BELOW_CONFIDENCE = 0.85
-    assert status_of(reading(*confidences, unread_marks=unread_marks)) == status
+    assert status_of(reading(*digits, confidence=confidence)) == status

@@ -10,7 +10,7 @@ from predictions.core.ids import first_id_at, id_of_page, moment_of
 from predictions.core.records import Filters, PredictionRecord, RequestKey, Source, Status
 from predictions.stores.interface import PredictionStore
 from predictions.stores.sql.store import SQLStore
-from tests.support.records import NOON, make_id, make_picture, make_record, minutes
+from tests.support.records import NOON, make_id, make_mark, make_picture, make_record, minutes
 
 pytestmark = pytest.mark.django_db
 
@@ -69,6 +69,18 @@ def test_gives_back_what_was_left_absent(store: PredictionStore) -> None:
     assert (kept.confidence, kept.margin, kept.upload, kept.created_by) == (None, None, None, None)
     assert store.picture(record.id) == picture
     assert kept.lines == []
+
+
+def test_gives_back_marks_and_the_text_with_them(store: PredictionStore) -> None:
+    record = make_record(
+        "248\n6",
+        marked_text="2.48\n-6",
+        marks=(make_mark(".", after=0), make_mark("-", after=None, line=1)),
+    )
+    keep(store, record)
+    assert store.get(record.id) == record
+    assert list(store.latest()) == list(store.export()) == [record]
+    assert all_pages(store, Filters(digit=8)) == [record]
 
 
 def test_keeps_three_hundred_digits_of_one_picture(store: PredictionStore) -> None:
