@@ -4,12 +4,12 @@ The finder proposes boxes; lines of them are read as strips by the line reader, 
 digits that the finder missed where they touch; the digit network sees each one alone.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from ml.digits import DIGITS, MARKS, SIDE, Grey
+from ml.digits import DIGITS, Grey
 from ml.model.classifier import Classifier
 from ml.reading.finder import Candidate, Finder, Findings, Level
 from ml.reading.glyphs import cut_glyph
@@ -25,7 +25,7 @@ STRIP_HEIGHT = 24.0  # pixels; strips are cut from the level on which digits are
 MIN_THERE = 0.3  # probability of a place that only the line reader sees
 FEATURES = 18
 _NEAR = 0.45  # of a symbol's width, or height if more: two see the same if closer
-_MIN_WIDTH = 0.35  # of a digit's height, of what only the line reader sees
+_UNKNOWN = np.full(DIGITS, 0.1, np.float32)
 
 
 @dataclass(eq=False)
@@ -65,8 +65,8 @@ class Slot:
     finder: FloatArray
     there: float = 0.0
     mark: float = 0.0
-    line_reader: FloatArray | None = None
-    network: FloatArray | None = None
+    line_reader: FloatArray = field(default_factory=lambda: _UNKNOWN)
+    network: FloatArray = field(default_factory=lambda: _UNKNOWN)
     is_digit: float = 0.0
     glyph: Grey | None = None
     ink_box: Box = (0.0, 0.0, 0.0, 0.0)
@@ -189,16 +189,12 @@ def _slots_of_run(
             used.add(n)
     candidates.sort(key=lambda pair: pair[1][0])
     pixel = DIGIT_HEIGHT / height  # strip pixels per page pixel
-    slots = [
-        Slot(c.box, line, run, found=c.score, finder=c.classes) for c, _ in candidates
-    ]
+    slots = [Slot(c.box, line, run, found=c.score, finder=c.classes) for c, _ in candidates]
     taken: set[int] = set()
     for slot, (c, (u, _)) in zip(slots, candidates, strict=True):
         reach = max(_NEAR * c.box[2] * pixel, 0.22 * DIGIT_HEIGHT)
         near = [
-            (abs(p.x - u), i)
-            for i, p in enumerate(seen)
-            if abs(p.x - u) < reach and i not in taken
+            (abs(p.x - u), i) for i, p in enumerate(seen) if abs(p.x - u) < reach and i not in taken
         ]
         digits = [(d, i) for d, i in near if _is_digit(seen[i])]
         if near:
@@ -215,7 +211,7 @@ def _slots_of_run(
             continue
         box = _box_at(strip, place.x, height, level.scale)
         if _is_digit(place):
-            slot = Slot(box, line, run, found=0.0, finder=np.full(DIGITS, 0.1, np.float32))
+            slot = Slot(box, line, run, found=0.0, finder=_UNKNOWN)
             _take(slot, place)
             slots.append(slot)
         else:
@@ -269,8 +265,7 @@ def _lone_marks(
         known = [
             m
             for m in marks
-            if abs(_middle(m.box)[0] - x) < 0.3 * m.box[3]
-            and abs(_middle(m.box)[1] - y) < m.box[3]
+            if abs(_middle(m.box)[0] - x) < 0.3 * m.box[3] and abs(_middle(m.box)[1] - y) < m.box[3]
         ]
         if near and not known:
             slot = min(near, key=lambda s: abs(_middle(s.box)[0] - x))
@@ -314,8 +309,6 @@ def _describe(slots: list[Slot], marks: list[Candidate]) -> None:
     signs = np.array([m.box for m in marks], float).reshape(-1, 4)
     scores = np.array([m.score for m in marks])
     for n, slot in enumerate(slots):
-        assert slot.line_reader is not None
-        assert slot.network is not None
         covered = _covered(boxes, n, np.array([s.found + s.there for s in slots]))
         signed = _overlap(boxes[n], signs)
         sign = float((scores * signed).max()) if len(scores) else 0.0
@@ -345,15 +338,15 @@ def _describe(slots: list[Slot], marks: list[Candidate]) -> None:
         )
 
 
-def _covered(
-    boxes: npt.NDArray[np.float64], n: int, strength: npt.NDArray[np.float64]
-) -> float:
+def _covered(boxes: npt.NDArray[np.float64], n: int, strength: npt.NDArray[np.float64]) -> float:
     """Return the share of a box that a stronger one covers."""
     others = strength > strength[n]
     return float(_overlap(boxes[n], boxes[others]).max()) if others.any() else 0.0
 
 
-def _overlap(box: npt.NDArray[np.float64], others: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _overlap(
+    box: npt.NDArray[np.float64], others: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
     """Return the shares of a box (4,) that others (n, 4) cover."""
     low = np.maximum(box[:2], others[:, :2])
     high = np.minimum(box[:2] + box[2:], others[:, :2] + others[:, 2:])
@@ -372,6 +365,3 @@ def _middle(box: Box) -> tuple[float, float]:
 def _logit(p: float) -> float:
     p = min(max(p, 0.002), 0.998)
     return float(np.log(p / (1 - p)))
-
-
-assert SIDE and MARKS

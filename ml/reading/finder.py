@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ml.digits import DIGITS, Grey
+from ml.digits import Grey
 from ml.reading.contrast import local_contrast
 from ml.reading.heat import (
     CLASSES,
@@ -144,9 +144,7 @@ class Finder:
         heat = np.max([cv2.resize(h, size, interpolation=cv2.INTER_LINEAR) for h in heats], axis=0)
         return Findings(_distinct(found), levels, np.asarray(heat))
 
-    def _look(
-        self, contrast: FloatArray, wanted: npt.NDArray[np.uint8] | None
-    ) -> FloatArray:
+    def _look(self, contrast: FloatArray, wanted: npt.NDArray[np.uint8] | None) -> FloatArray:
         """Run the network on the tiles of a level that are wanted; elsewhere, there is nothing."""
         height, width = (side + 2 * EDGE for side in contrast.shape)
         tile = next((t for t in TILES if t >= max(height, width)), TILES[-1])
@@ -168,7 +166,8 @@ class Finder:
                 top = 0 if row == 0 else inner
                 left = 0 if column == 0 else inner
                 output[
-                    y // STRIDE + top : y // STRIDE + cells, x // STRIDE + left : x // STRIDE + cells
+                    y // STRIDE + top : y // STRIDE + cells,
+                    x // STRIDE + left : x // STRIDE + cells,
                 ] = answer[top:, left:]
         return output
 
@@ -190,7 +189,9 @@ def _scales(shape: tuple[int, ...]) -> tuple[list[float], int]:
 def _resized(page: Grey, scale: float) -> Grey:
     size = max(1, round(page.shape[1] * scale)), max(1, round(page.shape[0] * scale))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return page if size == page.shape[::-1] else np.asarray(cv2.resize(page, size, interpolation=how))
+    return (
+        page if size == page.shape[::-1] else np.asarray(cv2.resize(page, size, interpolation=how))
+    )
 
 
 def _heat(output: FloatArray, level: Level) -> FloatArray:
@@ -204,6 +205,7 @@ def _is_wanted(
     wanted: npt.NDArray[np.uint8], y: int, x: int, tile: int, shape: tuple[int, ...]
 ) -> bool:
     """Return whether a tile holds something that the level before wanted to see larger."""
+
     # The level before is half as large, with the same edge.
     def to_cell(place: int) -> int:
         return max(0, int((place - EDGE) / 2 + EDGE) // STRIDE)
@@ -266,6 +268,3 @@ def _distinct(found: list[Candidate]) -> list[Candidate]:
 
 def _sigmoid(logits: FloatArray) -> FloatArray:
     return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
-
-
-assert CLASSES.stop - CLASSES.start == DIGITS

@@ -78,8 +78,6 @@ def _darker(page: Grey, paper: Grey) -> npt.NDArray[np.float32]:
     return np.asarray(darker / np.float32(max(8.0, float(np.percentile(darker, 99)))))
 
 
-
-
 def _ink_box(part: Grey, paper: Grey, kept: Grey) -> Box:
     """Return the box of the ink that was kept at a small size, at the full size."""
     height, width = part.shape

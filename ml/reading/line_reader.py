@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ml.digits import DIGITS, SYMBOLS
+from ml.digits import SYMBOLS
 from ml.reading.networks import FloatArray, Network
 from ml.reading.strips import FRAME, HEIGHT, Strip
 
@@ -83,6 +83,3 @@ def places(frames: FloatArray, *, threshold: float = 0.5) -> list[Place]:
         if on and start is None:
             start = t
     return found
-
-
-assert DIGITS < BLANK

@@ -104,7 +104,7 @@ def photograph(
     if rng.random() < 0.4:
         quality = int(rng.integers(25, 92))
         _, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        picture = cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE)
+        picture = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE))
     if rng.random() < 0.15:  # a board, a tablet in the dark
         picture = 255 - picture
     return np.asarray(picture)

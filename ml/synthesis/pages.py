@@ -100,7 +100,7 @@ class Composer:
         sheet = _Sheet(Hand(self._digits, self._by_class, rng), rng, base)
         KINDS[kind][1](sheet)
         sheet.furnish(empty=kind == "nothing")
-        matrix, size = choose_view(sheet.ink.shape, rng)  # type: ignore[arg-type]
+        matrix, size = choose_view(sheet.ink.shape, rng)
         picture = photograph(sheet.ink, sheet.ground, rng, matrix=matrix, size=size, base=base)
         return ComposedPage(picture, sheet.seen(matrix, size), base)
 
@@ -172,7 +172,7 @@ class _Sheet:
             top = y + slope * (x - start) + drop
             if not self._put(glyph, x, top):
                 break
-            outline = glyph.outline + (round(x), round(top))
+            outline = glyph.outline + np.array([round(x), round(top)])
             symbol = SYMBOLS.index(letter) if letter in SYMBOLS else OTHER
             self._written.append((symbol, outline, self.line, after_space))
             if self._linked and last is not None and letter.isdigit() and rng.random() < 0.5:
@@ -293,7 +293,6 @@ def _table(sheet: _Sheet) -> None:
     cell = np.array([rng.uniform(0.9, 2) + 0.7 * longest, rng.uniform(1.15, 2.6)]) * base
     margin = rng.uniform(0, 1.5, 2) * base
     sheet.cut(*((cell * (columns, rows) + 2 * margin) / base))
-    width, height = sheet.size
     grey, pen = int(rng.integers(70, 256)), max(1, round(base * rng.uniform(0.02, 0.1)))
     lines = rng.random()
     for n in range(rows + 1):
@@ -374,7 +373,9 @@ def _one_digit(sheet: _Sheet) -> None:
     width, height = sheet.size
     sheet.line += 1
     x = (width - 0.6 * sheet.base) * rng.uniform(0.2, 0.8)
-    sheet.write(str(rng.integers(0, 10)), max(0, x), (height - sheet.base) * rng.uniform(0.15, 0.85))
+    sheet.write(
+        str(rng.integers(0, 10)), max(0, x), (height - sheet.base) * rng.uniform(0.15, 0.85)
+    )
 
 
 def _form(sheet: _Sheet) -> None:
@@ -430,7 +431,7 @@ def _sums(sheet: _Sheet) -> None:
     sheet.gaps = (0.1, 0.9)
     lines = int(rng.integers(1, 5))
     sheet.cut(rng.uniform(7, 16), lines * 2.2 + rng.uniform(0.5, 4))
-    width, height = sheet.size
+    width, _ = sheet.size
     y = rng.uniform(0.2, 1.5) * base
     for _ in range(lines):
         sheet.line += 1

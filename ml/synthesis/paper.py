@@ -1,4 +1,4 @@
-"""What is on paper before and beside the digits: rulings, frames, print, patterns, words, doodles."""
+"""What is on paper beside the digits: rulings, frames, print, patterns, words, doodles."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ def draw_line(
     drawn = np.zeros_like(layer) if grey < 255 else layer
     points = np.rint(np.array([start, end]) * 16).astype(np.int64)
     points = np.clip(points, -(2**18), 2**18)
-    cv2.line(
-        drawn, points[0].tolist(), points[1].tolist(), grey, thickness, cv2.LINE_AA, 4
-    )
+    cv2.line(drawn, points[0].tolist(), points[1].tolist(), grey, thickness, cv2.LINE_AA, 4)
     if drawn is not layer:
         np.maximum(layer, drawn, out=layer)
 
@@ -48,7 +46,7 @@ def rule(layer: Layer, rng: Rng, base: float) -> None:
     elif kind < 0.9:  # dots
         gap = max(3, int(rng.uniform(0.15, 0.8) * base))
         grey = int(rng.integers(30, 160))
-        layer[:: gap, :: gap] = np.maximum(layer[:: gap, :: gap], grey)
+        layer[::gap, ::gap] = np.maximum(layer[::gap, ::gap], grey)
     else:  # single lines anywhere
         height, width = layer.shape
         for _ in range(int(rng.integers(1, 5))):
@@ -122,9 +120,7 @@ def _thickness(rng: Rng, base: float) -> int:
     return max(1, round(base * rng.uniform(0.01, 0.09)))
 
 
-def _parallel(
-    layer: Layer, rng: Rng, gap: float, *, across: bool, grey: int | None = None
-) -> None:
+def _parallel(layer: Layer, rng: Rng, gap: float, *, across: bool, grey: int | None = None) -> None:
     height, width = layer.shape
     grey = int(rng.integers(40, 255)) if grey is None else grey
     thickness = 1 if gap < 20 else _thickness(rng, gap / 2)

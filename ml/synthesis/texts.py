@@ -83,4 +83,5 @@ _KINDS: dict[str, tuple[float, Callable[[Rng], str]]] = {
 def choose_kind(rng: Rng) -> Callable[[Rng], str]:
     """Return a kind of text, which a whole page or column may share."""
     weights, kinds = zip(*_KINDS.values(), strict=True)
-    return kinds[int(rng.choice(len(kinds), p=weights))]
+    kind: Callable[[Rng], str] = kinds[int(rng.choice(len(kinds), p=weights))]
+    return kind

@@ -20,7 +20,7 @@ from ml.reading.line_reader import LineReader
 from ml.synthesis.pages import ComposedPage, Composer, Symbol
 
 _SEEN, _UNSEEN = 0.7, 0.15  # visible shares, as in ml.training.finder
-_HIDDEN = 24
+_HIDDEN = 12
 _EPOCHS = 60
 
 
