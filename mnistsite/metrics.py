@@ -38,7 +38,7 @@ REQUEST_SECONDS = Histogram(
 )
 STEP_SECONDS = Histogram(
     "mnistsite_step_seconds",
-    "Time per step: decode, segment, classify, store.",
+    "Time per step: decode, find, classify, store.",
     ["step"],
     buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5),
 )

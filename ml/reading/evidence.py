@@ -17,7 +17,6 @@ from ml.reading.line_reader import BLANK, LineReader, Place, places
 from ml.reading.networks import FloatArray
 from ml.reading.order import group_lines, page_slope
 from ml.reading.strips import DIGIT_HEIGHT, FRAME, Box, Strip, cut_strip
-from ml.timings import step
 
 STRONG = 0.3  # score of candidates that make lines
 MAX_GAP = 1.6  # of the digits' height: further apart, digits are not read together
@@ -109,7 +108,6 @@ class Evidence:
     doubts: list[float]
 
 
-@step("find")
 def collect_evidence(
     page: Grey, finder: Finder, line_reader: LineReader, classifier: Classifier
 ) -> Evidence:

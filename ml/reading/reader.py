@@ -171,7 +171,7 @@ class Reader:
                 outcomes.append(e)
         return outcomes
 
-    @step("interpret")
+    @step("find")
     def interpret(self, page: Grey) -> Interpretation:
         """Find the digits on a page.
 

@@ -16,6 +16,7 @@ PARTING = "-/:"  # marks that part numbers; a point or comma is inside one
 # A gap is a space if it exceeds both:
 MIN_SPACE_HEIGHTS = 0.8  # times the median height of the line's digits,
 MIN_SPACE_GAPS = 2.5  # times the median gap of the line.
+MIN_ONLY_SPACE_HEIGHTS = 2.0  # The only gap of a line is one if it exceeds this.
 
 
 @dataclass(frozen=True)
@@ -157,5 +158,7 @@ def _spaces(digits: Sequence[DigitReading]) -> list[bool]:
         return []
     height = statistics.median(digit.box.height for digit in digits)
     gaps = [b.box.x - a.box.x - a.box.width for a, b in pairwise(digits)]
-    min_space = max(MIN_SPACE_HEIGHTS * height, MIN_SPACE_GAPS * statistics.median(gaps))
+    if len(gaps) == 1:  # nothing to compare with
+        return [gaps[0] > MIN_ONLY_SPACE_HEIGHTS * height]
+    min_space = max(MIN_SPACE_HEIGHTS * height, MIN_SPACE_GAPS * statistics.median_low(gaps))
     return [gap > min_space for gap in gaps]

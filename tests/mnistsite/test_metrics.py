@@ -61,7 +61,7 @@ def test_any_worker_reports_all_counts_also_of_ended_workers(
         assert seen[key("requests_total", method="POST", view="predict", status="201")] == 21
         assert seen[key("confidence_count")] == 21
         assert seen[key("request_seconds_count", view="predict")] == 21
-        for name in ("decode", "segment", "classify", "store"):
+        for name in ("decode", "find", "classify", "store"):
             assert seen[key("step_seconds_count", step=name)] >= 21  # /readyz reads as well
         assert seen[key("requests_in_flight")] == 0
     worker = psutil.Process(server.process.pid).children()[0]
@@ -75,7 +75,7 @@ def test_any_worker_reports_all_counts_also_of_ended_workers(
     (line, *_) = [line for line in lines if line.get("path") == "/predict"]
     assert line["model_version"] == version
     assert line["request_id"]
-    assert all(line[f"{name}_ms"] > 0 for name in ("decode", "segment", "classify", "store"))
+    assert all(line[f"{name}_ms"] > 0 for name in ("decode", "find", "classify", "store"))
 
 
 @pytest.mark.django_db
@@ -92,7 +92,7 @@ def test_only_staff_get_server_timing(png: Png) -> None:
     assert timing(client) == ""
     client.force_login(User.objects.create_user("olga", is_staff=True))
     steps = [part.split(";dur=")[0] for part in timing(client).split(", ")]
-    assert steps == ["decode", "segment", "classify", "store"]
+    assert steps == ["decode", "find", "classify", "store"]
 
 
 def test_metrics_are_limited_to_allowed_networks(settings: LazySettings) -> None:
