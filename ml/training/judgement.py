@@ -118,11 +118,15 @@ def fit(pages: list[JudgedPage], *, seed: int = 0) -> dict[str, Any]:
     known = truth > -2
     weights: dict[str, Any] = {
         "is_digit": _fit_perceptron(x[known], truth[known] >= 0),
-        "pool": _fit_pool([s for s, t in zip(slots, truth, strict=True) if t >= 0], truth[truth >= 0]),
+        "pool": _fit_pool(
+            [s for s, t in zip(slots, truth, strict=True) if t >= 0], truth[truth >= 0]
+        ),
         "reading": {},
     }
     # Whether a text is right, by the judgement so far.
-    weights["reading"] = _fit_perceptron(np.zeros((2, 10), np.float32), np.array([False, True]), epochs=1)
+    weights["reading"] = _fit_perceptron(
+        np.zeros((2, 10), np.float32), np.array([False, True]), epochs=1
+    )
     judgement = Judgement(weights)
     features, right = [], []
     for page in pages:
@@ -158,7 +162,9 @@ def _fit_perceptron(
     model = keras.Sequential(
         [
             keras.Input((x.shape[1],)),
-            layers.Dense(_HIDDEN, activation="tanh", kernel_regularizer=keras.regularizers.L2(1e-4)),
+            layers.Dense(
+                _HIDDEN, activation="tanh", kernel_regularizer=keras.regularizers.L2(1e-4)
+            ),
             layers.Dense(1),
         ]
     )
