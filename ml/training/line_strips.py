@@ -147,7 +147,7 @@ def _fill(
         ]
         if after:
             end = (placed[-1][0] + min(after)) / 2
-    a, b = int(start), int(min(end, start + WIDTH))
+    a, b = int(start), int(min(end, start + WIDTH, width))
     offset = int(rng.integers(0, WIDTH - (b - a) + 1)) // FRAME * FRAME
     x[:, offset : offset + b - a] = strip.contrast[:, a:b]
     last = -1
