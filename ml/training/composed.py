@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from functools import cache
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +16,8 @@ from ml.data.dataset import Digits
 from ml.synthesis.pages import Composer
 from ml.training import finder_pieces, line_strips
 from ml.training.processes import map_ahead, spare_cores
+from ml.training.recipes import PageNetwork
 
-Part = Literal["finder", "lines"]
 # x float16 and what to answer: float16 for the finder, int16 (frames, then text) for the line
 # reader. Half as much passes between processes; the networks take float32.
 Batch = tuple[NDArray[np.float16], NDArray[np.float16] | NDArray[np.int16]]
@@ -27,7 +26,7 @@ _GROUP = 16  # batches that are shown again together
 _composers: list[Composer] = []  # of a worker process
 
 
-def compose(part: Part, composer: Composer, seed: tuple[int, ...], size: int) -> Batch:
+def compose(part: PageNetwork, composer: Composer, seed: tuple[int, ...], size: int) -> Batch:
     """Compose a batch.
 
     Parameters
@@ -51,7 +50,7 @@ def compose(part: Part, composer: Composer, seed: tuple[int, ...], size: int) ->
 
 
 def composed_batches(
-    part: Part, digits: Digits, *, seed: int, size: int, first: int, steps: int
+    part: PageNetwork, digits: Digits, *, seed: int, size: int, first: int, steps: int
 ) -> Generator[Batch, None, None]:
     """Yield the batches of the steps from ``first`` on, each determined by seed and step.
 
@@ -106,6 +105,6 @@ def _set_up(digits: Digits) -> None:
     _composers[:] = [Composer(digits)]
 
 
-def _compose(task: tuple[Part, tuple[int, ...], int]) -> Batch:
+def _compose(task: tuple[PageNetwork, tuple[int, ...], int]) -> Batch:
     part, seed, size = task
     return compose(part, _composers[0], seed, size)

@@ -12,9 +12,9 @@ import numpy as np
 
 from ml.data.dataset import Digits, Split
 from ml.synthesis.pages import Composer
-from ml.training.composed import Batch, Part, compose, composed_batches
+from ml.training.composed import Batch, compose, composed_batches
 from ml.training.line_strips import FRAMES
-from ml.training.recipes import PartRecipe
+from ml.training.recipes import PageNetwork, PartRecipe
 from ml.training.run import Fit, Progress, cosine_decay, run_to_end
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def fit_part(
     )
 
 
-def build_part(part: Part) -> keras.Model:
+def build_part(part: PageNetwork) -> keras.Model:
     """Return the untrained network of a part."""
     from ml.training import finder, line_reader
 
@@ -91,7 +91,7 @@ def compile_part(recipe: PartRecipe) -> keras.Model:
     return model
 
 
-def validation_batches(part: Part, digits: Digits) -> list[Batch]:
+def validation_batches(part: PageNetwork, digits: Digits) -> list[Batch]:
     """Compose what a network is validated on from digits held out."""
     composer = Composer(digits)
     return [
@@ -137,7 +137,7 @@ def _train(model: keras.Model, split: Split, recipe: PartRecipe) -> Iterator[Pro
             yield progress
 
 
-def _loss(part: Part) -> Callable[[Any, Any], Any]:
+def _loss(part: PageNetwork) -> Callable[[Any, Any], Any]:
     import tensorflow as tf
 
     from ml.training import finder, line_reader

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ml.digits import DIGITS
 from ml.model.classifier import Classifier
-from ml.reading.evidence import Evidence, Slot, collect_evidence
+from ml.reading.evidence import FEATURES, Evidence, Slot, collect_evidence
 from ml.reading.finder import Finder, Findings
 from ml.reading.judgement import (
     READING_FEATURES,
@@ -139,19 +139,19 @@ def fit(pages: list[JudgedPage], *, seed: int = 0) -> dict[str, Any]:
 
     keras.utils.set_random_seed(seed)
     slots = [s for p in pages for s in p.evidence.slots]
-    truth = np.array([t for p in pages for t in p.truth])
+    truth = np.array([t for p in pages for t in p.truth], int)
     x = np.array([s.features for s in slots])
     known, there = truth > -2, truth >= 0
     weights: dict[str, Any] = {
-        "is_digit": _fit_perceptron(x[known], there[known]),
+        "is_digit": _fit_perceptron(x[known], there[known], FEATURES),
         "pool": _fit_pool([s for s, t in zip(slots, there, strict=True) if t], truth[there]),
-        "reading": _no_perceptron(READING_FEATURES),
+        "reading": _always_no(READING_FEATURES),
     }
     # Whether a text is right, as judged so far.
     readings = list(_readings(pages, Judgement(weights)))
     features = [reading_features(r.digits, r.left_out, r.page.evidence) for r in readings]
     right = [r.text == r.page.text for r in readings]
-    weights["reading"] = _fit_perceptron(np.array(features), np.array(right))
+    weights["reading"] = _fit_perceptron(np.array(features), np.array(right), READING_FEATURES)
     return weights
 
 
@@ -174,6 +174,8 @@ def _readings(pages: list[JudgedPage], judgement: Judgement) -> Iterator[_Readin
 
 def _fit_pool(slots: list[Slot], labels: NDArray[np.int64]) -> list[float]:
     """Fit the pool's weights by gradient descent on the negative log likelihood."""
+    if not slots:
+        return [0.5] * 3
     says = np.array([[s.finder, s.line_reader, s.network] for s in slots], np.float32)
     logs = np.log(np.maximum(says, 0.003))  # (N, 3, 10)
     pool = np.full(3, 0.5)
@@ -187,15 +189,17 @@ def _fit_pool(slots: list[Slot], labels: NDArray[np.int64]) -> list[float]:
     return [float(w) for w in pool]
 
 
-def _fit_perceptron(x: NDArray[np.float32], y: NDArray[np.bool_]) -> dict[str, Any]:
+def _fit_perceptron(x: NDArray[np.float32], y: NDArray[np.bool_], inputs: int) -> dict[str, Any]:
     import keras
     from keras import layers
 
+    if not y.any():  # after a training of a few steps
+        return _always_no(inputs)
     mean, scale = x.mean(axis=0), x.std(axis=0) + 1e-3
     decay = keras.regularizers.L2(1e-4)
     model = keras.Sequential(
         [
-            keras.Input((x.shape[1],)),
+            keras.Input((inputs,)),
             layers.Dense(_HIDDEN, activation="tanh", kernel_regularizer=decay),
             layers.Dense(1),
         ]
@@ -223,15 +227,15 @@ def _fit_perceptron(x: NDArray[np.float32], y: NDArray[np.bool_]) -> dict[str, A
     }
 
 
-def _no_perceptron(inputs: int) -> dict[str, Any]:
-    """Return weights that know nothing."""
+def _always_no(inputs: int) -> dict[str, Any]:
+    """Return the weights of a perceptron whose answer is always nearly 0."""
     return {
         "mean": [0.0] * inputs,
         "scale": [1.0] * inputs,
         "hidden": [[0.0]] * inputs,
         "hidden_bias": [0.0],
         "out": [0.0],
-        "out_bias": 0.0,
+        "out_bias": -4.0,
     }
 
 

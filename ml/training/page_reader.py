@@ -23,19 +23,18 @@ from ml.reading.line_reader import LineReader
 from ml.reading.networks import Network
 from ml.reading.page_reader import FINDER_FILE, JUDGEMENT_FILE, LINE_READER_FILE
 from ml.synthesis.pages import Composer
-from ml.training.composed import Part
 from ml.training.export import describe_file, describe_software, new_directory
 from ml.training.fit_part import build_part, validate, validation_batches
 from ml.training.judgement import JudgedPage, evaluate, fit, judge_page
 from ml.training.processes import all_cores, map_ahead
-from ml.training.recipes import JudgementRecipe, PartRecipe
+from ml.training.recipes import JudgementRecipe, PageNetwork, PartRecipe
 from ml.training.run import Fit
 
 if TYPE_CHECKING:
     import keras
 
 PAGE_READER_FILE = "page_reader.json"
-FILES: dict[Part, str] = {"finder": FINDER_FILE, "lines": LINE_READER_FILE}
+FILES: dict[PageNetwork, str] = {"finder": FINDER_FILE, "lines": LINE_READER_FILE}
 _FORMAT = 1
 _MAX_WEIGHTS_BYTES = 2_000_000  # of a .keras file, to be kept
 _TOLERANCE = 0.02  # of the root mean square of the outputs
@@ -43,7 +42,7 @@ _composers: list[Composer] = []  # of a worker process
 _networks: list[tuple[Finder, LineReader, Classifier]] = []
 
 
-def weights_file(part: Part) -> str:
+def weights_file(part: PageNetwork) -> str:
     """Return the name of the file that training can go on from."""
     return Path(FILES[part]).with_suffix(".keras").name
 
@@ -92,7 +91,7 @@ def export_part(fit: Fit, directory: Path, *, recipe: PartRecipe, split: Split) 
         return _write_manifest(partial, {recipe.part: told})
 
 
-def convert(model: keras.Model, part: Part) -> bytes:
+def convert(model: keras.Model, part: PageNetwork) -> bytes:
     """Return a network as ``.tflite`` with float16 weights, for pages or strips of any size."""
     import tensorflow as tf
 
@@ -100,6 +99,7 @@ def convert(model: keras.Model, part: Part) -> bytes:
     serve = tf.function(lambda x: model(x, training=False)).get_concrete_function(
         tf.TensorSpec((1, height, None, 1), tf.float32)
     )
+    # Given the model as well, TensorFlow 2.21 converts by another path, whose networks answer NaN.
     converter = tf.lite.TFLiteConverter.from_concrete_functions([serve])
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.target_spec.supported_types = [tf.float16]
@@ -228,10 +228,11 @@ def _set_up(digits: Digits, directory: Path) -> None:
 
 
 def _judge(task: tuple[int, int]) -> JudgedPage:
-    return judge_page(_composers[0], *task, *_networks[0])
+    seed, n = task
+    return judge_page(_composers[0], seed, n, *_networks[0])
 
 
-def _write_weights(model: keras.Model, part: Part, path: Path) -> None:
+def _write_weights(model: keras.Model, part: PageNetwork, path: Path) -> None:
     """Write the weights as float16, unless even so they are too large to be kept."""
     import keras
 

@@ -12,6 +12,8 @@ from ml.errors import TrainingError
 from ml.synthesis.augmentation import GROUPS
 from ml.training.checkpoint import read_run
 
+PageNetwork = Literal["finder", "lines"]
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -107,7 +109,7 @@ class PartRecipe:
         Determines initial weights, batches and dropout.
     """
 
-    part: Literal["finder", "lines"]
+    part: PageNetwork
     steps: int
     batch_size: int
     learning_rate: float = 2e-3
@@ -120,7 +122,7 @@ class PartRecipe:
 
 
 # The lengths fit into 150 minutes on two cores.
-PARTS: Mapping[str, PartRecipe] = {
+PAGE_NETWORKS: Mapping[PageNetwork, PartRecipe] = {
     "finder": PartRecipe("finder", steps=20_000, batch_size=24),
     "lines": PartRecipe("lines", steps=24_000, batch_size=32),
 }
@@ -238,7 +240,7 @@ def choose_recipe(
 
 
 def choose_part_recipe(
-    part: Literal["finder", "lines"],
+    part: PageNetwork,
     given: Mapping[str, Any],
     *,
     quick: bool = False,
@@ -249,7 +251,7 @@ def choose_part_recipe(
     Parameters
     ----------
     part
-        A key of `PARTS`.
+        A key of `PAGE_NETWORKS`.
     given
         Values of some attributes of `PartRecipe`.
     quick
@@ -265,7 +267,7 @@ def choose_part_recipe(
     if checkpoint is not None:
         return _resume_arguments(PartRecipe, {"part": part, **given}, checkpoint)
     length = {"steps": QUICK_STEPS} if quick else {}
-    recipe = dataclasses.replace(PARTS[part], **{**length, **given})
+    recipe = dataclasses.replace(PAGE_NETWORKS[part], **{**length, **given})
     _check(recipe, ("steps", "batch_size", "learning_rate"))
     return recipe
 
