@@ -37,7 +37,7 @@ PAGE_READER_FILE = "page_reader.json"
 FILES: dict[PageNetwork, str] = {"finder": FINDER_FILE, "lines": LINE_READER_FILE}
 _FORMAT = 1
 _MAX_WEIGHTS_BYTES = 2_000_000  # of a .keras file, to be kept
-_TOLERANCE = 0.02  # of the root mean square of the outputs
+_TOLERANCE = 0.005  # of the root mean square of the outputs
 _composers: list[Composer] = []  # of a worker process
 _networks: list[tuple[Finder, LineReader, Classifier]] = []
 
