@@ -26,8 +26,9 @@ from ml.data.dataset import Digits, Split, as_input, load_digits, split
 from ml.model.classifier import load_classifier
 from ml.synthesis.augmentation import GROUPS
 from ml.training.export import export
-from ml.training.fit import Progress, fit
+from ml.training.fit import fit
 from ml.training.recipes import PRESETS, QUICK, Recipe
+from ml.training.run import Progress
 
 ALL, NONE = "all groups", "no group"
 GROUPS_OF: Mapping[str, Sequence[str]] = {

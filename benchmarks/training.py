@@ -26,8 +26,9 @@ from matplotlib.figure import Figure
 
 from ml.data.dataset import Split, load_digits, split
 from ml.model.metrics import accuracy
-from ml.training.fit import Progress, fit, predict_logits
+from ml.training.fit import fit, predict_logits
 from ml.training.recipes import Recipe, choose_recipe
+from ml.training.run import Progress
 
 RECIPES: Mapping[str, Recipe] = {
     "quick": choose_recipe({}, quick=True),

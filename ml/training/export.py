@@ -6,6 +6,8 @@ import hashlib
 import json
 import platform
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -22,8 +24,9 @@ from ml.model.comparison import ANSWERS_FILE, record_outcomes, write_outcomes
 from ml.model.confusion_plot import draw_confusion_matrix
 from ml.model.metrics import evaluate, fit_temperature
 from ml.synthesis.negatives import draw_negatives
-from ml.training.fit import Fit, predict_logits
+from ml.training.fit import predict_logits
 from ml.training.recipes import Recipe
+from ml.training.run import Fit
 
 if TYPE_CHECKING:
     import keras
@@ -80,10 +83,7 @@ def export(
         "negatives": _share_above_half(_score_negatives(fit.model, digits, temperature)),
     }
     outcomes = record_outcomes(digits, probabilities)
-    partial = directory.with_name(f".{directory.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
+    with new_directory(directory) as partial:
         _write_network(fit.model, recipe.architecture, partial)
         write_outcomes(partial / ANSWERS_FILE, outcomes)
         draw_confusion_matrix(validation["confusion_matrix"]).save(partial / "confusion_matrix.png")
@@ -100,18 +100,34 @@ def export(
             },
             "evaluation_set": {"part": "validation", "fingerprint": outcomes.fingerprint},
             "temperature": temperature,
-            "files": {path.name: _describe_file(path) for path in sorted(partial.iterdir())},
-            "software": _describe_software(),
+            "files": {path.name: describe_file(path) for path in sorted(partial.iterdir())},
+            "software": describe_software(),
             "created_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "duration_s": round(fit.duration_s, 1),
         }
         (partial / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
         _verify(partial, digits.images[:_VERIFIED], logits[:_VERIFIED], temperature)
+    return manifest
+
+
+@contextmanager
+def new_directory(directory: Path) -> Iterator[Path]:
+    """Yield a directory to write to, which gets its own name at the end, or is removed.
+
+    Raises
+    ------
+    TrainingError
+        When ``directory`` is there and not empty.
+    """
+    partial = directory.with_name(f".{directory.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
         _publish(partial, directory)
     except BaseException:
         shutil.rmtree(partial)
         raise
-    return manifest
 
 
 def _write_network(model: keras.Model, architecture: str, directory: Path) -> None:
@@ -131,12 +147,14 @@ def _describe_data(split: Split, test: Digits | None) -> dict[str, Any]:
     return data
 
 
-def _describe_file(path: Path) -> dict[str, str | int]:
+def describe_file(path: Path) -> dict[str, str | int]:
+    """Return checksum and size of a file, for the manifest."""
     content = path.read_bytes()
     return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
 
-def _describe_software() -> dict[str, str]:
+def describe_software() -> dict[str, str]:
+    """Return the versions of what a network was made with, for the manifest."""
     versions = {name: version(name) for name in ("tensorflow", "keras", "numpy")}
     return {"python": platform.python_version(), **versions}
 

@@ -6,11 +6,13 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from ml.errors import TrainingError
 from ml.synthesis.augmentation import GROUPS
 from ml.training.checkpoint import read_run
+
+PageNetwork = Literal["finder", "lines"]
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,99 @@ QUICK = dataclasses.replace(
     PRESETS["compact"], epochs=2, augmentation=("geometry", "strokes"), negatives_share=0.1
 )
 
+
+@dataclass(frozen=True)
+class PartRecipe:
+    """Everything that determines how the finder or the line reader is fitted.
+
+    AdamW with clipped gradients; the learning rate warms up and decays to 0 by a cosine.
+
+    Attributes
+    ----------
+    part
+        ``finder`` or ``lines``.
+    steps
+        Length of the run.
+    batch_size
+        Pieces or strips per step.
+    learning_rate
+        The peak value.
+    seed
+        Determines initial weights, batches and dropout.
+    """
+
+    part: PageNetwork
+    steps: int
+    batch_size: int
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.01
+    seed: int = 0
+
+    def describe(self) -> dict[str, Any]:
+        """Return the recipe as JSON-serialisable values."""
+        return dataclasses.asdict(self)
+
+
+# The lengths fit into 150 minutes on two cores.
+PAGE_NETWORKS: Mapping[PageNetwork, PartRecipe] = {
+    "finder": PartRecipe("finder", steps=20_000, batch_size=24),
+    "lines": PartRecipe("lines", steps=24_000, batch_size=32),
+}
+QUICK_STEPS = 300  # of the finder and the line reader: minutes, to try the way
+
+
+@dataclass(frozen=True)
+class JudgementRecipe:
+    """Numbers of composed pages that the judgement is fitted on and evaluated with.
+
+    Attributes
+    ----------
+    pages, evaluated
+        To fit on; others, to evaluate.
+    seed
+        Determines the pages and the initial weights.
+    """
+
+    pages: int = 3000
+    evaluated: int = 600
+    seed: int = 0
+
+    @property
+    def seeds(self) -> tuple[int, int]:
+        """Seeds of the pages to fit on and of those to evaluate."""
+        return 2 * self.seed, 2 * self.seed + 1
+
+    def describe(self) -> dict[str, Any]:
+        """Return the recipe as JSON-serialisable values."""
+        return dataclasses.asdict(self)
+
+
+JUDGEMENT = JudgementRecipe()
+QUICK_JUDGEMENT = JudgementRecipe(pages=100, evaluated=50)
+
+
+def choose_judgement_recipe(given: Mapping[str, Any], *, quick: bool = False) -> JudgementRecipe:
+    """Complete a partial recipe of the judgement.
+
+    Parameters
+    ----------
+    given
+        Some of ``pages`` and ``seed``; a fifth as many pages evaluate.
+    quick
+        Whether to start from `QUICK_JUDGEMENT`.
+
+    Raises
+    ------
+    TrainingError
+        When a value is invalid.
+    """
+    recipe = dataclasses.replace(QUICK_JUDGEMENT if quick else JUDGEMENT, **given)
+    if "pages" in given:
+        recipe = dataclasses.replace(recipe, evaluated=max(1, recipe.pages // 5))
+    _check(recipe, ("pages",))
+    return recipe
+
+
 # Changes to a preset for fine-tuning: steps small enough to keep what the network has learnt.
 FINE_TUNING: Mapping[str, Any] = {"epochs": 1, "steps": None, "learning_rate": 1e-4}
 
@@ -121,7 +216,7 @@ def choose_recipe(
         When a value is invalid or contradicts the checkpoint.
     """
     if checkpoint is not None:
-        return _resume_arguments(given, checkpoint)
+        return _resume_arguments(Recipe, given, checkpoint)
     architecture = given.get("architecture", "compact")
     if architecture not in PRESETS:
         raise TrainingError(
@@ -138,23 +233,67 @@ def choose_recipe(
     if fine_tune:
         preset = dataclasses.replace(preset, **FINE_TUNING)
     recipe = dataclasses.replace(preset, **{**length, **given})
-    for name in ("epochs", "steps", "batch_size", "learning_rate"):
-        if (value := getattr(recipe, name)) is not None and not value > 0:
-            raise TrainingError(f"{name} must be more than 0, not {value}.")
+    _check(recipe, ("epochs", "steps", "batch_size", "learning_rate"))
     if unknown := set(recipe.augmentation) - set(GROUPS):
         raise TrainingError(f"Unknown augmentation {unknown}: choose from {', '.join(GROUPS)}.")
-    if recipe.seed < 0:
-        raise TrainingError(f"seed must be 0 or more, not {recipe.seed}.")
     return recipe
 
 
-def _resume_arguments(given: Mapping[str, Any], checkpoint: Path) -> Recipe:
+def choose_part_recipe(
+    part: PageNetwork,
+    given: Mapping[str, Any],
+    *,
+    quick: bool = False,
+    checkpoint: Path | None = None,
+) -> PartRecipe:
+    """Complete a partial recipe of the finder or the line reader.
+
+    Parameters
+    ----------
+    part
+        A key of `PAGE_NETWORKS`.
+    given
+        Values of some attributes of `PartRecipe`.
+    quick
+        Whether to do `QUICK_STEPS`, unless steps are given.
+    checkpoint
+        The run to resume; None for a new one.
+
+    Raises
+    ------
+    TrainingError
+        When a value is invalid or contradicts the checkpoint.
+    """
+    if checkpoint is not None:
+        return _resume_arguments(PartRecipe, {"part": part, **given}, checkpoint)
+    length = {"steps": QUICK_STEPS} if quick else {}
+    recipe = dataclasses.replace(PAGE_NETWORKS[part], **{**length, **given})
+    _check(recipe, ("steps", "batch_size", "learning_rate"))
+    return recipe
+
+
+def _check(recipe: Recipe | PartRecipe | JudgementRecipe, positive: tuple[str, ...]) -> None:
+    for name in positive:
+        if (value := getattr(recipe, name)) is not None and not value > 0:
+            raise TrainingError(f"{name} must be more than 0, not {value}.")
+    if recipe.seed < 0:
+        raise TrainingError(f"seed must be 0 or more, not {recipe.seed}.")
+
+
+AnyRecipe = TypeVar("AnyRecipe", Recipe, PartRecipe)
+
+
+def _resume_arguments(
+    kind: type[AnyRecipe], given: Mapping[str, Any], checkpoint: Path
+) -> AnyRecipe:
     try:
         saved = read_run(checkpoint)["arguments"]
-        recipe = Recipe(**{**saved, "augmentation": tuple(saved["augmentation"])})
+        if "augmentation" in saved:
+            saved = {**saved, "augmentation": tuple(saved["augmentation"])}
+        recipe = kind(**saved)
     except (KeyError, TypeError) as e:
         raise TrainingError(
-            f"The checkpoint {checkpoint} is of another release: start a new run."
+            f"The checkpoint {checkpoint} is of another release or part: start a new run."
         ) from e
     for name, value in given.items():
         if value != (before := getattr(recipe, name)):

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 from tqdm import tqdm
 
 if TYPE_CHECKING:
-    from ml.training.fit import Progress
+    from ml.training.run import Progress
 
 SECONDS_BETWEEN_LINES = 10.0
-LINE_FORMAT = "{n_fmt}/{total_fmt} steps, {rate_fmt}, {remaining} left{postfix}"
+LINE_FORMAT = "{n_fmt}/{total_fmt}{unit}, {rate_fmt}, {remaining} left{postfix}"
 
 
 class ProgressBar:
@@ -16,33 +16,34 @@ class ProgressBar:
         self.on_terminal = stream.isatty()
         self.stream: Any = stream if self.on_terminal else Lines(stream)
         self.bar: tqdm[Any] | None = None
-        self.validation_accuracy: float | None = None
+        self.validated: dict[str, float | None] = {}
 
     def show(self, progress: "Progress") -> None:
+        self.advance(progress.step, progress.steps, words=self.describe(progress))
+
+    def advance(self, done: int, total: int, *, unit: str = "steps", words: str = "") -> None:
         if self.bar is None:
             self.bar = tqdm(
-                total=progress.steps,
-                initial=progress.step - 1,
+                total=total,
+                initial=done - 1,
                 file=self.stream,
                 mininterval=0.2 if self.on_terminal else SECONDS_BETWEEN_LINES,
                 dynamic_ncols=self.on_terminal,
-                unit=" steps",
+                unit=f" {unit}",
                 bar_format=None if self.on_terminal else LINE_FORMAT,
             )
-        self.bar.set_postfix_str(self.describe(progress), refresh=False)
+        self.bar.set_postfix_str(words, refresh=False)
         self.bar.update()
 
     def describe(self, progress: "Progress") -> str:
-        words = [
-            f"epoch {progress.epoch}/{progress.epochs}",
-            f"loss {progress.loss:.4f}",
-            f"accuracy {progress.accuracy:.4f}",
-        ]
-        if progress.validation_accuracy is not None:
-            self.validation_accuracy = progress.validation_accuracy
-        if self.validation_accuracy is not None:
-            words.append(f"validation accuracy {self.validation_accuracy:.4f}")
-        return ", ".join(words)
+        if progress.ends_epoch:
+            self.validated = {
+                "validation accuracy": progress.validation_accuracy,
+                "validation loss": progress.validation_loss,
+            }
+        shown = {"loss": progress.loss, "accuracy": progress.accuracy, **self.validated}
+        words = [f"{name} {value:.4f}" for name, value in shown.items() if value is not None]
+        return ", ".join([f"epoch {progress.epoch}/{progress.epochs}", *words])
 
     def close(self) -> None:
         if self.bar is not None:

@@ -1,15 +1,17 @@
-"""`manage.py train`: train a network on MNIST and write a model directory."""
+"""`manage.py train`: train networks on MNIST and write a model directory."""
 
 import math
 import os
 import shlex
+import shutil
 import sys
 import tempfile
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,17 @@ from ml.model.metrics import report
 from ml.synthesis.augmentation import GROUPS
 from ml.training.download import download_mnist
 from ml.training.fine_tuning import fine_tuning_steps, least_confident
-from ml.training.recipes import PRESETS, Recipe, choose_recipe
+from ml.training.recipes import (
+    PAGE_NETWORKS,
+    PRESETS,
+    JudgementRecipe,
+    PageNetwork,
+    PartRecipe,
+    Recipe,
+    choose_judgement_recipe,
+    choose_part_recipe,
+    choose_recipe,
+)
 from predictions.core.errors import PredictionsError
 from predictions.management.progress import ProgressBar
 from predictions.registry import versions
@@ -40,14 +52,56 @@ ARGUMENTS = (
     "augmentation",
     "seed",
 )
+PART_ARGUMENTS = ("steps", "batch_size", "learning_rate", "seed")
+JUDGEMENT_ARGUMENTS = ("pages", "seed")
+PARTS = ("digits", "finder", "lines", "judgement")
+_DIGITS = frozenset({"digits", "all"})
+_NETWORKS = frozenset({"digits", "finder", "lines", "all"})
+# Options of some parts only; all parts take the others.
+ONLY_FOR = {
+    "corrections": {"digits"},
+    "pictures": _DIGITS,
+    **{f"{kind}_weight": _DIGITS for kind in WEIGHTS},
+    "afresh": _DIGITS,
+    "architecture": _DIGITS,
+    "epochs": _DIGITS,
+    "augmentation": _DIGITS,
+    "test": _DIGITS,
+    "start_from": _NETWORKS,
+    "steps": _NETWORKS,
+    "batch_size": _NETWORKS,
+    "learning_rate": _NETWORKS,
+    "resume": _NETWORKS,
+    "pages": {"judgement", "all"},
+    "networks": {"judgement"},
+}
 EXIT_INTERRUPTED = 130
 
 
+@dataclass(frozen=True)
+class Task:
+    """A part to train: where it is written, and the checkpoint it is or was interrupted at."""
+
+    part: str
+    directory: Path
+    checkpoint: Path
+    resume: bool
+    recipe: Any
+
+
 class Command(BaseCommand):
-    help = "Trains a network on MNIST and writes a model directory: network, manifest, pictures."
+    help = "Trains networks on MNIST and writes a model directory: networks, manifests, pictures."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        recipe = "; default: as the architecture's recipe says"
+        recipe = "; default: as the part's recipe says"
+        parser.add_argument(
+            "--part",
+            choices=(*PARTS, "all"),
+            default="digits",
+            help="digits: the digit network; finder and lines: what finds digits on pages and "
+            "reads lines of them; judgement: how sure they are; all: a complete model directory; "
+            "default: digits",
+        )
         parser.add_argument("--data", type=Path, help="MNIST's idx files; default: downloaded")
         parser.add_argument(
             "--pictures",
@@ -85,10 +139,25 @@ class Command(BaseCommand):
         length = parser.add_mutually_exclusive_group()
         length.add_argument("--epochs", type=int, help="passes over the digits" + recipe)
         length.add_argument("--steps", type=int, help="batches" + recipe)
-        parser.add_argument("--batch-size", type=int, help="digits per step" + recipe)
+        parser.add_argument(
+            "--batch-size", type=int, help="digits, pieces or strips per step" + recipe
+        )
         parser.add_argument("--learning-rate", type=float, help="peak value" + recipe)
         parser.add_argument(
             "--augmentation", nargs="*", choices=GROUPS, help="groups of variations" + recipe
+        )
+        parser.add_argument(
+            "--pages",
+            type=int,
+            help="composed pages to fit the judgement on; a fifth as many evaluate it" + recipe,
+        )
+        parser.add_argument(
+            "--networks",
+            type=Path,
+            action="append",
+            default=[],
+            metavar="DIR",
+            help="where the networks lie that the judgement is for; default: the shipped ones",
         )
         parser.add_argument("--seed", type=int, help="seed of all random numbers; default: 0")
         parser.add_argument("--output", type=Path, help="default: a new one in VAR_DIR/training")
@@ -112,27 +181,56 @@ class Command(BaseCommand):
             raise CommandError(str(e)) from e
 
     def train(
-        self, *, data: Path | None, output: Path | None, resume: bool, test: bool, **options: Any
+        self, *, part: str, data: Path | None, output: Path | None, resume: bool, **options: Any
     ) -> None:
         # Without this, TensorFlow tells on standard error how it was compiled.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        from ml.training.export import export
-        from ml.training.fit import fit
-
-        _check_weights(options)
-        directory, checkpoint = _choose_output(output, resume=resume)
+        _check_options(part, {"resume": resume, **options})
+        directory, kept = _choose_output(output, part, resume=resume)
         base = _choose_base(options)
-        given = _given(options, base)
-        arguments = choose_recipe(
-            given,
-            quick=options["quick"],
-            fine_tune=base is not None,
-            checkpoint=checkpoint if resume else None,
-        )
+        tasks = _plan(part, directory, kept, options, base, resume=resume)
         if data is None:
             data = settings.VAR_DIR / "mnist"
             download_mnist(data)
         digits = split(load_digits(data, "training"))
+        try:
+            for task in tasks:
+                if task.part == "digits":
+                    self.train_digits(task, data, digits, options, base)
+                elif task.part == "judgement":
+                    trained = [kept / name for name in PARTS] if part == "all" else []
+                    networks = [*trained, *options["networks"], settings.MODEL_DIR]
+                    self.fit_judgement(task, networks, digits)
+                else:
+                    self.train_page_network(task, digits, options)
+                task.checkpoint.unlink(missing_ok=True)
+        except KeyboardInterrupt:
+            self.stderr.write("Interrupted.")
+            if kept.exists():
+                command = _command_to_resume(part, data, directory, options, base)
+                self.stderr.write(f"Go on with: {command}")
+            sys.exit(EXIT_INTERRUPTED)
+        if part == "all":
+            shutil.rmtree(kept)
+        what = "model" if part in {"judgement", "all"} else "network"
+        self.stdout.write(f"\nThe {what} lies in {directory}:")
+        for path in sorted(directory.iterdir()):
+            self.stdout.write(f"  {path.name} ({path.stat().st_size / 1000:,.0f} kB)")
+        if part not in PAGE_NETWORKS and not options["no_candidate"]:
+            self.add_candidate(directory)
+
+    def train_digits(
+        self,
+        task: Task,
+        data: Path,
+        digits: Split,
+        options: dict[str, Any],
+        base: ModelVersion | None,
+    ) -> None:
+        from ml.training.export import export
+        from ml.training.fit import fit
+
+        arguments = task.recipe
         new = load_new(
             options["pictures"],
             with_corrections=options["corrections"],
@@ -145,44 +243,64 @@ class Command(BaseCommand):
         if base and new:
             known = least_confident(digits.training, versions.classifier_of(base))
             digits = replace(digits, extra=(*new, known))
-            if not resume and not given.keys() & {"epochs", "steps"}:
+            if not task.resume and options["epochs"] is None and options["steps"] is None:
                 steps = fine_tuning_steps(digits, new, arguments)
                 arguments = replace(arguments, epochs=None, steps=steps)
-        test_digits = load_digits(data, "test") if test else None
+        test_digits = load_digits(data, "test") if options["test"] else None
         self.stdout.write(f"{_describe(arguments)}\n{_summary(digits)}")
-        try:
-            with (
-                closing(ProgressBar(sys.stderr)) as bar,
-                _weights_of(None if resume else base) as start,
-            ):
-                fitted = fit(
-                    digits,
-                    arguments,
-                    checkpoint=checkpoint,
-                    resume=resume,
-                    start_from=start,
-                    on_progress=bar.show,
-                )
-            manifest = export(fitted, directory, recipe=arguments, split=digits, test=test_digits)
-        except KeyboardInterrupt:
-            self.stderr.write("Interrupted.")
-            if checkpoint.exists():
-                command = _command_to_resume(data, directory, options, base)
-                self.stderr.write(f"Go on with: {command}{' --test' if test else ''}")
-            sys.exit(EXIT_INTERRUPTED)
-        checkpoint.unlink()
-        self.present(manifest, directory)
-        if not options["no_candidate"]:
-            self.add_candidate(directory)
-
-    def present(self, manifest: dict[str, Any], directory: Path) -> None:
-        for part, metrics in manifest["metrics"].items():
+        with (
+            closing(ProgressBar(sys.stderr)) as bar,
+            _weights_of(None if task.resume else base) as start,
+        ):
+            fitted = fit(
+                digits,
+                arguments,
+                checkpoint=task.checkpoint,
+                resume=task.resume,
+                start_from=start,
+                on_progress=bar.show,
+            )
+        manifest = export(fitted, task.directory, recipe=arguments, split=digits, test=test_digits)
+        for name, metrics in manifest["metrics"].items():
             if metrics is not None:
-                self.stdout.write(f"\n{part}: {report(metrics)}")
-        self.stdout.write(f"\nThe network lies in {directory}:")
-        for name in ["manifest.json", *manifest["files"]]:
-            size = (directory / name).stat().st_size
-            self.stdout.write(f"  {name} ({size / 1000:,.0f} kB)")
+                self.stdout.write(f"\n{name}: {report(metrics)}")
+
+    def train_page_network(self, task: Task, digits: Split, options: dict[str, Any]) -> None:
+        from ml.training.fit_part import fit_part
+        from ml.training.page_reader import export_part
+
+        recipe = task.recipe
+        start = None if task.resume else _weights_of_part(recipe.part, options["start_from"])
+        self.stdout.write(f"{_describe(recipe)}\n{_summary(digits)}")
+        with closing(ProgressBar(sys.stderr)) as bar:
+            fitted = fit_part(
+                digits,
+                recipe,
+                checkpoint=task.checkpoint,
+                resume=task.resume,
+                start_from=start,
+                on_progress=bar.show,
+            )
+        manifest = export_part(fitted, task.directory, recipe=recipe, split=digits)
+        self.present(manifest[recipe.part]["metrics"]["validation"])
+
+    def fit_judgement(self, task: Task, networks: list[Path], digits: Split) -> None:
+        from ml.training.page_reader import fit_judgement
+
+        self.stdout.write(f"part judgement, {_describe(task.recipe)}")
+        with closing(ProgressBar(sys.stderr)) as bar:
+            manifest = fit_judgement(
+                networks,
+                task.directory,
+                recipe=task.recipe,
+                split=digits,
+                on_progress=partial(bar.advance, unit="pages"),
+            )
+        self.present(manifest["judgement"]["metrics"]["validation"])
+
+    def present(self, metrics: dict[str, float]) -> None:
+        words = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+        self.stdout.write(f"\nvalidation: {words}")
 
     def add_candidate(self, directory: Path) -> None:
         """Register the network; hours of training do not fail if that is impossible."""
@@ -200,22 +318,85 @@ class Command(BaseCommand):
         )
 
 
-def _choose_output(output: Path | None, *, resume: bool) -> tuple[Path, Path]:
-    """Return the paths of the model directory and of the checkpoint."""
+def _plan(
+    part: str,
+    directory: Path,
+    kept: Path,
+    options: dict[str, Any],
+    base: ModelVersion | None,
+    *,
+    resume: bool,
+) -> list[Task]:
+    """Return what is to be done; mistakes in arguments show now, not after hours."""
+    places = {part: directory}
+    if part == "all":
+        places = {name: kept / name for name in PARTS} | {"judgement": directory}
+    tasks = []
+    for name, place in places.items():
+        if not (part == "all" and place.exists()):
+            checkpoint = _checkpoint_of(place)
+            goes_on = resume and (part != "all" or checkpoint.exists())
+            recipe = _choose_recipe(name, options, base, checkpoint if goes_on else None)
+            tasks.append(Task(name, place, checkpoint, goes_on, recipe))
+    return tasks
+
+
+def _choose_recipe(
+    part: str, options: dict[str, Any], base: ModelVersion | None, checkpoint: Path | None
+) -> Recipe | PartRecipe | JudgementRecipe:
+    quick = options["quick"]
+    if part == "digits":
+        return choose_recipe(
+            _given(options, base), quick=quick, fine_tune=base is not None, checkpoint=checkpoint
+        )
+    if part == "judgement":
+        return choose_judgement_recipe(_only(options, JUDGEMENT_ARGUMENTS), quick=quick)
+    network: PageNetwork = "finder" if part == "finder" else "lines"
+    given = _only(options, PART_ARGUMENTS)
+    return choose_part_recipe(network, given, quick=quick, checkpoint=checkpoint)
+
+
+def _check_options(part: str, options: dict[str, Any]) -> None:
+    for name, parts in ONLY_FOR.items():
+        if part not in parts and options[name] not in (None, False, []):
+            raise CommandError(
+                f"--{name.replace('_', '-')} is for {' and '.join(sorted(parts))}, not for "
+                f"--part {part}: leave it out."
+            )
+    for kind in WEIGHTS:
+        weight = options[f"{kind}_weight"]
+        if weight is not None and not 0 < weight < math.inf:
+            raise CommandError(f"--{kind}-weight must be more than 0, not {weight}.")
+    for network in PAGE_NETWORKS:
+        if part in {network, "all"}:
+            _weights_of_part(network, options["start_from"])
+
+
+def _choose_output(output: Path | None, part: str, *, resume: bool) -> tuple[Path, Path]:
+    """Return the model directory, and where an interrupted run is kept.
+
+    That is a checkpoint, or the directory of all parts.
+    """
     if output is None:
         if resume:
             raise CommandError("Say with --output which run to resume.")
         output = settings.VAR_DIR / "training" / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     output = output.resolve()
-    checkpoint = output.with_name(f"{output.name}.checkpoint.npz")
+    kept = output.with_name(f"{output.name}.parts") if part == "all" else _checkpoint_of(output)
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise CommandError(f"{output} is there already: remove it or choose another --output.")
-    if not resume and checkpoint.exists():
+    if not resume and kept.exists():
         raise CommandError(
-            f"{checkpoint} holds an interrupted run: go on with --resume, remove it, or choose "
+            f"{kept} holds an interrupted run: go on with --resume, remove it, or choose "
             "another --output."
         )
-    return output, checkpoint
+    if resume and part == "all" and not kept.exists():
+        raise CommandError(f"There is no interrupted run {kept}: start without --resume.")
+    return output, kept
+
+
+def _checkpoint_of(directory: Path) -> Path:
+    return directory.with_name(f"{directory.name}.checkpoint.npz")
 
 
 def _choose_base(options: dict[str, Any]) -> ModelVersion | None:
@@ -228,21 +409,18 @@ def _choose_base(options: dict[str, Any]) -> ModelVersion | None:
     return None
 
 
+def _only(options: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: options[name] for name in names if options[name] is not None}
+
+
 def _given(options: dict[str, Any], base: ModelVersion | None) -> dict[str, Any]:
-    given = {name: options[name] for name in ARGUMENTS if options[name] is not None}
+    given = _only(options, ARGUMENTS)
     if base and given.setdefault("architecture", base.architecture) != base.architecture:
         raise CommandError(
             f"Model version {base.number} is of the architecture {base.architecture}, not "
             f"{given['architecture']}: leave that out to go on from it."
         )
     return {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
-
-
-def _check_weights(options: dict[str, Any]) -> None:
-    for kind in WEIGHTS:
-        weight = options[f"{kind}_weight"]
-        if weight is not None and not 0 < weight < math.inf:
-            raise CommandError(f"--{kind}-weight must be more than 0, not {weight}.")
 
 
 @contextmanager
@@ -262,10 +440,28 @@ def _weights_of(version: ModelVersion | None) -> Iterator[Path | None]:
         yield path
 
 
+def _weights_of_part(part: PageNetwork, number: int | None) -> Path | None:
+    """Return the weights that a finder or line reader starts from; None for random ones."""
+    from ml.training.page_reader import weights_file
+
+    if number is None:
+        return None
+    path: Path = settings.MODEL_DIR / weights_file(part)
+    if number != versions.SHIPPED or not path.is_file():
+        raise CommandError(
+            f"Of model version {number} no weights of this part ({path.name}) are kept: train it "
+            "without --start-from."
+        )
+    return path
+
+
 def _command_to_resume(
-    data: Path, directory: Path, options: dict[str, Any], base: ModelVersion | None
+    part: str, data: Path, directory: Path, options: dict[str, Any], base: ModelVersion | None
 ) -> str:
-    command = ["python", "manage.py", "train", "--data", str(data)]
+    command = ["python", "manage.py", "train"]
+    if part != "digits":
+        command += ["--part", part]
+    command += ["--data", str(data)]
     command += [f"--pictures={path}" for path in options["pictures"]]
     command += [
         f"--{kind}-weight={weight}"
@@ -274,11 +470,17 @@ def _command_to_resume(
     ]
     if base:
         command.append(f"--start-from={base.number}")
-    command += [f"--{name}" for name in ("corrections", "afresh") if options[name]]
-    return shlex.join([*command, "--output", str(directory), "--resume"])
+    command += [f"--{name}" for name in ("corrections", "afresh", "quick") if options[name]]
+    if part == "all":  # for the parts that were not begun
+        for name, value in _only(options, (*ARGUMENTS, "pages")).items():
+            command.append(f"--{name.replace('_', '-')}")
+            command += map(str, value) if isinstance(value, list) else [str(value)]
+    command += ["--output", str(directory), "--resume"]
+    command += [f"--{name.replace('_', '-')}" for name in ("test", "no_candidate") if options[name]]
+    return shlex.join(command)
 
 
-def _describe(arguments: Recipe) -> str:
+def _describe(arguments: Recipe | PartRecipe | JudgementRecipe) -> str:
     chosen = {name: value for name, value in arguments.describe().items() if value is not None}
     return ", ".join(
         f"{name} {' '.join(value) or 'none' if isinstance(value, list) else value}"

@@ -18,8 +18,9 @@ from ml.model.comparison import ANSWERS_FILE, fingerprint, read_outcomes
 from ml.model.metrics import accuracy, confusion_matrix, softmax
 from ml.training.checkpoint import read_run
 from ml.training.export import export
-from ml.training.fit import Fit, Progress, fit, predict_logits
+from ml.training.fit import fit, predict_logits
 from ml.training.recipes import PRESETS, choose_recipe
+from ml.training.run import Fit, Progress
 from tests.support.digits import draw_digits, write_mnist
 
 # Keras' own way of saving, with NumPy 2.

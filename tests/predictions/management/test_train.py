@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import re
@@ -9,11 +10,13 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.conf import LazySettings
 from django.core.management import CommandError, call_command
 
 from ml.model.classifier import load_classifier
+from ml.reading.page_reader import load_page_reader
 from predictions.registry.models import ModelVersion
 from tests.conftest import ROOT
 from tests.support.digits import write_mnist
@@ -108,6 +111,35 @@ def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(
         train("--data", mnist, "--output", directory, "--resume", "--epochs", 2)
 
 
+def test_ctrl_c_in_a_terminal_stops_the_workers_that_compose_too(
+    mnist: Path, tmp_path: Path, var_dir: Path
+) -> None:
+    directory = tmp_path / "model"
+    arguments = ["--part", "lines", "--data", str(mnist), "--output", str(directory)]
+    with default_sigint():
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "train", *arguments, "--batch-size", "4"],
+            cwd=ROOT,
+            env={**os.environ, "VAR_DIR": str(var_dir)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+    with process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if " steps/s" in line and not line.startswith("0/"):
+                break
+        os.killpg(process.pid, signal.SIGINT)  # all processes of a terminal get it
+        words = process.stderr.read()
+
+    assert process.returncode == 130
+    assert "Traceback" not in words
+    assert f"train --part lines --data {mnist} --output {directory} --resume" in words
+    assert (tmp_path / "model.checkpoint.npz").exists()
+
+
 def test_pictures_of_ones_own_are_trained_on_and_named_in_the_manifest(
     mnist: Path, tmp_path: Path, png: Callable[..., bytes]
 ) -> None:
@@ -190,3 +222,79 @@ def test_without_tensorflow_it_says_what_to_install(
 
     with pytest.raises(CommandError, match=r"pip install --require-hashes -r requirements\.txt"):
         train("--data", mnist)
+
+
+def test_a_part_is_trained_alone_and_is_no_candidate(mnist: Path, tmp_path: Path) -> None:
+    directory = tmp_path / "model"
+
+    text = train(
+        *("--part", "lines", "--data", mnist, "--output", directory),
+        *("--steps", 2, "--batch-size", 4),
+    )
+
+    assert "part lines, steps 2, batch_size 4" in text
+    assert re.search(r"validation: loss [\d.]+", text)
+    assert f"The network lies in {directory}" in text
+    assert {path.name for path in directory.iterdir()} == {
+        "line_reader.keras",
+        "line_reader.tflite",
+        "page_reader.json",
+    }
+    assert not list(tmp_path.glob("*.checkpoint.npz"))
+
+
+@pytest.mark.django_db
+def test_all_parts_make_one_complete_model_and_go_on_where_they_were_interrupted(
+    mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    directory = tmp_path / "model"
+    arguments = ["--part", "all", "--data", mnist, "--output", directory, "--quick"]
+    arguments += ["--steps", 40, "--batch-size", 8, "--pages", 10]
+
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ml.training.fit_part.validate", interrupt)
+        with pytest.raises(SystemExit) as stopped:
+            train(*arguments)
+    assert stopped.value.code == 130
+    words = capfd.readouterr().err
+    assert "--quick --steps 40 --batch-size 8 --pages 10" in words
+    assert f"--output {directory} --resume" in words
+    assert not directory.exists()
+    assert (tmp_path / "model.parts" / "finder.checkpoint.npz").exists()
+    digits = (tmp_path / "model.parts" / "digits" / "network.tflite").read_bytes()
+    with pytest.raises(CommandError, match="interrupted run: go on with --resume"):
+        train(*arguments)
+
+    text = train(*arguments, "--resume")
+
+    assert f"The model lies in {directory}" in text
+    assert [path.name for path in tmp_path.iterdir() if "model" in path.name] == ["model"]
+    assert (directory / "network.tflite").read_bytes() == digits
+    told = json.loads((directory / "page_reader.json").read_text())
+    assert (told["finder"]["arguments"]["steps"], told["lines"]["arguments"]["steps"]) == (40, 40)
+    assert told["judgement"]["arguments"] == {"pages": 10, "evaluated": 2, "seed": 0}
+    classifier = load_classifier(directory)
+    page = np.full((60, 200), 255, np.uint8)
+    assert load_page_reader(directory).read(page, classifier).confidence <= 1
+    assert ModelVersion.objects.get().sha256 == hashlib.sha256(digits).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("part", "option", "words"),
+    [
+        ("finder", ["--epochs", "1"], "--epochs is for all and digits, not for --part finder"),
+        ("lines", ["--corrections"], "--corrections is for digits, not for --part lines"),
+        ("judgement", ["--steps", "1"], "--steps is for all and digits and finder and lines"),
+        ("digits", ["--pages", "5"], "--pages is for all and judgement"),
+        ("finder", ["--start-from", "0"], "no weights of this part .* are kept"),
+    ],
+)
+def test_options_of_another_part_are_refused(
+    mnist: Path, tmp_path: Path, settings: LazySettings, part: str, option: list[str], words: str
+) -> None:
+    settings.MODEL_DIR = tmp_path
+    with pytest.raises(CommandError, match=words):
+        train("--part", part, "--data", mnist, *option)
