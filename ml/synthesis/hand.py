@@ -213,8 +213,9 @@ def _mark_strokes(
         y = u(0.42, 0.65)
         return [[(0.0, y), (u(0.18, 0.6), y + u(-0.06, 0.06))]], False
     if mark == "/":
-        top, lean = u(-0.3, 0.1), u(0.1, 0.5)
-        return [[(lean, top), (0.0, base + u(-0.05, 0.25))]], False
+        # Longer than a 1 and leaning more: otherwise nobody could tell them apart.
+        top, lean = u(-0.35, -0.05), u(0.25, 0.65)
+        return [[(lean, top), (0.0, base + u(0.02, 0.3))]], False
     if mark == ":":
         top = u(0.25, 0.5)
         return [
@@ -248,7 +249,7 @@ def _mark_strokes(
         angles = np.linspace(-1.1, 1.1, 7)
         sign = -1 if mark == "(" else 1
         curve = [
-            (float(0.2 + sign * 0.25 * np.cos(a)), float(0.5 + 0.68 * np.sin(a))) for a in angles
+            (float(0.2 + sign * 0.4 * np.cos(a)), float(0.5 + 0.75 * np.sin(a))) for a in angles
         ]
         return [curve], False
     if mark == "%":

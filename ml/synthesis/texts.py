@@ -10,14 +10,17 @@ Rng = np.random.Generator
 
 
 def number(rng: Rng, *, longest: int = 7) -> str:
-    """Return a number of 1 to ``longest`` digits, often with trailing zeros or repetitions."""
+    """Return a number of 1 to ``longest`` digits, often with trailing zeros or repetitions.
+
+    Its first digit mostly follows S. Newcomb and F. Benford, "The Law of Anomalous Numbers", 1938.
+    """
     digits = rng.integers(0, 10, int(rng.integers(1, longest + 1)))
     if len(digits) >= 3 and rng.random() < 0.2:
         digits[-int(rng.integers(1, len(digits))) :] = 0
     if len(digits) >= 2 and rng.random() < 0.1:
         digits[:] = digits[0]
-    if rng.random() < 0.12:
-        digits[0] = 1
+    if rng.random() < 0.6:
+        digits[0] = rng.choice(np.arange(1, 10), p=_FIRST_DIGITS)
     return "".join(map(str, digits))
 
 
@@ -63,11 +66,12 @@ def expression(rng: Rng) -> str:
     text = number(rng, longest=3)
     for _ in range(int(rng.integers(1, 4))):
         text += str(rng.choice(list("+×÷-/="))) + number(rng, longest=3)
-    if rng.random() < 0.25:
+    if rng.random() < 0.12:
         text = "(" + text + ")" + str(rng.choice(list("/×+-"))) + number(rng, longest=1)
     return text + "%" * (rng.random() < 0.05)
 
 
+_FIRST_DIGITS = np.log10(1 + 1 / np.arange(1, 10))
 _CLOSINGS = [0.4, 0.14, 0.08, 0.12, 0.1, 0.06, 0.04, 0.06]
 _KINDS: dict[str, tuple[float, Callable[[Rng], str]]] = {
     "number": (0.5, number),
