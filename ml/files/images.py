@@ -307,9 +307,7 @@ def _unsupported_tiff(content: bytes) -> PictureError | None:
     )
 
 
-def _check_size(
-    image: Image.Image, max_pixels: int, size: tuple[int, int] | None = None
-) -> None:
+def _check_size(image: Image.Image, max_pixels: int, size: tuple[int, int] | None = None) -> None:
     """Refuse what is too large, also once it is stretched to ``size``."""
     width, height = size or image.size
     subject = f"This picture of {width:,} x {height:,} pixels"

@@ -19,7 +19,8 @@ def grid(rows: int, columns: int, *, degrees: float = 0.0) -> np.ndarray:
     middles = np.stack([x.ravel(), y.ravel()], axis=1) + RNG.normal(0, 2, (rows * columns, 2))
     turn = np.deg2rad(degrees)
     rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    return np.c_[middles @ rotation.T - (10, 15), np.full((len(middles), 2), (20, 30))]
+    boxes: np.ndarray = np.c_[middles @ rotation.T - (10, 15), np.full((len(middles), 2), (20, 30))]
+    return boxes
 
 
 @pytest.mark.parametrize("degrees", [-24, -10, -3, 0, 5, 15, 24])

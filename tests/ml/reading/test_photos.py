@@ -88,7 +88,6 @@ def test_gives_few_digits_to_what_is_none(reader: Reader, shared: Path) -> None:
         reading.text
         for reading in readings
         if isinstance(reading, Reading)
-        and not reading.unread_marks
         and (reading.confidence or 0) >= SURE
     ]
     assert len(readings) == 87
