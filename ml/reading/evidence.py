@@ -22,7 +22,7 @@ STRONG = 0.3  # score of candidates that make lines
 MAX_GAP = 1.6  # of the digits' height: further apart, digits are not read together
 STRIP_HEIGHT = 24.0  # pixels; strips are cut from the level on which digits are about so high
 MIN_THERE = 0.3  # probability of a place that only the line reader sees
-FEATURES = 18
+FEATURES = 20
 _NEAR = 0.45  # of a symbol's width, or height if more: two see the same if closer
 _UNKNOWN = np.full(DIGITS, 0.1, np.float32)
 
@@ -302,6 +302,8 @@ def _describe(slots: list[Slot], marks: list[Candidate]) -> None:
     heights = np.array([s.box[3] for s in slots])
     usual = float(np.median(heights[[s.found >= STRONG for s in slots]] if slots else heights))
     boxes = np.array([s.box for s in slots])
+    strong = sum(s.found >= STRONG for s in slots)
+    lines = len({s.line for s in slots})
     in_line = np.bincount([s.line for s in slots])
     in_run = np.bincount([s.run for s in slots])
     signs = np.array([m.box for m in marks], float).reshape(-1, 4)
@@ -331,6 +333,8 @@ def _describe(slots: list[Slot], marks: list[Candidate]) -> None:
                 covered,
                 sign,
                 float(slot.box[2] / slot.box[3]),
+                float(np.log1p(strong)),
+                float(np.log(lines)),
             ],
             np.float32,
         )

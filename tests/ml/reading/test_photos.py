@@ -67,11 +67,10 @@ def test_reads_most_digits_with_bits_of_grid_lines(reader: Reader, shared: Path)
     assert len(misread) <= 9, misread  # 95.8 %
 
 
-# More strings and cheques, and other pages, have been measured here since 2026-11-28; each share
-# that had been reached before still is, but for pages, of which 9 of 20 are read exactly.
+# More strings and cheques, and other pages, have been measured here since 2026-11-28.
 @pytest.mark.parametrize(
     ("folder", "count", "max_misread"),
-    [("strings", 127, 19), ("pages", 20, 11), ("cheques", 340, 122)],  # 85 %, 45 %, 64 %
+    [("strings", 127, 19), ("pages", 20, 8), ("pages3", 36, 20), ("cheques", 340, 116)],
 )
 def test_reads_most_numbers(
     reader: Reader, shared: Path, folder: str, count: int, max_misread: int
