@@ -17,7 +17,8 @@ from tests.support.pdf import pdf_of
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/predictions"
 Png = Callable[..., bytes]
-STEPS = ["page", "boxes", "digits"]
+STEPS = ["page", "boxes", "digits"]  # of a small picture of one digit
+PAGE_STEPS = ["page", "heat", "lines", "boxes", "digits"]
 
 
 def send(api: APIClient, content: bytes, query: str) -> Any:
@@ -52,7 +53,7 @@ def test_explains_each_page_and_numbers(api: APIClient, png: Png) -> None:
     pages = [Image.open(io.BytesIO(png(digit))) for digit in "42"]
     answer = send(api, pdf_of(*pages), "explain=true&store=false").json()
     for result in answer["results"]:
-        check(result["explanation"], STEPS)
+        check(result["explanation"], PAGE_STEPS)
     answer = api.post(f"{URL}?explain=true&store=false", {"pixels": [[0] * 28] * 28}).json()
     check(answer["explanation"], STEPS[:-1])
 
