@@ -164,7 +164,7 @@ def _rows(text: str, max_pages: int) -> tuple[list[str], list[list[str]]]:
         if len(line) > MAX_LINE_LENGTH:
             raise _wrong_grid(f"Line {number + 1} is too long.")
         rows.append(_fields(line))
-        if len(rows[-1]) > PIXELS + 1:
+        if len(rows[-1]) > PIXELS + 2:  # with a row number and a label
             raise _wrong_grid(f"Line {number + 1} has {len(rows[-1]):,} numbers.")
         rows_per_picture = SIDE if len(rows[0]) < PIXELS else 1
         if len(rows) > max_pages * rows_per_picture:

@@ -70,9 +70,9 @@ def test_no_module_of_ml_imports_django(path: Path) -> None:
         "model.classifier",
         "model.metrics",
         "model.normalisation",
-        "page.ink",
-        "page.search",
-        "page.segmentation",
+        "reading.finder",
+        "reading.line_reader",
+        "reading.page_reader",
         "reading.reader",
     ],
 )
