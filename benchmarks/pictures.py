@@ -13,7 +13,8 @@ from PIL import Image
 from ml.data.dataset import load_digits, split
 
 NOT_DIGITS = "not_digits"  # the folder whose pictures show no digit
-SEVERAL_DIGITS = ("pages", "pages3", "strings", "cheques")  # folders of whole numbers; the rest are digits
+# Folders of whole numbers; the rest are digits.
+SEVERAL_DIGITS = ("pages", "pages3", "strings", "cheques")
 
 
 @dataclass(frozen=True)

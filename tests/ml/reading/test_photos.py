@@ -86,8 +86,7 @@ def test_gives_few_digits_to_what_is_none(reader: Reader, shared: Path) -> None:
     believed = [
         reading.text
         for reading in readings
-        if isinstance(reading, Reading)
-        and (reading.confidence or 0) >= SURE
+        if isinstance(reading, Reading) and (reading.confidence or 0) >= SURE
     ]
     assert len(readings) == 87
     assert len(believed) <= 6, believed  # 7 %
