@@ -9,7 +9,7 @@ from ml.reading.networks import FloatArray, Network
 from ml.reading.strips import FRAME, HEIGHT, Strip
 
 BLANK = len(SYMBOLS) + 1
-_WIDTHS = (64, 128, 256, 512, 1024)  # pixels, of the network's inputs
+_WIDTHS = (192, 1024)  # pixels, of the network's inputs
 _EDGE = 12  # pixels of nothing before a strip
 
 

@@ -4,12 +4,14 @@ A manifest may hold more. Nothing of it reaches the database, a page or the API 
 """
 
 import json
-from typing import Any
-
-from jsonschema import Draft202012Validator
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from ml.digits import DIGITS
 from ml.model.classifier import MANIFEST_FORMAT, NETWORK_FILE
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 16
@@ -74,7 +76,14 @@ SCHEMA = _object(
     evaluation_set=_object({"fingerprint": {"type": "string", "maxLength": 64}}),
     created_at={"type": "string"},
 )
-_VALIDATOR = Draft202012Validator(SCHEMA)
+
+
+@cache
+def _validator() -> "Draft202012Validator":
+    # Imported late: the library takes 6 MB, and few workers ever check a manifest.
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(SCHEMA)
 
 
 def parse(content: bytes) -> dict[str, Any]:
@@ -104,7 +113,7 @@ def problem_of(manifest: Any) -> str | None:
     problem = _problem_of_values(manifest)
     if problem is not None:
         return problem
-    for error in _VALIDATOR.iter_errors(manifest):
+    for error in _validator().iter_errors(manifest):
         return f"{error.json_path}: {error.message[:MAX_MESSAGE]}"
     calibration = manifest["metrics"]["validation"].get("calibration")
     return None if calibration is None else _problem_of_calibration(**calibration)
