@@ -300,8 +300,9 @@ def _describe(slots: list[Slot], marks: list[Candidate]) -> None:
     if not slots:
         return
     heights = np.array([s.box[3] for s in slots])
-    usual = float(np.median(heights[[s.found >= STRONG for s in slots]] if slots else heights))
+    usual = float(np.median(heights[[s.found >= STRONG for s in slots]]))
     boxes = np.array([s.box for s in slots])
+    strength = np.array([s.found + s.there for s in slots])
     strong = sum(s.found >= STRONG for s in slots)
     lines = len({s.line for s in slots})
     in_line = np.bincount([s.line for s in slots])
@@ -309,7 +310,7 @@ def _describe(slots: list[Slot], marks: list[Candidate]) -> None:
     signs = np.array([m.box for m in marks], float).reshape(-1, 4)
     scores = np.array([m.score for m in marks])
     for n, slot in enumerate(slots):
-        covered = _covered(boxes, n, np.array([s.found + s.there for s in slots]))
+        covered = _covered(boxes, n, strength)
         signed = _overlap(boxes[n], signs)
         sign = float((scores * signed).max()) if len(scores) else 0.0
         size = float(np.log(slot.box[3] / usual))

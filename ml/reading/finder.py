@@ -18,6 +18,7 @@ from ml.reading.heat import (
     HEATS,
     MAX_HEIGHT,
     MIN_HEIGHT,
+    OUTPUTS,
     PLACES,
     SMALLER,
     STRIDE,
@@ -147,20 +148,20 @@ class Finder:
     def _look(self, contrast: FloatArray, wanted: npt.NDArray[np.uint8] | None) -> FloatArray:
         """Run the network on the tiles of a level that are wanted; elsewhere, there is nothing."""
         height, width = (side + 2 * EDGE for side in contrast.shape)
-        tile, step = TILE, TILE - OVERLAP
+        step = TILE - OVERLAP
         rows = max(1, -(-(height - OVERLAP) // step))
         columns = max(1, -(-(width - OVERLAP) // step))
         padded = np.zeros((rows * step + OVERLAP, columns * step + OVERLAP), np.float32)
         padded[EDGE : EDGE + contrast.shape[0], EDGE : EDGE + contrast.shape[1]] = contrast
-        cells, inner = tile // STRIDE, OVERLAP // 2 // STRIDE
+        cells, inner = TILE // STRIDE, OVERLAP // 2 // STRIDE
         shape = padded.shape[0] // STRIDE, padded.shape[1] // STRIDE
-        output = np.full((*shape, SMALLER + 1), -20, np.float32)
+        output = np.full((*shape, OUTPUTS), -20, np.float32)
         for row in range(rows):
             for column in range(columns):
                 y, x = row * step, column * step
-                if wanted is not None and not _is_wanted(wanted, y, x, tile, padded.shape):
+                if wanted is not None and not _is_wanted(wanted, y, x):
                     continue
-                answer = self._network(padded[y : y + tile, x : x + tile])
+                answer = self._network(padded[y : y + TILE, x : x + TILE])
                 # Tiles share their margins: each answers for its inner part.
                 top = 0 if row == 0 else inner
                 left = 0 if column == 0 else inner
@@ -200,16 +201,14 @@ def _heat(output: FloatArray, level: Level) -> FloatArray:
     return _sigmoid(output[edge : edge + rows, edge : edge + columns, 0])
 
 
-def _is_wanted(
-    wanted: npt.NDArray[np.uint8], y: int, x: int, tile: int, shape: tuple[int, ...]
-) -> bool:
+def _is_wanted(wanted: npt.NDArray[np.uint8], y: int, x: int) -> bool:
     """Return whether a tile holds something that the level before wanted to see larger."""
 
     # The level before is half as large, with the same edge.
     def to_cell(place: int) -> int:
         return max(0, int((place - EDGE) / 2 + EDGE) // STRIDE)
 
-    part = wanted[to_cell(y) : to_cell(y + tile) + 1, to_cell(x) : to_cell(x + tile) + 1]
+    part = wanted[to_cell(y) : to_cell(y + TILE) + 1, to_cell(x) : to_cell(x + TILE) + 1]
     return bool(part.any())
 
 

@@ -20,7 +20,7 @@ from ml.reading.networks import FloatArray
 
 ACCEPTED = 0.5  # probability from which a slot is a digit
 READING_FEATURES = 10
-_FLOOR = 0.003  # of a probability in the pool: no network is ever sure
+FLOOR = 0.003  # of a probability in the pool: no network is ever sure
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,9 +136,8 @@ class Judgement:
 def pooled(slot: Slot, pool: tuple[float, ...]) -> FloatArray:
     """Join what the networks say which digit a slot is, float32 (10,)."""
     logits = sum(
-        weight * np.log(np.maximum(says, _FLOOR))
+        weight * np.log(np.maximum(says, FLOOR))
         for weight, says in zip(pool, (slot.finder, slot.line_reader, slot.network), strict=True)
-        if says is not None
     )
     exponentials = np.exp(logits - np.max(logits))
     return np.asarray(exponentials / exponentials.sum(), np.float32)
@@ -152,10 +151,9 @@ def reading_features(
     doubt = np.array(left_out or [0.0])
     doubts = np.array(evidence.doubts or [0.0])
     disagree = [
-        len({int(s.argmax()) for s in (d.slot.finder, d.slot.line_reader, d.slot.network)
-             if s is not None}) > 1
+        len({int(s.argmax()) for s in (d.slot.finder, d.slot.line_reader, d.slot.network)}) > 1
         for d in digits
-    ]  # fmt: skip
+    ]
     heights = np.array([d.slot.box[3] for d in digits] or [1.0])
     return np.array(
         [

@@ -14,6 +14,7 @@ from ml.model.classifier import Classifier
 from ml.reading.evidence import FEATURES, Evidence, Slot, collect_evidence
 from ml.reading.finder import Finder, Findings
 from ml.reading.judgement import (
+    FLOOR,
     READING_FEATURES,
     JudgedDigit,
     Judgement,
@@ -177,7 +178,7 @@ def _fit_pool(slots: list[Slot], labels: NDArray[np.int64]) -> list[float]:
     if not slots:
         return [0.5] * 3
     says = np.array([[s.finder, s.line_reader, s.network] for s in slots], np.float32)
-    logs = np.log(np.maximum(says, 0.003))  # (N, 3, 10)
+    logs = np.log(np.maximum(says, FLOOR))  # (N, 3, 10)
     pool = np.full(3, 0.5)
     one_hot = np.eye(DIGITS)[labels]
     for _ in range(400):
