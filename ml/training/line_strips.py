@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ml.digits import DIGITS
 from ml.reading.contrast import local_contrast
+from ml.reading.evidence import MAX_GAP
 from ml.reading.line_reader import BLANK
 from ml.reading.strips import FRAME, HEIGHT, Box, Strip, cut_strip
 from ml.synthesis.pages import ComposedPage, Composer, Symbol
@@ -18,7 +19,6 @@ from ml.synthesis.pages import ComposedPage, Composer, Symbol
 WIDTH = 192  # pixels of a strip in training
 FRAMES = WIDTH // FRAME
 _STRIPS_PER_PAGE = 6  # at most
-_MAX_GAP = 1.6  # of the digits' height: further apart, digits are not read together
 _LEVEL = (15.0, 36.0)  # pixels; height of the digits on the page that a strip is cut from
 _SEEN = 0.7  # visible share from which the finder sees a digit
 
@@ -94,7 +94,7 @@ def _runs(page: ComposedPage, scale: float) -> list[list[Symbol]]:
         if (
             last is not None
             and last.line == symbol.line
-            and box[0] - last.box[0] - last.box[2] < _MAX_GAP * page.base * scale
+            and box[0] - last.box[0] - last.box[2] < MAX_GAP * page.base * scale
         ):
             runs[-1].append(symbol)
         else:
