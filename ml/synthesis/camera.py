@@ -117,8 +117,8 @@ def _degrade(page: FloatImage, rng: Rng, base: float) -> FloatImage:
         page = cv2.GaussianBlur(page, (0, 0), rng.uniform(0.4, 0.4 + base / 32))
     elif rng.random() < 0.15:
         page = _move(page, rng, base)
-    if rng.random() < 0.12:  # low resolution
-        scale = np.clip(rng.uniform(9, 20) / base, 0.3, 1)
+    if rng.random() < 0.2:  # low resolution
+        scale = np.clip(rng.uniform(8, 20) / base, 0.25, 1)
         small = cv2.resize(page, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         how = cv2.INTER_CUBIC if rng.random() < 0.7 else cv2.INTER_NEAREST
         page = cv2.resize(small, shape[::-1], interpolation=how)
@@ -169,7 +169,41 @@ def light(shape: tuple[int, ...], rng: Rng) -> FloatImage:
 
 def _table_top(shape: tuple[int, ...], rng: Rng) -> FloatImage:
     grain = smooth(shape, rng, cells=int(rng.integers(2, 40))) * rng.uniform(0, 25)
-    return np.asarray(rng.uniform(10, 245) + grain, np.float32)
+    top = np.asarray(rng.uniform(10, 245) + grain, np.float32)
+    if rng.random() < 0.3:  # boards, tiles, a woven cloth
+        rows, columns = np.indices(shape, np.float32)
+        turn, pitch = rng.uniform(0, np.pi), rng.uniform(4, 60)
+        along = columns * np.cos(turn) + rows * np.sin(turn)
+        across = rows * np.cos(turn) - columns * np.sin(turn)
+        edges = along % pitch < rng.uniform(0.05, 0.5) * pitch
+        if rng.random() < 0.5:
+            edges = edges ^ (across % pitch < rng.uniform(0.05, 0.5) * pitch)
+        top += rng.uniform(-60, 60) * edges
+    for _ in range(int(rng.poisson(2))):
+        _lay_down_a_thing(top, rng)
+    return top
+
+
+def _lay_down_a_thing(top: FloatImage, rng: Rng) -> None:
+    """Put a coin, a cup, a pen, a cable, a key or a crumb on a table."""
+    grey = float(rng.uniform(0, 255))
+    y, x = (int(rng.integers(0, side)) for side in top.shape)
+    size = max(2.0, float(np.exp(rng.uniform(np.log(0.02), np.log(0.4)))) * min(top.shape))
+    kind = rng.random()
+    if kind < 0.4:  # round or oval, whole or as a ring
+        axes = max(1, round(size)), max(1, round(size * rng.uniform(0.3, 1)))
+        pen = -1 if rng.random() < 0.5 else max(1, round(size * rng.uniform(0.05, 0.4)))
+        cv2.ellipse(top, (x, y), axes, rng.uniform(0, 180), 0, 360, grey, pen, cv2.LINE_AA)
+    elif kind < 0.7:  # with corners
+        turns = np.sort(rng.uniform(0, 2 * np.pi, int(rng.integers(3, 7))))
+        reach = size * rng.uniform(0.4, 1, len(turns))
+        corners = np.stack([x + reach * np.cos(turns), y + reach * np.sin(turns)], axis=1)
+        cv2.fillPoly(top, [np.rint(corners).astype(np.int32)], grey, cv2.LINE_AA)
+    else:  # long and thin, straight or bent
+        steps = rng.normal(0, size, (int(rng.integers(1, 6)), 2)).cumsum(axis=0)
+        points = np.rint(np.concatenate([[(0, 0)], steps]) + (x, y)).astype(np.int32)
+        pen = max(1, round(size * rng.uniform(0.02, 0.3)))
+        cv2.polylines(top, [points], False, grey, pen, cv2.LINE_AA)
 
 
 def _move(page: FloatImage, rng: Rng, base: float) -> FloatImage:

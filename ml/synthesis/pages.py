@@ -23,7 +23,7 @@ from ml.synthesis.hand import Glyph, Hand
 Layer = NDArray[np.uint8]
 Rng = np.random.Generator
 
-MIN_BASE, MAX_BASE = 12.0, 46.0  # pixels, height of a page's digits
+MIN_BASE, MAX_BASE = 9.0, 46.0  # pixels, height of a page's digits
 
 
 @dataclass(frozen=True)
@@ -203,7 +203,7 @@ class _Sheet:
         free = (thick == 0).astype(np.uint8)
         if rng.random() < (0.6 if empty else 0.22):
             paper.write_words(self.ground, free, rng, base)
-        for _ in range(int(rng.poisson(5 if empty else 0.7))):
+        for _ in range(int(rng.poisson(5 if empty else 1))):
             paper.doodle(self.ink, free, rng, base)
 
     def seen(self, matrix: NDArray[np.float64], size: tuple[int, int]) -> tuple[Symbol, ...]:
@@ -447,12 +447,12 @@ def _nothing(sheet: _Sheet) -> None:
 
 # Share and layout of each kind of page.
 KINDS: dict[str, tuple[float, Callable[[_Sheet], None]]] = {
-    "rows": (0.26, _rows),
+    "rows": (0.24, _rows),
     "table": (0.19, _table),
     "single line": (0.22, _single_line),
-    "one digit": (0.1, _one_digit),
+    "one digit": (0.12, _one_digit),
     "form": (0.06, _form),
     "spaced": (0.07, _spaced),
     "sums": (0.05, _sums),
-    "nothing": (0.05, _nothing),
+    "nothing": (0.06, _nothing),
 }

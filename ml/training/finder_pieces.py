@@ -17,6 +17,7 @@ from ml.synthesis.pages import ComposedPage, Composer, Symbol
 SIDE = 160  # pixels of a piece
 PIECES_PER_PAGE = 4
 _CELLS = SIDE // STRIDE
+_MOST_ENLARGED = 2.6  # a little more than when reading
 _SURROUNDINGS = 0.8  # of a piece's side, to each side of its middle
 _SEEN, _UNSEEN = 0.7, 0.15  # visible shares: to be found; not worth mentioning
 # Pixels; from MIN_HEIGHT to here, being found and being too small are both right.
@@ -90,7 +91,7 @@ def cut_piece(page: ComposedPage, rng: np.random.Generator) -> Piece:
     # Mostly as it is to be found, else too small, or so large that parts of digits are seen.
     low, high = (13, 56) if kind < 0.7 else (5, 13) if kind < 0.8 else (60, 160)
     scale = float(np.exp(rng.uniform(np.log(low), np.log(high)))) / page.base
-    scale = min(scale, 1.6 if kind < 0.8 else 4.0)
+    scale = min(scale, _MOST_ENLARGED if kind < 0.8 else 4.0)
     side = SIDE / scale  # on the page
     height, width = page.picture.shape
     middle = rng.uniform(0, 1, 2) * (width, height)
