@@ -118,7 +118,7 @@ def _degrade(page: FloatImage, rng: Rng, base: float) -> FloatImage:
     elif rng.random() < 0.15:
         page = _move(page, rng, base)
     if rng.random() < 0.2:  # low resolution
-        scale = np.clip(rng.uniform(8, 20) / base, 0.25, 1)
+        scale = np.clip(rng.uniform(9, 20) / base, 0.25, 1)
         small = cv2.resize(page, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         how = cv2.INTER_CUBIC if rng.random() < 0.7 else cv2.INTER_NEAREST
         page = cv2.resize(small, shape[::-1], interpolation=how)

@@ -38,14 +38,16 @@ def rule(layer: Layer, rng: Rng, base: float) -> None:
         _parallel(layer, rng, gap * rng.uniform(0.6, 3), across=True)
     elif kind < 0.62:  # squared paper
         gap = float(np.exp(rng.uniform(np.log(0.1), np.log(1.1)))) * base
-        grey = int(rng.integers(30, 200))
+        # Fine patterns are faint, or nobody could read what is written on them.
+        grey = int(rng.integers(30, 90 if gap < 0.35 * base else 200))
         _parallel(layer, rng, gap, across=False, grey=grey)
         _parallel(layer, rng, gap, across=True, grey=grey)
     elif kind < 0.82:
         _guilloche(layer, rng, base)
     elif kind < 0.9:  # dots
         gap = max(3, int(rng.uniform(0.1, 0.8) * base))
-        grey, side = int(rng.integers(30, 220)), 1 + int(rng.uniform(0, 0.2) * gap)
+        grey = int(rng.integers(30, 110 if gap < 0.25 * base else 220))
+        side = 1 + int(rng.uniform(0, 0.2) * gap)
         for y, x in np.ndindex(side, side):
             layer[y::gap, x::gap] = np.maximum(layer[y::gap, x::gap], grey)
     else:  # single lines anywhere
