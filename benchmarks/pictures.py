@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,19 +12,28 @@ import numpy as np
 from PIL import Image
 
 from ml.data.dataset import load_digits, split
+from ml.digits import DIGITS, MARKS, SYMBOLS
+from ml.synthesis.pages import ComposedPage, Composer
 
 NOT_DIGITS = "not_digits"  # the folder whose pictures show no digit
 # Folders of whole numbers; the rest are digits.
-SEVERAL_DIGITS = ("pages", "pages3", "strings", "cheques")
+SEVERAL_DIGITS = ("pages", "pages3", "strings", "cheques", "composed")
+COMPOSED = "composed"  # pages composed from MNIST's validation writers
+_COMPOSED_PAGES, _COMPOSED_SEED = 600, 2_000_003
+_VISIBLE = 0.7  # share of a digit from which it is to be read
 
 
 @dataclass(frozen=True)
 class LabelledPicture:
-    """A picture file and its text, with lines separated by `|`; empty without digits."""
+    """A picture file and its text, with lines separated by `|`; empty without digits.
+
+    The marked text, with points, commas, slashes, dashes and colons, is known of some.
+    """
 
     name: str
     content: bytes
     text: str
+    marked_text: str | None = None
 
 
 def photo_folders(data: Path) -> list[str]:
@@ -33,6 +43,8 @@ def photo_folders(data: Path) -> list[str]:
 
 def load_pictures(data: Path, folder: str, limit: int | None) -> list[LabelledPicture]:
     """Load a folder of photos or a set of digits, or an evenly spaced sample of it."""
+    if folder == COMPOSED:
+        return _composed(data, limit or _COMPOSED_PAGES)
     if folder in DIGIT_SETS:
         pictures, labels = DIGIT_SETS[folder](data)
         return [
@@ -40,9 +52,13 @@ def load_pictures(data: Path, folder: str, limit: int | None) -> list[LabelledPi
             for n in _spread(len(labels), limit)
         ]
     rows = [row for row in _labels(data) if row["file"].split("/")[0] == folder]
+    marks = {row["file"]: row["marked_text"] for row in _labels(data, "marks.tsv")}
     return [
         LabelledPicture(
-            rows[n]["file"], (data / "photos" / rows[n]["file"]).read_bytes(), rows[n]["text"] or ""
+            name := rows[n]["file"],
+            (data / "photos" / name).read_bytes(),
+            rows[n]["text"] or "",
+            marks.get(name),
         )
         for n in _spread(len(rows), limit)
     ]
@@ -57,8 +73,27 @@ def draw_text(text: str, size: int = 200, *, ending: str = ".png", paper: int = 
     return cv2.imencode(ending, page)[1].tobytes()
 
 
-def _labels(data: Path) -> list[dict[str, str]]:
-    with (data / "photos" / "labels.tsv").open(newline="") as file:
+def _composed(data: Path, count: int) -> list[LabelledPicture]:
+    composer = Composer(split(load_digits(data / "mnist", "training")).validation)
+    pictures: list[LabelledPicture] = []
+    for n in itertools.count():
+        if len(pictures) == count:
+            return pictures
+        page = composer.page(np.random.default_rng((_COMPOSED_SEED, n)))
+        # What is cut off at an edge is neither right nor wrong.
+        if all(symbol.visible >= _VISIBLE for symbol in page.symbols):
+            text, marked = (_text_of(page, known) for known in (DIGITS, DIGITS + len(MARKS)))
+            pictures.append(LabelledPicture(f"composed/{n}", _png(page.picture), text, marked))
+    raise AssertionError
+
+
+def _text_of(page: ComposedPage, known: int) -> str:
+    """Return the symbols of a page that come first in `SYMBOLS`, in reading order."""
+    return "".join(SYMBOLS[s.symbol] for s in page.symbols if s.symbol < known)
+
+
+def _labels(data: Path, name: str = "labels.tsv") -> list[dict[str, str]]:
+    with (data / "photos" / name).open(newline="") as file:
         return list(csv.DictReader(file, delimiter="\t"))
 
 

@@ -3,11 +3,13 @@
     .venv/bin/python benchmarks/reading.py                # every folder of photos
     .venv/bin/python benchmarks/reading.py --folders phone pages --errors
     .venv/bin/python benchmarks/reading.py --prototype    # compare with a simple script
+    .venv/bin/python benchmarks/reading.py --marks        # points, slashes and so on as well
     .venv/bin/python benchmarks/reading.py --times        # the cost, compared with decoding
 
 Texts are compared without spaces, their lines joined in order. A digit error is an insertion, a
 deletion or a substitution; the rate is their number divided by that of the true digits. Other
-folders are `semeion`, `mnist_validation` and `mnist_test`.
+folders are `semeion`, `mnist_validation`, `mnist_test`, and `composed`: pages composed from
+MNIST's validation writers.
 """
 
 import argparse
@@ -41,8 +43,10 @@ from benchmarks.pictures import (
     photo_folders,
 )
 from benchmarks.prototype import Prototype
+from ml.digits import MARKS
 from ml.errors import PictureError
 from ml.model.classifier import load_classifier
+from ml.reading.judgement import count_errors
 from ml.reading.reader import Reader
 from predictions.core.records import Status
 
@@ -50,8 +54,8 @@ DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 REFUSED = "refused"
 T = TypeVar("T")
 
-# Returns the text of a picture and its status, or `refused`.
-Read = Callable[[LabelledPicture, bool], tuple[str, str]]
+# Returns text, marked text and status, or `refused`, of a picture.
+Read = Callable[[LabelledPicture, bool], tuple[str, str, str]]
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class Outcome:
 
     picture: LabelledPicture
     text: str
+    marked_text: str
     status: str
     duration_ms: float
 
@@ -70,6 +75,10 @@ class Outcome:
     @property
     def right(self) -> bool:
         return self.truth == _digits_only(self.text)
+
+    @property
+    def read_and_wrong(self) -> bool:
+        return self.status == Status.READ and not self.right
 
 
 def main() -> None:
@@ -83,55 +92,47 @@ def main() -> None:
         return
     prototype = Prototype(classifier)
 
-    def by_prototype(picture: LabelledPicture, several: bool) -> tuple[str, str]:
-        return prototype.read(picture.content, several=several), str(Status.READ)
+    def by_prototype(picture: LabelledPicture, several: bool) -> tuple[str, str, str]:
+        text = prototype.read(picture.content, several=several)
+        return text, text, str(Status.READ)
 
-    def by_reader(picture: LabelledPicture, several: bool) -> tuple[str, str]:
+    def by_reader(picture: LabelledPicture, several: bool) -> tuple[str, str, str]:
         return read(reader, picture)
 
     ways: dict[str, Read] = {"reader": by_reader}
     if arguments.prototype:
         ways["prototype"] = by_prototype
-    _print_head()
+    _print_marks_head() if arguments.marks else _print_head()
     for folder in arguments.folders or photo_folders(arguments.data):
         pictures = load_pictures(arguments.data, folder, arguments.limit)
         for way, read_one in ways.items():
             outcomes = measure(pictures, read_one, several=folder in SEVERAL_DIGITS)
-            _print_row(folder, way, outcomes)
+            if arguments.marks:
+                _print_marks(folder, way, outcomes)
+            else:
+                _print_row(folder, way, outcomes)
             if arguments.errors:
                 _print_errors(outcomes)
 
 
-def read(reader: Reader, picture: LabelledPicture) -> tuple[str, str]:
+def read(reader: Reader, picture: LabelledPicture) -> tuple[str, str, str]:
     from predictions.services.prediction import status_of  # needs Django to be set up
 
     try:
         reading = reader.read(picture.content)
     except PictureError:
-        return "", REFUSED
-    return reading.text, str(status_of(reading))
+        return "", "", REFUSED
+    return reading.text, reading.marked_text, str(status_of(reading))
 
 
 def measure(pictures: list[LabelledPicture], read_one: Read, *, several: bool) -> list[Outcome]:
     outcomes = []
     for picture in tqdm(pictures, unit=" pictures", leave=False, disable=None):
         start = time.perf_counter()
-        text, status = read_one(picture, several)
+        text, marked_text, status = read_one(picture, several)
         duration_ms = 1000 * (time.perf_counter() - start)
-        outcomes.append(Outcome(picture, text, status, duration_ms))
+        outcomes.append(Outcome(picture, text, marked_text, status, duration_ms))
     return outcomes
-
-
-def edit_distance(truth: str, text: str) -> int:
-    """Count the insertions, deletions and substitutions between two texts (Levenshtein)."""
-    row = list(range(len(text) + 1))
-    for i, expected in enumerate(truth, start=1):
-        diagonal, row[0] = row[0], i
-        for j, found in enumerate(text, start=1):
-            substituted = diagonal + (expected != found)
-            diagonal = row[j]
-            row[j] = min(row[j] + 1, row[j - 1] + 1, substituted)
-    return row[-1]
 
 
 def _digits_only(text: str) -> str:
@@ -140,8 +141,9 @@ def _digits_only(text: str) -> str:
 
 def _print_head() -> None:
     print(
-        "| folder | by | pictures | exactly right | digit errors | status `read` | `needs_review` "
-        "| `unreadable` | refused | ms per picture (median) |\n|---|---|" + "---:|" * 8
+        "| folder | by | pictures | exactly right | digit errors | mean error a picture "
+        "| `read` and wrong | status `read` | `needs_review` | `unreadable` | refused "
+        "| ms per picture (median) |\n|---|---|" + "---:|" * 10
     )
 
 
@@ -149,20 +151,54 @@ def _print_row(folder: str, way: str, outcomes: list[Outcome]) -> None:
     count = len(outcomes)
     statuses = Counter(outcome.status for outcome in outcomes)
     truths = sum(len(outcome.truth) for outcome in outcomes)
-    errors = sum(edit_distance(outcome.truth, _digits_only(outcome.text)) for outcome in outcomes)
+    errors = [count_errors(_digits_only(outcome.text), outcome.truth) for outcome in outcomes]
+    mean = surely_wrong = "–"
     if folder == NOT_DIGITS:
         made_up = sum(outcome.status == Status.READ and bool(outcome.text) for outcome in outcomes)
         right, wrong = f"({_share(made_up, count)} given a digit as `read`)", "–"
     else:
         right = _share(sum(outcome.right for outcome in outcomes), count)
-        wrong = _share(errors, truths)
+        wrong = _share(sum(errors), truths)
+        shares_wrong = [
+            min(1.0, n / max(1, len(o.truth))) for n, o in zip(errors, outcomes, strict=True)
+        ]
+        mean = f"{100 * statistics.mean(shares_wrong):.1f} %"
+        surely_wrong = _share(sum(outcome.read_and_wrong for outcome in outcomes), count)
     shares = [_share(statuses[status], count) for status in [*map(str, Status), REFUSED]]
     duration = statistics.median(outcome.duration_ms for outcome in outcomes)
     print(
-        f"| {folder} | {way} | {count} | {right} | {wrong} | {' | '.join(shares)} "
+        f"| {folder} | {way} | {count} | {right} | {wrong} | {mean} | {surely_wrong} "
+        f"| {' | '.join(shares)} "
         f"| {duration:.1f} |",
         flush=True,
     )
+
+
+def _print_marks_head() -> None:
+    print(
+        "| folder | by | pictures | marks | exactly right, marks included | errors in what is "
+        "marked |\n|---|---|" + "---:|" * 4
+    )
+
+
+def _print_marks(folder: str, way: str, outcomes: list[Outcome]) -> None:
+    """Print a row for the pictures whose marks are known, if there are any."""
+    pairs = [
+        (_marked_only(outcome.picture.marked_text), _marked_only(outcome.marked_text))
+        for outcome in outcomes
+        if outcome.picture.marked_text is not None
+    ]
+    if not pairs:
+        return
+    marks = sum(char in MARKS for truth, _ in pairs for char in truth)
+    errors = sum(count_errors(text, truth) for truth, text in pairs)
+    right = _share(sum(text == truth for truth, text in pairs), len(pairs))
+    wrong = _share(errors, sum(len(truth) for truth, _ in pairs))
+    print(f"| {folder} | {way} | {len(pairs)} | {marks} | {right} | {wrong} |", flush=True)
+
+
+def _marked_only(text: str) -> str:
+    return "".join(char for char in text if char.isdigit() or char in MARKS)
 
 
 def _share(part: int, whole: int) -> str:
@@ -229,6 +265,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--limit", type=int, help="pictures per folder, evenly spaced")
     parser.add_argument("--errors", action="store_true", help="list file, truth, text and status")
     parser.add_argument("--prototype", action="store_true", help="measure the simple script too")
+    parser.add_argument("--marks", action="store_true", help="compare the marks instead")
     parser.add_argument("--times", action="store_true", help="measure the cost instead")
     return parser.parse_args()
 

@@ -174,19 +174,24 @@ def softmax(logits: NDArray[np.floating], *, temperature: float = 1.0) -> NDArra
     Parameters
     ----------
     logits
-        Floats (N, 10).
+        Floats (..., n).
     temperature
         Above 0; more than 1 lowers the confidences.
 
     Returns
     -------
     ndarray
-        float32 (N, 10), rows sum to 1.
+        float32 (..., n), rows sum to 1.
     """
     scaled = logits.astype(np.float64) / temperature
-    exponentials = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
+    exponentials = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    probabilities = exponentials / exponentials.sum(axis=-1, keepdims=True)
     return np.asarray(probabilities, np.float32)
+
+
+def sigmoid(logits: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return the logistic function of logits of any shape, float32."""
+    return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
 
 
 def fit_temperature(labels: NDArray[Any], logits: NDArray[np.floating]) -> float:

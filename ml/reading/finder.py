@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.digits import Grey
+from ml.model.metrics import sigmoid, softmax
 from ml.reading.contrast import local_contrast
 from ml.reading.heat import (
     CLASSES,
@@ -138,7 +139,7 @@ class Finder:
             found += _candidates(output, scale, is_finest=n == len(scales) - 1, is_coarsest=n == 0)
             heats.append(_heat(output, level))
             if n >= first:
-                wanted = (_sigmoid(output[..., SMALLER]) > SMALLER_FROM).astype(np.uint8)
+                wanted = (sigmoid(output[..., SMALLER]) > SMALLER_FROM).astype(np.uint8)
                 if not wanted.any():
                     break
         size = heats[min(first, len(heats) - 1)].shape[::-1]
@@ -198,7 +199,7 @@ def _heat(output: FloatArray, level: Level) -> FloatArray:
     """Return the heat of digits on a level, without what lies around the page."""
     edge = EDGE // STRIDE
     rows, columns = (max(1, -(-side // STRIDE)) for side in level.contrast.shape)
-    return _sigmoid(output[edge : edge + rows, edge : edge + columns, 0])
+    return sigmoid(output[edge : edge + rows, edge : edge + columns, 0])
 
 
 def _is_wanted(wanted: npt.NDArray[np.uint8], y: int, x: int) -> bool:
@@ -215,7 +216,7 @@ def _is_wanted(wanted: npt.NDArray[np.uint8], y: int, x: int) -> bool:
 def _candidates(
     output: FloatArray, scale: float, *, is_finest: bool, is_coarsest: bool
 ) -> Iterator[Candidate]:
-    heats = _sigmoid(output[..., :HEATS])
+    heats = sigmoid(output[..., :HEATS])
     for channel in range(HEATS):
         heat = heats[..., channel]
         peaks = (heat == cv2.dilate(heat, np.ones((3, 3), np.uint8))) & (
@@ -230,14 +231,12 @@ def _candidates(
                 continue
             x = (column + 0.5 + dx) * STRIDE - EDGE - width / 2
             y = (row + 0.5 + dy) * STRIDE - EDGE - height / 2
-            logits = output[row, column, CLASSES]
-            classes = np.exp(logits - logits.max())
             # What the network knows best is believed most: a loop of a large digit is no 0.
             usual = channel or SURE_HEIGHTS[0] <= height <= SURE_HEIGHTS[1]
             yield Candidate(
                 box=(x / scale, y / scale, width / scale, height / scale),
                 score=float(heat[row, column]) * (1.0 if usual else UNSURE),
-                classes=(classes / classes.sum()).astype(np.float32),
+                classes=softmax(output[row, column, CLASSES]),
                 mark=channel - 1,
                 scale=scale,
             )
@@ -262,7 +261,3 @@ def _distinct(found: list[Candidate]) -> list[Candidate]:
         if not ((shared > SAME_OVERLAP * union) | (shared > SAME_INSIDE * smaller)).any():
             kept.append(n)
     return [found[n] for n in kept]
-
-
-def _sigmoid(logits: FloatArray) -> FloatArray:
-    return np.asarray(1 / (1 + np.exp(-logits)), np.float32)

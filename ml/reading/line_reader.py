@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ml.digits import SYMBOLS
+from ml.model.metrics import softmax
 from ml.reading.networks import FloatArray, Network
 from ml.reading.strips import FRAME, HEIGHT, Strip
 
@@ -48,8 +49,7 @@ class LineReader:
         used = min(width, room - _EDGE)
         x[:, _EDGE : _EDGE + used] = strip.contrast[:, :used]
         logits = self._network(x)[_EDGE // FRAME : (_EDGE + used) // FRAME]
-        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), np.float32)
+        return softmax(logits)
 
 
 def places(frames: FloatArray, *, threshold: float = 0.5) -> list[Place]:

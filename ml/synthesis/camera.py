@@ -201,7 +201,7 @@ def _lay_down_a_thing(top: FloatImage, rng: Rng) -> None:
         cv2.fillPoly(top, [np.rint(corners).astype(np.int32)], grey, cv2.LINE_AA)
     else:  # long and thin, straight or bent
         steps = rng.normal(0, size, (int(rng.integers(1, 6)), 2)).cumsum(axis=0)
-        points = np.rint(np.concatenate([[(0, 0)], steps]) + (x, y)).astype(np.int32)
+        points = np.rint(np.array([x, y]) + np.concatenate([[(0, 0)], steps])).astype(np.int32)
         pen = max(1, round(size * rng.uniform(0.02, 0.3)))
         cv2.polylines(top, [points], False, grey, pen, cv2.LINE_AA)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ml.digits import DIGITS
 from ml.model.classifier import Classifier
+from ml.model.metrics import softmax
 from ml.reading.evidence import FEATURES, Evidence, Slot, collect_evidence
 from ml.reading.finder import Finder, Findings
 from ml.reading.judgement import (
@@ -183,8 +184,7 @@ def _fit_pool(slots: list[Slot], labels: NDArray[np.int64]) -> list[float]:
     one_hot = np.eye(DIGITS)[labels]
     for _ in range(400):
         logits = np.einsum("nkd,k->nd", logs, pool)
-        p = np.exp(logits - logits.max(axis=1, keepdims=True))
-        p /= p.sum(axis=1, keepdims=True)
+        p = softmax(logits)
         pool = pool - 0.1 * np.einsum("nkd,nd->k", logs, p - one_hot) / len(logs)
         pool = np.maximum(pool, 0)
     return [float(w) for w in pool]
