@@ -21,7 +21,7 @@ from tests.support.pdf import one_page
 
 FILES: dict[str, Callable[[], bytes]] = {
     **hostile.FILES,
-    "PNG of hatching": hostile.hatching,
+    **{f"page: {kind}": make for kind, make in hostile.PAGES.items()},
 }
 SAMPLE_S = 0.01
 

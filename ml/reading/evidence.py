@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from ml.digits import DIGITS, Grey
 from ml.model.classifier import Classifier
-from ml.reading.finder import Candidate, Finder, Findings, Level
+from ml.reading.finder import MAX_CANDIDATES, Candidate, Finder, Findings, Level
 from ml.reading.glyphs import cut_glyph
+from ml.reading.ink import factor_to, shrink
 from ml.reading.line_reader import BLANK, LineReader, Place, places
 from ml.reading.networks import FloatArray
 from ml.reading.order import group_lines, page_slope
@@ -22,6 +23,9 @@ STRONG = 0.3  # score of candidates that make lines
 MAX_GAP = 1.6  # of the digits' height: further apart, digits are not read together
 STRIP_HEIGHT = 24.0  # pixels; strips are cut from the level on which digits are about so high
 MIN_THERE = 0.3  # probability of a place that only the line reader sees
+MAX_RUNS, MAX_SLOTS = 500, 1000  # per page; a page of 300 digits takes 300, and a few more
+COARSE_SIDE = 1600  # pixels; a page shrunk to this size will do
+COARSE_DIGIT = 160  # for digits that are still larger than this on it
 FEATURES = 20
 _NEAR = 0.45  # of a symbol's width, or height if more: two see the same if closer
 _UNKNOWN = np.full(DIGITS, 0.1, np.float32)
@@ -99,6 +103,8 @@ class Evidence:
         Of the page's lines.
     doubts
         Scores of weak candidates that are in no line.
+    is_complete
+        Whether all the page was read; a page with more on it than any page of digits is not.
     """
 
     slots: list[Slot]
@@ -106,6 +112,7 @@ class Evidence:
     findings: Findings
     slope: float
     doubts: list[float]
+    is_complete: bool = True
 
 
 def collect_evidence(
@@ -135,17 +142,26 @@ def collect_evidence(
     marks: list[SeenMark] = []
     run = 0
     used: set[int] = set()
+    # The surest are kept, so no strong one was left out if there is room for a weak one.
+    is_complete = len(strong) < MAX_CANDIDATES
+    weak_boxes = np.array([c.box for c in weak], float).reshape(-1, 4)
     for line, members in enumerate(group_lines(boxes, slope)):
         for part in _runs([strong[i] for i in members]):
-            more = _slots_of_run(part, weak, findings.levels, line_reader, slope, line, run, used)
+            if run == MAX_RUNS or len(slots) >= MAX_SLOTS:
+                is_complete = False
+                break
+            more = _slots_of_run(
+                part, weak, weak_boxes, findings.levels, line_reader, slope, line, run, used
+            )
             slots += more[0]
             marks += more[1]
             run += 1
+    slots, marks = slots[:MAX_SLOTS], marks[:MAX_SLOTS]
     marks += _lone_marks(findings.candidates, marks, slots)
     _ask_network(page, slots, findings, classifier)
     _describe(slots, [c for c in findings.candidates if c.mark >= 0])
     doubts = [c.score for n, c in enumerate(weak) if n not in used]
-    return Evidence(slots, marks, findings, slope, doubts)
+    return Evidence(slots, marks, findings, slope, doubts, is_complete)
 
 
 def _runs(line: list[Candidate]) -> list[list[Candidate]]:
@@ -164,6 +180,7 @@ def _runs(line: list[Candidate]) -> list[list[Candidate]]:
 def _slots_of_run(
     part: list[Candidate],
     weak: list[Candidate],
+    weak_boxes: npt.NDArray[np.float64],
     levels: list[Level],
     line_reader: LineReader,
     slope: float,
@@ -178,13 +195,14 @@ def _slots_of_run(
     frames = line_reader.frames(strip)
     seen = places(frames, threshold=MIN_THERE)
     candidates = [(c, strip.place(*_middle(_scale(c.box, level.scale)))) for c in part]
-    for n, c in enumerate(weak):
-        u, v = strip.place(*_middle(_scale(c.box, level.scale)))
-        size = c.box[3] / height
-        inside = 0 <= u < strip.contrast.shape[1] and abs(v - strip.contrast.shape[0] / 2) < 9
-        if inside and 0.5 < size < 1.7:
-            candidates.append((c, (u, v)))
-            used.add(n)
+    middles = (weak_boxes[:, :2] + weak_boxes[:, 2:] / 2) * level.scale
+    us, vs = strip.matrix[:, :2] @ middles.T + strip.matrix[:, 2:]
+    sizes = weak_boxes[:, 3] / height
+    inside = (us >= 0) & (us < strip.contrast.shape[1])
+    inside &= (np.abs(vs - strip.contrast.shape[0] / 2) < 9) & (sizes > 0.5) & (sizes < 1.7)
+    for n in np.flatnonzero(inside).tolist():
+        candidates.append((weak[n], (float(us[n]), float(vs[n]))))
+        used.add(n)
     candidates.sort(key=lambda pair: pair[1][0])
     pixel = DIGIT_HEIGHT / height  # strip pixels per page pixel
     slots = [Slot(c.box, line, run, found=c.score, finder=c.classes) for c, _ in candidates]
@@ -250,33 +268,37 @@ def _lone_marks(
 ) -> list[SeenMark]:
     """Return the marks that only the finder saw, in the lines they stand in."""
     lone = []
+    places, known = (
+        np.array([thing.box for thing in things], float).reshape(-1, 4) for things in (slots, marks)
+    )
     for candidate in candidates:
         if candidate.mark < 0:
             continue
-        x, y = _middle(candidate.box)
-        near = [
-            s
-            for s in slots
-            if abs(_middle(s.box)[1] - y) < 0.9 * s.box[3]
-            and abs(_middle(s.box)[0] - x) < 2 * s.box[3]
-        ]
-        known = [
-            m
-            for m in marks
-            if abs(_middle(m.box)[0] - x) < 0.3 * m.box[3] and abs(_middle(m.box)[1] - y) < m.box[3]
-        ]
-        if near and not known:
-            slot = min(near, key=lambda s: abs(_middle(s.box)[0] - x))
+        right, down = _off(places, candidate.box)
+        near = np.flatnonzero((down < 0.9 * places[:, 3]) & (right < 2 * places[:, 3]))
+        of_known = _off(known, candidate.box)
+        is_known = (of_known[0] < 0.3 * known[:, 3]) & (of_known[1] < known[:, 3])
+        if len(near) and not is_known.any():
+            slot = slots[near[right[near].argmin()]]
             lone.append(SeenMark(candidate.mark, candidate.box, slot.line, candidate.score))
     return lone
+
+
+def _off(boxes: npt.NDArray[np.float64], box: Box) -> npt.NDArray[np.float64]:
+    """Return how far the middles of boxes (n, 4) are from that of one, (2, n): along x and y."""
+    return np.asarray(np.abs((boxes[:, :2] + boxes[:, 2:] / 2) - _middle(box)).T)
 
 
 def _ask_network(page: Grey, slots: list[Slot], findings: Findings, classifier: Classifier) -> None:
     if not slots:
         return
     is_dark = _is_dark(findings, slots)
+    factor = factor_to(page.shape, COARSE_SIDE)
+    pages = {1: page, factor: shrink(page, factor)}
     for slot in slots:
-        slot.glyph, slot.ink_box = cut_glyph(page, slot.box, is_dark=is_dark)
+        f = factor if max(slot.box[2:]) > COARSE_DIGIT * factor else 1
+        slot.glyph, box = cut_glyph(pages[f], _scale(slot.box, 1 / f), is_dark=is_dark)
+        slot.ink_box = _scale(box, f)
     x = np.array([slot.glyph for slot in slots])[..., np.newaxis] / np.float32(255)
     probabilities, is_digit = classifier.classify(x.astype(np.float32))
     for slot, p, digit in zip(slots, probabilities, is_digit, strict=True):

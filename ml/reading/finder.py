@@ -38,7 +38,8 @@ SURE_HEIGHTS = (14.0, 42.0)  # pixels on a level, of digits that the network kno
 UNSURE = 0.8  # what the scores of others are multiplied by
 MIN_DIGIT, MIN_MARK = 0.08, 0.3  # scores of candidates
 SMALLER_FROM = 0.4  # score from which a place is looked at again, larger
-MAX_CANDIDATES = 1500  # per page: the surest are kept
+MAX_CANDIDATES = 1500  # per page, and digits per level: the surest are kept,
+MAX_MARKS = 500  # and so many marks of each kind and level
 SAME_OVERLAP, SAME_INSIDE = 0.4, 0.7  # of two boxes of one symbol: of their union, of the smaller
 
 
@@ -222,7 +223,11 @@ def _candidates(
         peaks = (heat == cv2.dilate(heat, np.ones((3, 3), np.uint8))) & (
             heat > (MIN_MARK if channel else MIN_DIGIT)
         )
-        for row, column in zip(*np.nonzero(peaks), strict=True):
+        places = np.argwhere(peaks)
+        most = MAX_MARKS if channel else MAX_CANDIDATES
+        if len(places) > most:
+            places = places[np.argsort(-heat[peaks], kind="stable")[:most]]
+        for row, column in places:
             dx, dy, log_width, log_height = output[row, column, PLACES]
             width, height = TYPICAL_SIDE * np.exp(np.clip((log_width, log_height), -3, 1.5))
             if not channel and not (

@@ -10,6 +10,7 @@ from ml.model.normalisation import FAINT, crop, normalise
 Box = tuple[float, float, float, float]  # x, y, width, height
 
 _HEIGHT = 40  # pixels to which a digit's longer side is brought first
+_MIN_SIDE = 4.0  # pixels; a smaller digit is none, and would be enlarged without end
 _ROOM = 0.12  # of the longer side, around the box: strokes that the box cut off
 _WIDE = 0.35  # of the longer side: so much around is looked at for the paper
 _INK = 0.3  # of the strongest ink: what has more is ink
@@ -46,7 +47,7 @@ def cut_glyph(page: Grey, box: Box, *, is_dark: bool) -> tuple[Grey, Box]:
     part = page[top:bottom, left:right]
     if min(part.shape) < 2:
         return np.zeros((SIDE, SIDE), np.uint8), box
-    scale = _HEIGHT / side
+    scale = _HEIGHT / max(_MIN_SIDE, side)
     size = max(2, round(part.shape[1] * scale)), max(2, round(part.shape[0] * scale))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     if not is_dark:
@@ -54,14 +55,20 @@ def cut_glyph(page: Grey, box: Box, *, is_dark: bool) -> tuple[Grey, Box]:
     paper, ink = _ink(cv2.resize(part, size, interpolation=how))
     inner = _ROOM * _HEIGHT
     x0, y0 = (x - left) * scale, (y - top) * scale
-    rows = slice(max(0, round(y0 - inner)), round(y0 + height * scale + inner))
-    columns = slice(max(0, round(x0 - inner)), round(x0 + width * scale + inner))
+    rows = _between(y0 - inner, y0 + height * scale + inner)
+    columns = _between(x0 - inner, x0 + width * scale + inner)
+    if not ink[rows, columns].size:  # beside the page; OpenCV crashes on an empty picture
+        return np.zeros((SIDE, SIDE), np.uint8), box
     own = _without_specks(ink[rows, columns])
     kept = np.zeros_like(ink)
     kept[rows, columns] = own
     u, v, ink_width, ink_height = _ink_box(part, paper, kept)
     is_alike = _ALIKE < ink_height / height < 1 / _ALIKE and ink_width < width / _ALIKE
     return normalise(crop(own)), (left + u, top + v, ink_width, ink_height) if is_alike else box
+
+
+def _between(start: float, stop: float) -> slice:
+    return slice(max(0, round(start)), max(0, round(stop)))
 
 
 def _ink(page: Grey) -> tuple[Grey, Grey]:

@@ -75,7 +75,8 @@ class PageReader:
         """
         evidence = collect_evidence(page, self.finder, self.line_reader, classifier)
         judged, left_out = self.judgement.digits(evidence)
-        confidence = self.judgement.reading(judged, left_out, evidence)
+        # Where something was left out unread, the text as a whole is not right.
+        confidence = evidence.is_complete * self.judgement.reading(judged, left_out, evidence)
         lines = sorted({digit.slot.line for digit in judged})
         digits = tuple(
             DigitReading(

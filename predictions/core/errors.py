@@ -9,6 +9,9 @@ from django.utils.translation import gettext as _
 from predictions.core.metrics import STORE_ERRORS
 
 
+READ_ONLY = "25006"  # PostgreSQL's code
+
+
 class PredictionsError(Exception):
     """Base of every error that `predictions` raises on purpose."""
 
@@ -78,9 +81,12 @@ class NoPreview(PredictionsError):
 def is_outage(error: BaseException) -> bool:
     """Return whether a database error means an outage rather than a wrong query.
 
-    SQLite reports a damaged file by the base class.
+    SQLite reports a damaged file by the base class, PostgreSQL a read-only database (as a standby
+    is) as an internal error.
     """
-    return isinstance(error, OperationalError | InterfaceError) or type(error) is DatabaseError
+    return isinstance(error, OperationalError | InterfaceError) or (
+        type(error) is DatabaseError or getattr(error.__cause__, "sqlstate", "") == READ_ONLY
+    )
 
 
 class StoreUnavailable(PredictionsError):

@@ -15,7 +15,7 @@ from predictions import services
 from predictions.access import visibility
 from predictions.access.permissions import may_delete, may_read, may_review
 from predictions.core.errors import BadQuery, NoPreview, PredictionsError
-from predictions.core.records import Filters, PredictionRecord, Source
+from predictions.core.records import PredictionRecord, Source
 from predictions.pages.access import require_permission
 from predictions.pages.forms import FilterForm
 from predictions.pages.presentation import ShownPrediction
@@ -52,7 +52,6 @@ def history(request: HttpRequest) -> HttpResponse:
     form = FilterForm(initial=asked)
     try:
         query = parse_list_query(asked, default_limit=PAGE_SIZE)
-        _refuse_empty_period(query.filters)
     except BadQuery as error:
         return render(
             request, "predictions/history.html", {"form": form, "error": error}, status=error.status
@@ -190,11 +189,6 @@ def get_upload(request: HttpRequest, upload_id: str) -> list[PredictionRecord]:
     if not records:
         raise _no_prediction()
     return records
-
-
-def _refuse_empty_period(filters: Filters) -> None:
-    if filters.since and filters.until and filters.since >= filters.until:
-        raise BadQuery(_("“From” has to be an earlier day than “Before”."))
 
 
 def _no_prediction() -> PredictionsError:

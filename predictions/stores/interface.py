@@ -137,7 +137,7 @@ class PredictionStore(ABC):
 
     @abstractmethod
     def ping(self) -> None:
-        """Raise StoreUnavailable unless the database answers."""
+        """Raise StoreUnavailable unless the database answers and takes writes."""
 
     def export(self, filters: Filters = EVERYTHING) -> Iterator[PredictionRecord]:
         """Yield every matching prediction, newest first, reading page by page."""

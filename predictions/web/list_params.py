@@ -90,13 +90,16 @@ class FilterParams(serializers.Serializer[Any]):
         Raises
         ------
         BadQuery
-            If a parameter is invalid; the message names it.
+            If a parameter is invalid, or no time lies in the period; the message names it.
         """
         params = cls(data={name: text for name, text in query.items() if text})
         if not params.is_valid():
             raise BadQuery(
                 " ".join(f"“{name}”: {' '.join(errors)}" for name, errors in params.errors.items())
             )
+        since, until = params.filters.since, params.filters.until
+        if since and until and since >= until:
+            raise BadQuery(_("“since” (From) has to be earlier than “until” (Before)."))
         return params
 
     @property

@@ -2,11 +2,17 @@
 
 import resource
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from django.conf import LazySettings
+from django.db import connection
 from django.test import Client
+
+from tests.conftest import StartServer
+from tests.support import postgresql
+from tests.support.api_client import PATH, post_picture, send
 
 
 @pytest.mark.django_db
@@ -46,3 +52,39 @@ def test_is_not_ready_without_a_place_for_large_requests(
     assert response.status_code == 503
     assert set(response.json()["problems"]) == {"spool"}
     assert str(tmp_path) not in response.content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="is about SQLite")
+def test_is_not_ready_where_sqlite_cannot_be_written(client: Client) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA query_only = on")  # "attempt to write a readonly database"
+        response = client.get("/readyz")
+        cursor.execute("PRAGMA query_only = off")
+    assert response.status_code == 503
+    assert set(response.json()["problems"]) == {"store"}
+    assert client.get("/readyz").status_code == 200
+
+
+@pytest.mark.server
+@pytest.mark.skipif(
+    not postgresql.IS_AVAILABLE, reason="needs a PostgreSQL that takes no writes (DATABASE_URL)"
+)
+def test_is_not_ready_where_postgresql_is_read_only(
+    start_server: StartServer, tmp_path: Path, png: Callable[..., bytes]
+) -> None:
+    with postgresql.temporary_database() as database:
+        server = start_server(tmp_path, DATABASE_URL=database.url, PREDICTION_STORE="sql")
+        kept = post_picture(server.url, png("7"), "before")
+        assert kept.status == 201
+        assert send(f"{server.url}/readyz").status == 200
+        database.make_read_only()
+        send(f"{server.url}/readyz")  # its connection was ended
+        ready = send(f"{server.url}/readyz")
+        assert (ready.status, set(ready.body["problems"])) == (503, {"store"})
+        refused = post_picture(server.url, png("7"), "after")
+        assert (refused.status, refused.body["error"]["code"]) == (503, "store_unavailable")
+        assert refused.retry_after
+        assert send(f"{server.url}{PATH}/{kept.body['id']}").status == 200
+        assert "Traceback" not in server.log.read_text()
+        server.stop()

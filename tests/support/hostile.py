@@ -1,11 +1,15 @@
 """Small files that ask for far too much: each is made by a few lines, none is kept."""
 
 import io
+import itertools
 import struct
 import zlib
 from collections.abc import Callable
+from typing import Any
 
+import cv2
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from tests.support.pdf import one_page, pdf_of_objects, stream
@@ -200,6 +204,59 @@ def hatching(side: int = 1024) -> bytes:
     return encode(Image.fromarray(np.where((x + y) % 12 < 3, 0, 255).astype(np.uint8)), "PNG")
 
 
+def page(height: int, width: int) -> npt.NDArray[np.uint8]:
+    return np.full((height, width), 255, np.uint8)
+
+
+def png(pixels: npt.NDArray[Any]) -> bytes:
+    return encode(Image.fromarray(np.asarray(pixels, np.uint8)), "PNG", compress_level=1)
+
+
+def noise(height: int, width: int) -> bytes:
+    return png(np.random.default_rng(0).integers(0, 256, (height, width), np.uint8))
+
+
+def dots(pitch: int, radius: int, side: int = 1600) -> bytes:
+    drawn = page(side, side)
+    for y, x in itertools.product(range(pitch // 2, side, pitch), repeat=2):
+        cv2.circle(drawn, (x, y), radius, 0, -1)
+    return png(drawn)
+
+
+def checkerboard(square: int, side: int = 1600) -> bytes:
+    return png(np.indices((side, side)).sum(axis=0) // square % 2 * 255)
+
+
+def rows_of_digits(side: int, size: float, pitch: int) -> bytes:
+    """A page that is full of digits; `size` 1 is 22 pixels high."""
+    drawn, rng = page(side, side), np.random.default_rng(0)
+    for y, x in itertools.product(range(pitch, side, pitch), range(0, side - pitch, pitch)):
+        _draw(drawn, str(rng.integers(10)), x, y, size)
+    return png(drawn)
+
+
+def scattered_digits(count: int, side: int = 1600) -> bytes:
+    """Digits of all sizes, wherever they fall: as many lines as digits."""
+    drawn, rng = page(side, side), np.random.default_rng(0)
+    for _ in range(count):
+        x, y = rng.integers(side, size=2).tolist()
+        _draw(drawn, str(rng.integers(10)), x, y, rng.uniform(0.4, 1))
+    return png(drawn)
+
+
+def text_like(side: int = 1600) -> bytes:
+    drawn, rng = page(side, side), np.random.default_rng(0)
+    letters = np.array(list("abcdefghijklmnopqrstuvwxyz     "))
+    for y in range(20, side, 18):
+        _draw(drawn, "".join(rng.choice(letters, 150)), 5, y, 0.5)
+    return png(drawn)
+
+
+def _draw(drawn: npt.NDArray[np.uint8], text: str, x: int, y: int, size: float) -> None:
+    font = cv2.FONT_HERSHEY_SIMPLEX
+    cv2.putText(drawn, text, (x, y), font, size, 0, max(1, round(2 * size)), cv2.LINE_AA)
+
+
 PDFS: dict[str, Callable[[], bytes]] = {
     "PDF: forms nested in forms": nested_forms,
     "PDF: slow shading": slow_shading,
@@ -225,5 +282,21 @@ PICTURES: dict[str, Callable[[], bytes]] = {
 TEXTS: dict[str, Callable[[], bytes]] = {
     "text: 25,000 digits and a letter": digits_then_letter,
     "text: rows of 8,000 numbers": ragged_numbers,
+}
+PAGES: dict[str, Callable[[], bytes]] = {
+    "hatching": hatching,
+    "noise": lambda: noise(2000, 2000),
+    "dots": lambda: dots(12, 3),
+    "large dots": lambda: dots(20, 7),
+    "checkerboard": lambda: checkerboard(8),
+    "8,000 pixels in a row": lambda: noise(1, 8000),
+    "8,000 pixels in a column": lambda: noise(8000, 1),
+    "a strip of 40 x 64,000": lambda: noise(40, 64_000),
+    "text-like texture": text_like,
+    "5,000 tiny digits": lambda: rows_of_digits(1600, 0.5, 22),
+    "12 megapixels of digits": lambda: rows_of_digits(3464, 1.4, 46),
+    "64 megapixels of digits": lambda: rows_of_digits(8000, 5, 150),
+    "3,000 scattered digits": lambda: scattered_digits(3_000),
+    "1,500 scattered digits": lambda: scattered_digits(1_500),
 }
 FILES = {**PDFS, **PICTURES, **TEXTS}

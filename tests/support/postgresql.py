@@ -32,6 +32,16 @@ class TemporaryDatabase:
             [self.name],
         )
 
+    def make_read_only(self) -> None:
+        """Refuse writes by new connections, as a standby does, and end all others."""
+        self.connection.execute(
+            f"ALTER DATABASE {self.name} SET default_transaction_read_only = on"
+        )
+        self.connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
+            [self.name],
+        )
+
     def bring_online(self) -> None:
         self.connection.execute(f"ALTER DATABASE {self.name} ALLOW_CONNECTIONS true")
 

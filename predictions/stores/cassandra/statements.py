@@ -118,6 +118,10 @@ class Statements:
         )
 
     @cached_property
+    def try_to_write(self) -> str:
+        return f"INSERT INTO {self.keys} (owner, key, done) VALUES ('', '', true) USING TTL 60"
+
+    @cached_property
     def take_over_key(self) -> NonIdempotentStatement:
         return NonIdempotentStatement(
             f"UPDATE {self.keys} USING TTL {KEYS_KEPT_S} SET lease_until = :lease_until"

@@ -250,8 +250,9 @@ class CassandraStore(PredictionStore):
         self.session.run(self.statements.release_key, key)
 
     def ping(self) -> None:
-        """Read the newest day."""
+        """Read the newest day, and write what expires."""
         self.days.newest(MIN_ID, MAX_ID)
+        self.session.run(self.statements.try_to_write, {})
 
     def _newest_of_day(
         self, day: date, shards: int, filters: Filters, ids: tuple[UUID, UUID], limit: int

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import ROOT
+from tests.support import hostile
 
 MAX_EXTRA_BYTES = 250_000_000
 
@@ -79,6 +80,16 @@ def test_twenty_megapixels_take_less_than_250_mb(
     photo.save(path, **options)
     before, after = read(small, path)["peaks"]
     assert after - before > 20_000_000  # the page alone: else this would measure nothing
+    assert after - before < MAX_EXTRA_BYTES, f"{(after - before) / 1e6:.0f} MB"
+
+
+@pytest.mark.parametrize("kind", ["3,000 scattered digits", "12 megapixels of digits"])
+def test_a_page_full_of_digits_takes_less_than_250_mb(
+    small: Path, tmp_path: Path, kind: str
+) -> None:
+    path = tmp_path / "page.png"
+    path.write_bytes(hostile.PAGES[kind]())
+    before, after = read(small, path)["peaks"]
     assert after - before < MAX_EXTRA_BYTES, f"{(after - before) / 1e6:.0f} MB"
 
 

@@ -85,6 +85,8 @@ def test_filters_stay_in_the_next_page(api: APIClient) -> None:
         "since=yesterday",
         "since=2026-13-01",
         "until=2026-02-30T00:00:00Z",
+        "since=2026-03-02&until=2026-03-02",
+        "since=2026-03-02T12:00:00Z&until=2026-03-02T13:00:00%2B02:00",
         "limit=0",
         "limit=201",
         "limit=1.5",

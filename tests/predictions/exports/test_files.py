@@ -138,7 +138,8 @@ def test_idx_is_read_as_mnist_is(
 def test_filters_and_corrected_only(kept: list[PredictionRecord]) -> None:
     assert [row["text"] for row in rows_of(fetch(format="csv", corrected_only=True))] == ["12", "4"]
     assert [row["text"] for row in rows_of(fetch(format="csv", digit=3))] == ["3"]
-    for query in ({}, {"format": "xml"}, {"format": "csv", "digit": "x"}):
+    nothing = {"format": "csv", "since": "2026-03-02", "until": "2026-03-01"}
+    for query in ({}, {"format": "xml"}, {"format": "csv", "digit": "x"}, nothing):
         refused = APIClient().get(URL, query)
         assert (refused.status_code, refused.json()["error"]["code"]) == (400, "bad_query")
 

@@ -79,4 +79,4 @@ def test_a_period_that_ends_before_it_begins_is_refused_in_words(client: Client)
     period = {"since": "2026-03-02", "until": "2026-03-01"}
     page = client.get("/predictions/", period)
     assert page.status_code == 400
-    assert "has to be an earlier day" in alerts(page)[0]
+    assert "has to be earlier than" in alerts(page)[0]
