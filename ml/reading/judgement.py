@@ -15,11 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.errors import ModelError
-from ml.reading.evidence import FEATURES, Evidence, Slot
+from ml.model.metrics import sigmoid, softmax
+from ml.reading.evidence import FEATURES, Evidence
 from ml.reading.networks import FloatArray
+from ml.reading.runs import Slot
 
 ACCEPTED = 0.5  # probability from which a slot is a digit
-READING_FEATURES = 10
+READING_FEATURES = 14
 FLOOR = 0.003  # of a probability in the pool: no network is ever sure
 
 
@@ -77,7 +79,7 @@ class Perceptron:
     def __call__(self, x: FloatArray) -> FloatArray:
         """Return probabilities (N,) for features (N, n)."""
         hidden = np.tanh((x - self._mean) / self._scale @ self._hidden + self._hidden_bias)
-        return np.asarray(1 / (1 + np.exp(-(hidden @ self._out + self._out_bias))), np.float32)
+        return sigmoid(hidden @ self._out + self._out_bias)
 
 
 class Judgement:
@@ -139,8 +141,7 @@ def pooled(slot: Slot, pool: tuple[float, ...]) -> FloatArray:
         weight * np.log(np.maximum(says, FLOOR))
         for weight, says in zip(pool, (slot.finder, slot.line_reader, slot.network), strict=True)
     )
-    exponentials = np.exp(logits - np.max(logits))
-    return np.asarray(exponentials / exponentials.sum(), np.float32)
+    return softmax(np.asarray(logits))
 
 
 def reading_features(
@@ -167,6 +168,10 @@ def reading_features(
             float(np.sum(disagree)),
             float(np.std(np.log(heights))),
             math.log1p(len(evidence.marks)),
+            math.log1p(evidence.unread.beside),
+            math.log1p(evidence.unread.elsewhere),
+            math.log(float(heights.min())),
+            math.log1p(len({d.slot.line for d in digits})),
         ],
         np.float32,
     )

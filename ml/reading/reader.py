@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from ml.digits import SIDE, Box, Grey
@@ -16,7 +15,7 @@ from ml.files.images import DecodedPicture
 from ml.files.numbers import picture_from_pixels
 from ml.model.classifier import Classifier
 from ml.reading.evidence import Evidence
-from ml.reading.ink import factor_to, is_ink_dark, shrink
+from ml.reading.ink import factor_to, shrink
 from ml.reading.one_digit import DOUBTFUL, SMALL_SIDE, OneDigit, is_small, look_at
 from ml.reading.page_reader import PageReader, PageReading, load_page_reader
 from ml.reading.result import DigitReading, MarkReading, Reading
@@ -190,8 +189,6 @@ class Reader:
             one = look_at(page, self.classifier)
             if one is None or one.is_clear:
                 return _as_interpretation(one)
-        if not is_ink_dark(page):  # a picture and its negative are read alike
-            page = np.asarray(cv2.bitwise_not(page))
         found = self.page_reader.read(page, self.classifier)
         if one is None and len(found.digits) <= 1:
             one = _look_at_large(page, self.classifier)

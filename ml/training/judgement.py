@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ml.digits import DIGITS
 from ml.model.classifier import Classifier
 from ml.model.metrics import softmax
-from ml.reading.evidence import FEATURES, Evidence, Slot, collect_evidence
+from ml.reading.evidence import FEATURES, Evidence, collect_evidence
 from ml.reading.finder import Finder, Findings
 from ml.reading.judgement import (
     FLOOR,
@@ -23,6 +23,7 @@ from ml.reading.judgement import (
     reading_features,
 )
 from ml.reading.line_reader import LineReader
+from ml.reading.runs import Slot
 from ml.synthesis.pages import ComposedPage, Composer, Symbol
 
 _SEEN, _UNSEEN = 0.7, 0.15  # visible shares, as in ml.training.finder_pieces

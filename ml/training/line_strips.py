@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ml.digits import DIGITS
 from ml.reading.contrast import local_contrast
-from ml.reading.evidence import MAX_GAP
 from ml.reading.line_reader import BLANK
+from ml.reading.runs import MAX_GAP
 from ml.reading.strips import FRAME, HEIGHT, Box, Strip, cut_strip
 from ml.synthesis.pages import ComposedPage, Composer, Symbol
 

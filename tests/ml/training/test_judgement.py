@@ -7,10 +7,12 @@ import pytest
 from ml.data.dataset import split
 from ml.errors import ModelError, TrainingError
 from ml.model.classifier import Classifier, load_classifier
-from ml.reading.evidence import FEATURES, Evidence, Slot
+from ml.reading.evidence import FEATURES, Evidence
 from ml.reading.finder import Findings
 from ml.reading.judgement import Judgement
 from ml.reading.page_reader import JUDGEMENT_FILE, load_page_reader
+from ml.reading.runs import Slot
+from ml.reading.unread import Unread
 from ml.synthesis.pages import ComposedPage, Composer, Symbol
 from ml.training.judgement import JudgedPage, evaluate, fit, judge_pages, match
 from ml.training.page_reader import PAGE_READER_FILE, fit_judgement
@@ -48,7 +50,9 @@ def easy_pages(count: int, seed: int) -> list[JudgedPage]:
         is_missing = rng.random() < 1 / 3
         text = "".join(str(t) for t in truth if t >= 0) + ("7" if is_missing else "")
         doubts = [0.6] if is_missing else [0.02]
-        pages.append(JudgedPage(Evidence(slots, [], NOTHING_FOUND, 0.0, doubts), truth, text))
+        pages.append(
+            JudgedPage(Evidence(slots, [], NOTHING_FOUND, 0.0, doubts, Unread()), truth, text)
+        )
     return pages
 
 
@@ -77,7 +81,9 @@ def test_the_same_seed_gives_the_same_judgement() -> None:
 
 
 def test_where_nothing_was_found_nothing_is_taken_for_a_digit() -> None:
-    judgement = Judgement(fit([JudgedPage(Evidence([], [], NOTHING_FOUND, 0.0, []), [], "7")]))
+    judgement = Judgement(
+        fit([JudgedPage(Evidence([], [], NOTHING_FOUND, 0.0, [], Unread()), [], "7")])
+    )
 
     (page,) = easy_pages(1, seed=0)
     digits, left_out = judgement.digits(page.evidence)
