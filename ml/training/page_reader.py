@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ml.data.dataset import Digits, Split
 from ml.errors import ModelError, TrainingError
 from ml.model.classifier import MANIFEST_FILE, NETWORK_FILE, Classifier, load_classifier
+from ml.model.parts import PAGE_READER_FILE, weights_file
 from ml.reading.finder import Finder
 from ml.reading.judgement import Judgement
 from ml.reading.line_reader import LineReader
@@ -33,18 +34,12 @@ from ml.training.run import Fit
 if TYPE_CHECKING:
     import keras
 
-PAGE_READER_FILE = "page_reader.json"
 FILES: dict[PageNetwork, str] = {"finder": FINDER_FILE, "lines": LINE_READER_FILE}
 _FORMAT = 1
 _MAX_WEIGHTS_BYTES = 2_000_000  # of a .keras file, to be kept
 _TOLERANCE = 0.005  # of the root mean square of the outputs
 _composers: list[Composer] = []  # of a worker process
 _networks: list[tuple[Finder, LineReader, Classifier]] = []
-
-
-def weights_file(part: PageNetwork) -> str:
-    """Return the name of the file that training can go on from."""
-    return Path(FILES[part]).with_suffix(".keras").name
 
 
 def export_part(fit: Fit, directory: Path, *, recipe: PartRecipe, split: Split) -> dict[str, Any]:
@@ -78,7 +73,7 @@ def export_part(fit: Fit, directory: Path, *, recipe: PartRecipe, split: Split) 
         tflite = convert(fit.model, recipe.part)
         verify(tflite, fit.model, held_out[0][0].astype(np.float32))
         (partial / FILES[recipe.part]).write_bytes(tflite)
-        _write_weights(fit.model, recipe.part, partial / weights_file(recipe.part))
+        _write_weights(fit.model, recipe.part, partial / weights_file(FILES[recipe.part]))
         told = {
             "arguments": recipe.describe(),
             "weights": fit.model.count_params(),
@@ -202,7 +197,7 @@ def _gather(sources: Sequence[Path], directory: Path) -> dict[str, Any]:
     parts: dict[str, Any] = {}
     for part, file in FILES.items():
         source = _holder(sources, file)
-        _copy(source, directory, file, weights_file(part))
+        _copy(source, directory, file, weights_file(file))
         parts[part] = _read_manifest(source).get(part)
     return parts
 
@@ -260,7 +255,7 @@ def _read_manifest(directory: Path) -> dict[str, Any]:
 
 
 def _write_manifest(directory: Path, parts: dict[str, Any]) -> dict[str, Any]:
-    names = {*FILES.values(), *map(weights_file, FILES), JUDGEMENT_FILE}
+    names = {*FILES.values(), *map(weights_file, FILES.values()), JUDGEMENT_FILE}
     files = {p.name: describe_file(p) for p in sorted(directory.iterdir()) if p.name in names}
     manifest = {"format": _FORMAT, **parts, "files": files}
     (directory / PAGE_READER_FILE).write_text(json.dumps(manifest, indent=1) + "\n")

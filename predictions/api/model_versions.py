@@ -77,6 +77,15 @@ class ModelVersionDetailSerializer(ModelVersionSerializer):
     def get_manifest(self, version: ModelVersion) -> dict[str, Any] | None:
         return None if version.problem else version.manifest
 
+    page_reader = serializers.SerializerMethodField(
+        help_text="How each part of what reads pages was trained: `finder`, `lines`, `judgement`. "
+        "Null if it is damaged."
+    )
+
+    @extend_schema_field({"type": "object", "nullable": True, "additionalProperties": {}})
+    def get_page_reader(self, version: ModelVersion) -> dict[str, Any] | None:
+        return versions.page_manifest_of(version)
+
 
 class SentArchiveSerializer(serializers.Serializer[Any]):
     file = serializers.FileField(help_text="A zip from `models/{number}/archive`.")
@@ -98,7 +107,7 @@ class SentActivationSerializer(serializers.Serializer[Any]):
 class ActivationSerializer(serializers.ModelSerializer[Activation]):
     class Meta:
         model = Activation
-        fields = ("number", "replaced", "at", "by", "forced", "reason", "comparison")
+        fields = ("number", "replaced", "at", "by", "forced", "reason", "comparison", "pages")
 
 
 class ModelVersions(APIView):

@@ -15,6 +15,7 @@ from predictions.access.permissions import may_activate, may_read, may_view_all
 from predictions.core.calendar import today
 from predictions.core.errors import VersionRefused
 from predictions.pages.access import require_permission
+from predictions.pages.model_parts import part_facts
 from predictions.pages.model_plots import calibration_points, confusion_rows
 from predictions.registry import activation, versions
 from predictions.registry.archives import from_archive
@@ -129,6 +130,7 @@ def _render(
     active = next(other.number for other in all_versions if other.active)
     version.active = number == active
     validation = version.validation
+    page_reader = None if version.problem else versions.page_manifest_of(version)
     context = {
         "version": version,
         "validation": validation,
@@ -136,6 +138,7 @@ def _render(
         "calibration": calibration_points(validation.get("calibration")),
         "arguments": [] if version.problem else _arguments(version.manifest),
         "sources": [] if version.problem else _sources(version.manifest),
+        "page_reader": [] if page_reader is None else part_facts(page_reader),
         "active": active,
         "may_delete": may_activate(request.user) and versions.is_deletable(version),
         "comparison": activation.compare_with_active(all_versions).get(number),

@@ -1,7 +1,7 @@
 """The reader of this process, created after gunicorn's fork and shared by its threads.
 
 It is replaced as a whole when another model version is activated. A request gets the reader once,
-so one network handles all of it. A background thread polls SQL; predictions never do.
+so one version handles all of it. A background thread polls SQL; predictions never do.
 """
 
 import time
@@ -13,10 +13,11 @@ from django.conf import settings
 
 from ml.errors import ModelError
 from ml.model.classifier import Classifier, load_classifier
+from ml.reading.page_reader import PageReader, load_page_reader
 from ml.reading.reader import Reader
 from predictions.core.metrics import MODEL_SWAPS, VERSION_CHECK_ERRORS
 from predictions.registry.models import ModelVersion
-from predictions.registry.versions import SHIPPED, classifier_of
+from predictions.registry.versions import SHIPPED, classifier_of, page_reader_of
 
 CHECK_EVERY_S = 1.0
 IDENTITY = ("number", "sha256")  # distinguishes one active version from another
@@ -38,7 +39,7 @@ class ActiveReader:
         Raises
         ------
         ml.errors.ModelError
-            If not even the shipped network can be loaded.
+            If not even the shipped version can be loaded.
         """
         reader = self._reader
         if reader is None:
@@ -60,33 +61,33 @@ class ActiveReader:
         except db.Error as error:
             log.warning("active model version unknown", error=str(error))
         if self._reader is None:
-            self._reader = _reader_with(_load_shipped())
+            self._reader = _reader_with(*_load_shipped())
         return self._reader
 
     def _change(self, active: ModelVersion | None) -> None:
         # Remembered even if the version cannot run, so that it is tried only once.
         self._seen = None if active is None else (active.number, active.sha256)
         try:
-            classifier = _load_shipped() if active is None else classifier_of(active)
+            networks = _load_shipped() if active is None else _load(active)
         except ModelError as error:
             log.error("model version refused", error=str(error))
             return
         if self._reader is not None:
             MODEL_SWAPS.inc()
-        self._reader = _reader_with(classifier)
-        log.info("model version in use", model_version=classifier.version)
+        self._reader = _reader_with(*networks)
+        log.info("model version in use", model_version=self._reader.classifier.version)
 
 
 _active_reader = ActiveReader()
 
 
 def get_reader() -> Reader:
-    """Return the reader with the active network.
+    """Return the reader of the active version.
 
     Raises
     ------
     ml.errors.ModelError
-        If no network can be loaded.
+        If no version can be loaded.
     """
     return _active_reader.get()
 
@@ -121,15 +122,21 @@ def _watch() -> None:
             known = False
 
 
-def _load_shipped() -> Classifier:
+def _load_shipped() -> tuple[Classifier, PageReader]:
     classifier = load_classifier(settings.MODEL_DIR, version=SHIPPED)
     classifier.warm_up()
-    return classifier
+    return classifier, load_page_reader(settings.MODEL_DIR)
 
 
-def _reader_with(classifier: Classifier) -> Reader:
+def _load(version: ModelVersion) -> tuple[Classifier, PageReader]:
+    classifier = classifier_of(version)
+    return classifier, page_reader_of(version, classifier)
+
+
+def _reader_with(classifier: Classifier, page_reader: PageReader) -> Reader:
     return Reader(
         classifier,
+        page_reader,
         max_pixels=settings.MAX_PIXELS,
         max_pages=settings.MAX_PAGES,
         min_confidence=settings.UNREADABLE_BELOW_CONFIDENCE,

@@ -4,7 +4,7 @@ Rolling back is activating an older version.
 """
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from django.db import IntegrityError, transaction
@@ -17,6 +17,8 @@ from predictions.access.audit import Action, audit
 from predictions.core.errors import VersionRefused
 from predictions.registry import versions
 from predictions.registry.models import Activation, ModelVersion
+from predictions.registry.page_gate import read_by_both
+from predictions.registry.page_sample import PageFigures
 from predictions.registry.sample import read_sample
 
 # The sample catches networks that do not read what their answers say. A version that was
@@ -31,10 +33,12 @@ def activate(
     force: bool = False,
     reason: str = "",
     digits: Digits | None = None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Activation:
     """Activate a version unless it performs worse than the active one.
 
-    Both their answers to their evaluation set and what they read here and now in the sample count.
+    Both their answers to their evaluation set and what they read here and now count: a sample of
+    digits, and one of pages, which takes some seconds.
 
     Workers notice within two seconds (`predictions/recognition/active_reader.py`).
 
@@ -50,6 +54,8 @@ def activate(
         Recorded with the activation.
     digits
         Labelled digits for the comparison, if the two evaluation sets differ.
+    on_progress
+        Called after every page that is read with the number done and of all.
 
     Raises
     ------
@@ -70,6 +76,12 @@ def activate(
     if not force:
         _pass_gate(active, candidate, comparison)
         _pass_sample(active, candidate, read)
+    try:
+        pages = read_by_both(active, candidate, on_progress)
+    except ModelError as error:
+        raise _cannot_run(candidate, error) from error
+    if not force:
+        _pass_pages(active, candidate, *pages)
     return _switch(
         Activation(
             number=candidate.number,
@@ -78,6 +90,10 @@ def activate(
             forced=force,
             reason=reason.strip(),
             comparison=None if comparison is None else dataclasses.asdict(comparison),
+            pages={
+                name: None if figures is None else dataclasses.asdict(figures)
+                for name, figures in zip(("replaced", "activated"), pages, strict=True)
+            },
         )
     )
 
@@ -108,11 +124,7 @@ def _run(candidate: ModelVersion) -> Outcomes:
     try:
         return read_sample(versions.classifier_of(candidate))
     except ModelError as error:
-        raise VersionRefused(
-            "version_damaged",
-            _("Model version %(number)s cannot run: %(error)s")
-            % {"number": candidate.number, "error": error},
-        ) from error
+        raise _cannot_run(candidate, error) from error
 
 
 def _pass_sample(active: ModelVersion, candidate: ModelVersion, read: Outcomes) -> None:
@@ -125,6 +137,37 @@ def _pass_sample(active: ModelVersion, candidate: ModelVersion, read: Outcomes) 
         raise _reads_worse(
             active, candidate, comparison, _("pictures that the site keeps for this")
         )
+
+
+def _pass_pages(
+    active: ModelVersion, candidate: ModelVersion, first: PageFigures | None, second: PageFigures
+) -> None:
+    if first is None or not second.is_worse_than(first):
+        return
+    raise VersionRefused(
+        "reads_worse",
+        _(
+            "Model version %(number)s reads pages worse than version %(active)s: of %(pages)s "
+            "pages that the site keeps for this, it reads %(exact)s right (the active one "
+            "%(was_exact)s), %(wrong)s wrong without a doubt (%(was_wrong)s), and misses or "
+            "invents %(errors)s digits of %(digits)s (%(was_errors)s). Keep the active one, or "
+            "force it with a reason."
+        )
+        % {
+            "number": candidate.number,
+            "active": active.number,
+            **dataclasses.asdict(second),
+            **{f"was_{name}": value for name, value in dataclasses.asdict(first).items()},
+        },
+    )
+
+
+def _cannot_run(candidate: ModelVersion, error: ModelError) -> VersionRefused:
+    return VersionRefused(
+        "version_damaged",
+        _("Model version %(number)s cannot run: %(error)s")
+        % {"number": candidate.number, "error": error},
+    )
 
 
 def _compare(

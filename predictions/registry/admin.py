@@ -62,7 +62,7 @@ class ModelVersionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic 
     form = ArchiveForm
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
-        return super().get_queryset(request).defer("network", "weights", "answers")
+        return super().get_queryset(request).defer("network", "weights", "page_reader", "answers")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return super().get_fields(request, obj) if obj else ("archive",)

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import json
 import struct
 import zipfile
 import zlib
@@ -11,17 +10,15 @@ from typing import IO
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 
-from ml.data.idx import idx_header
 from ml.errors import ModelError
-from ml.model.classifier import MANIFEST_FILE, NETWORK_FILE
-from ml.model.comparison import ANSWERS_FILE
 from predictions.core.errors import VersionRefused
 from predictions.registry import versions
+from predictions.registry.files import FILES
 from predictions.registry.models import ModelVersion
 from predictions.web.responses import as_attachment
 
 SUMS_FILE = "SHA256SUMS"
-MAX_BYTES = 50_000_000  # unpacked; a network has under one million
+MAX_BYTES = 50_000_000  # unpacked; each network has under two million
 MAX_MESSAGE = 200
 # As `pack` writes. An LZMA stream could ask for gigabytes whatever its size.
 COMPRESSIONS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
@@ -38,17 +35,9 @@ def pack(version: ModelVersion) -> bytes:
     """
     try:
         versions.classifier_of(version)
+        contents = versions.files_of(version)
     except ModelError as error:
         raise VersionRefused("version_damaged", str(error)) from error
-    contents = {
-        MANIFEST_FILE: json.dumps(version.manifest, indent=1).encode(),
-        NETWORK_FILE: bytes(version.network),
-    }
-    if version.weights is not None:
-        contents[versions.WEIGHTS_FILE] = bytes(version.weights)
-    answers = versions.answers_of(version)
-    if answers is not None:
-        contents[ANSWERS_FILE] = idx_header(answers.pairs.shape) + answers.pairs.tobytes()
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in contents.items():
@@ -62,22 +51,24 @@ def archive_response(version: ModelVersion) -> HttpResponse:
     return as_attachment(response, f"model-version-{version.number}.zip")
 
 
-def from_archive(file: IO[bytes], name: str) -> ModelVersion:
+def from_archive(file: IO[bytes], name: str, *, base: ModelVersion | None = None) -> ModelVersion:
     """Return an unsaved version from an archive that `pack` made, after checking it.
+
+    Parts that it lacks are completed as in `versions.from_files`.
 
     Raises
     ------
     VersionRefused
-        If the file is not such an archive, is damaged, or its network cannot run here.
+        If the file is not such an archive, is damaged, or a network cannot run here.
     """
-    return versions.from_files(_read(file, name))
+    return versions.from_files(_read(file, name), base=base)
 
 
 def _read(file: IO[bytes], name: str) -> dict[str, bytes]:
     """Read the known files of an archive and verify their checksums."""
     try:
         with zipfile.ZipFile(file) as archive:
-            known = [m for m in archive.infolist() if m.filename in (*versions.FILES, SUMS_FILE)]
+            known = [m for m in archive.infolist() if m.filename in (*FILES, SUMS_FILE)]
             if sum(member.file_size for member in known) > MAX_BYTES:
                 raise _refusal(
                     _("%(name)s is larger than a model version can be.") % {"name": name}

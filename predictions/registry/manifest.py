@@ -1,6 +1,7 @@
-"""The schema of a manifest: what pages and the API show of a version, and what reading needs.
+"""The schemas of manifests: what pages and the API show of a version, and what reading needs.
 
-A manifest may hold more. Nothing of it reaches the database, a page or the API unchecked.
+One is of the digit network, one of what reads pages. A manifest may hold more. Nothing of it
+reaches the database, a page or the API unchecked.
 """
 
 import json
@@ -44,6 +45,34 @@ def _array(items: dict[str, Any], length: int | None = None) -> dict[str, Any]:
 
 _SHARES = _array({"anyOf": [_SHARE, {"type": "null"}]})
 _FILE = _object({"sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"}})
+_SIDE = _object({}, count=_COUNT, writers={"type": ["integer", "null"], "minimum": 0})
+_ARGUMENTS = _values({"anyOf": [_SCALAR, _array(_SCALAR)]})
+_DATA = _object(
+    {},
+    extra=_values(_object({"count": _COUNT, "weight": {"type": "number"}})),
+    split=_object({}, training=_SIDE, validation=_SIDE),
+)
+# How a part of the page reader was made; null where that is not known.
+_PART = {
+    "anyOf": [
+        {"type": "null"},
+        _object(
+            {},
+            arguments=_ARGUMENTS,
+            weights=_COUNT,
+            data=_DATA,
+            metrics=_object({}, validation=_values({"type": "number"})),
+            digit_network=_FILE["properties"]["sha256"],
+            created_at={"type": "string"},
+        ),
+    ]
+}
+_PAGE_READER = _object(
+    {"format": {"const": MANIFEST_FORMAT}, "files": _values(_FILE)},
+    finder=_PART,
+    lines=_PART,
+    judgement=_PART,
+)
 SCHEMA = _object(
     {
         "format": {"const": MANIFEST_FORMAT},
@@ -71,19 +100,19 @@ SCHEMA = _object(
         ),
     },
     weights=_COUNT,
-    arguments=_values({"anyOf": [_SCALAR, _array(_SCALAR)]}),
-    data=_object({}, extra=_values(_object({"count": _COUNT, "weight": {"type": "number"}}))),
+    arguments=_ARGUMENTS,
+    data=_DATA,
     evaluation_set=_object({"fingerprint": {"type": "string", "maxLength": 64}}),
     created_at={"type": "string"},
 )
 
 
 @cache
-def _validator() -> "Draft202012Validator":
+def _validator(*, page_reader: bool = False) -> "Draft202012Validator":
     # Imported late: the library takes 6 MB, and few workers ever check a manifest.
     from jsonschema import Draft202012Validator
 
-    return Draft202012Validator(SCHEMA)
+    return Draft202012Validator(_PAGE_READER if page_reader else SCHEMA)
 
 
 def parse(content: bytes) -> dict[str, Any]:
@@ -94,15 +123,23 @@ def parse(content: bytes) -> dict[str, Any]:
     ValueError
         If it is not one; the message says why.
     """
-    if len(content) > MAX_BYTES:
-        raise ValueError(f"it has more than {MAX_BYTES:,} bytes")
-    try:
-        manifest = json.loads(content.decode(), parse_constant=_refuse_constant)
-    except ValueError as error:
-        raise ValueError(f"it is not JSON ({error})"[:MAX_MESSAGE]) from error
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
+    manifest = _load(content)
     problem = problem_of(manifest)
+    if problem is not None:
+        raise ValueError(problem)
+    return dict(manifest)
+
+
+def parse_page_reader(content: bytes) -> dict[str, Any]:
+    """Return the manifest of what reads pages.
+
+    Raises
+    ------
+    ValueError
+        If it is not one; the message says why.
+    """
+    manifest = _load(content)
+    problem = _problem_of(manifest, _validator(page_reader=True))
     if problem is not None:
         raise ValueError(problem)
     return dict(manifest)
@@ -110,13 +147,31 @@ def parse(content: bytes) -> dict[str, Any]:
 
 def problem_of(manifest: Any) -> str | None:
     """Return why a value is not a manifest, or None if it is one."""
-    problem = _problem_of_values(manifest)
+    problem = _problem_of(manifest, _validator())
     if problem is not None:
         return problem
-    for error in _validator().iter_errors(manifest):
-        return f"{error.json_path}: {error.message[:MAX_MESSAGE]}"
     calibration = manifest["metrics"]["validation"].get("calibration")
     return None if calibration is None else _problem_of_calibration(**calibration)
+
+
+def _problem_of(value: Any, validator: "Draft202012Validator") -> str | None:
+    problem = _problem_of_values(value)
+    if problem is not None:
+        return problem
+    for error in validator.iter_errors(value):
+        return f"{error.json_path}: {error.message[:MAX_MESSAGE]}"
+    return None
+
+
+def _load(content: bytes) -> Any:
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"it has more than {MAX_BYTES:,} bytes")
+    try:
+        return json.loads(content.decode(), parse_constant=_refuse_constant)
+    except ValueError as error:
+        raise ValueError(f"it is not JSON ({error})"[:MAX_MESSAGE]) from error
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def _refuse_constant(name: str) -> None:

@@ -10,16 +10,18 @@ from predictions.registry.manifest import problem_of
 
 
 class ModelVersion(models.Model):
-    """A trained network with its metadata.
+    """All networks that read pictures, as one, with their metadata.
 
-    Version 0, the shipped network, has no row; it is active if no row is.
+    Version 0, which ships, has no row; it is active if no row is.
     """
 
     number = models.PositiveIntegerField(_("number"), primary_key=True)
     architecture = models.CharField(_("architecture"), max_length=64)
-    network = models.BinaryField()  # .tflite
-    sha256 = models.CharField(max_length=64)  # of the network
+    network = models.BinaryField()  # of digits, .tflite
+    sha256 = models.CharField(max_length=64)  # of the digit network
     weights = models.BinaryField(null=True)  # .keras, for fine-tuning
+    # What reads pages (`predictions.registry.files`); versions before 0009 have the shipped one.
+    page_reader = models.BinaryField(null=True)
     answers = models.BinaryField(
         null=True
     )  # two bytes a digit: truth, read (`ml.model.comparison`)
@@ -71,6 +73,8 @@ class Activation(models.Model):
     comparison = models.JSONField(
         _("comparison"), null=True
     )  # of `ml.model.comparison`, where there was
+    # How both read the pages of the sample (`predictions.registry.page_sample`).
+    pages = models.JSONField(_("pages"), null=True)
 
     class Meta:
         verbose_name = _("activation")

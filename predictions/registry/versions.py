@@ -1,12 +1,12 @@
 """Adding, listing and loading model versions.
 
-Version 0 is the shipped network. It lies in a directory, not in SQL, and is active if no other
-version is, so there is always one to use and to roll back to.
+Version 0 ships. It lies in a directory, not in SQL, and is active if no other version is, so there
+is always one to use and to roll back to.
 """
 
 import copy
 import hashlib
-from collections.abc import Mapping
+import json
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -19,29 +19,49 @@ from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from ml.data.idx import idx_header
-from ml.digits import DIGITS
 from ml.errors import ModelError
 from ml.model.classifier import MANIFEST_FILE, NETWORK_FILE, Classifier
 from ml.model.comparison import ANSWERS_FILE, Outcomes
+from ml.reading.page_reader import PageReader, load_page_reader
 from predictions.access.audit import Action, audit
 from predictions.core.errors import PredictionsError, VersionRefused
-from predictions.registry import manifest as manifests
+from predictions.registry.files import (
+    DIGIT_FILES,
+    FILES,
+    WEIGHTS_FILE,
+    Files,
+    build_page_reader,
+    complete,
+    named_file,
+    pack_page_reader,
+    page_reader_manifest,
+    pairs_of,
+    parse_manifest,
+    unpack_page_reader,
+)
 from predictions.registry.models import Activation, ModelVersion
 
 SHIPPED = 0
-WEIGHTS_FILE = "network.keras"
-FILES = (MANIFEST_FILE, NETWORK_FILE, WEIGHTS_FILE, ANSWERS_FILE)
 
 
-def add(directory: Path, *, by: str = "") -> ModelVersion:
+def add(directory: Path, *, by: str = "", base: ModelVersion | None = None) -> ModelVersion:
     """Register a model directory as a candidate; it is used once it is activated.
+
+    Parameters
+    ----------
+    directory
+        Holds the digit network, or with `base` any part.
+    by
+        The account that adds it.
+    base
+        The version that the missing parts are taken from; default: the shipped one.
 
     Raises
     ------
     VersionRefused
-        If the directory is incomplete, or its network cannot run here.
+        If the directory is incomplete, or a network cannot run here.
     """
-    return register(from_directory(directory), by=by)
+    return register(from_directory(directory, base=base), by=by)
 
 
 def register(version: ModelVersion, *, by: str = "") -> ModelVersion:
@@ -69,7 +89,7 @@ def register(version: ModelVersion, *, by: str = "") -> ModelVersion:
 
 def list_versions() -> list[ModelVersion]:
     """Return all versions, newest first, without their networks."""
-    rows = ModelVersion.objects.defer("network", "weights").order_by("-number")
+    rows = ModelVersion.objects.defer("network", "weights", "page_reader").order_by("-number")
     versions = [*rows, shipped()]
     versions[-1].active = not any(version.active for version in versions)
     return versions
@@ -116,7 +136,7 @@ def shipped() -> ModelVersion:
 
 @cache
 def _shipped(directory: Path) -> ModelVersion:
-    return from_directory(directory)
+    return _version_of(_files_in(directory), {})
 
 
 def delete(number: int, *, by: str = "") -> None:
@@ -168,12 +188,28 @@ def classifier_of(version: ModelVersion) -> Classifier:
     if hashlib.sha256(network).hexdigest() != version.sha256:
         raise ModelError(f"The network of model version {version.number} is damaged.")
     if version.problem is not None:
-        raise ModelError(
-            f"The manifest of model version {version.number} is damaged: {version.problem}."
-        )
+        raise _bad_manifest(version)
     classifier = Classifier(network, version.manifest, version=version.number)
     classifier.warm_up()
     return classifier
+
+
+def page_reader_of(version: ModelVersion, classifier: Classifier) -> PageReader:
+    """Load what reads pages in a version, and read one with it and the version's digit network.
+
+    Raises
+    ------
+    ModelError
+        If it is damaged or cannot run here.
+    """
+    if version.page_reader is None:
+        return load_page_reader(settings.MODEL_DIR)
+    try:
+        return build_page_reader(unpack_page_reader(bytes(version.page_reader)), classifier)
+    except ModelError as error:
+        raise ModelError(
+            f"The page reader of model version {version.number} cannot run: {error}."
+        ) from error
 
 
 def answers_of(version: ModelVersion) -> Outcomes | None:
@@ -186,77 +222,109 @@ def answers_of(version: ModelVersion) -> Outcomes | None:
     return Outcomes(version.evaluation_set, pairs.reshape(-1, 2))
 
 
-def from_directory(directory: Path) -> ModelVersion:
-    """Return an unsaved version from a model directory, after checking it.
+def files_of(version: ModelVersion) -> dict[str, bytes]:
+    """Return the files of a version, by name.
+
+    Raises
+    ------
+    ModelError
+        If its manifest or page reader is damaged.
+    """
+    if version.problem is not None:
+        raise _bad_manifest(version)
+    files = {
+        MANIFEST_FILE: json.dumps(version.manifest, indent=1).encode(),
+        NETWORK_FILE: bytes(version.network),
+    }
+    if version.weights is not None:
+        files[WEIGHTS_FILE] = bytes(version.weights)
+    answers = answers_of(version)
+    if answers is not None:
+        files[ANSWERS_FILE] = idx_header(answers.pairs.shape) + answers.pairs.tobytes()
+    return files | unpack_page_reader(_page_reader(version))
+
+
+def page_manifest_of(version: ModelVersion) -> dict[str, Any] | None:
+    """Return how what reads pages in a version was made; None if that is damaged."""
+    try:
+        return page_reader_manifest(unpack_page_reader(_page_reader(version), ()))
+    except ModelError:
+        return None
+
+
+def _page_reader(version: ModelVersion) -> bytes:
+    packed = version.page_reader
+    return bytes((shipped().page_reader if packed is None else packed) or b"")
+
+
+def from_directory(directory: Path, *, base: ModelVersion | None = None) -> ModelVersion:
+    """Return an unsaved version from a model directory; see `from_files`."""
+    return from_files(_files_in(directory), base=base)
+
+
+def from_files(files: Files, *, base: ModelVersion | None = None) -> ModelVersion:
+    """Return an unsaved version from its files, by name, after checking them as a whole.
+
+    Parameters
+    ----------
+    files
+        Those of the digit network, or with `base` of any part.
+    base
+        The version that the missing parts are taken from; default: the shipped one.
 
     Raises
     ------
     VersionRefused
-        If the directory is incomplete, or its network cannot run here.
+        If a file is missing or damaged, or a network cannot run here.
     """
     try:
-        return from_files(
-            {name: (directory / name).read_bytes() for name in FILES if (directory / name).exists()}
-        )
+        others = files_of(base or shipped())
+    except ModelError as error:
+        raise VersionRefused("version_damaged", str(error)) from error
+    if base is None:
+        others = {name: content for name, content in others.items() if name not in DIGIT_FILES}
+    return _version_of(files, others)
+
+
+def _files_in(directory: Path) -> dict[str, bytes]:
+    try:
+        return {
+            name: (directory / name).read_bytes() for name in FILES if (directory / name).exists()
+        }
     except OSError as error:
         raise _bad_model(f"{directory}: {error.strerror}") from error
 
 
-def from_files(files: Mapping[str, bytes]) -> ModelVersion:
-    """Return an unsaved version from its files, by name, after checking them as a whole.
-
-    Raises
-    ------
-    VersionRefused
-        If a file is missing or damaged, or the network cannot run here.
-    """
-    for name in (MANIFEST_FILE, NETWORK_FILE):
-        if name not in files:
-            raise _bad_model(_("the file %(name)s is missing") % {"name": name})
+def _version_of(files: Files, others: Files) -> ModelVersion:
     try:
-        manifest = manifests.parse(files[MANIFEST_FILE])
+        whole = complete(files, others)
+        manifest = parse_manifest(whole[MANIFEST_FILE])
+        known = {name: named_file(name, whole, manifest) for name in DIGIT_FILES[1:]}
+        answers = pairs_of(known[ANSWERS_FILE])
     except ValueError as error:
-        raise _bad_model(f"{MANIFEST_FILE}: {error}") from error
-    known = {name: _checked(name, files, manifest) for name in FILES[1:]}
-    evaluation_set = manifest.get("evaluation_set", {"fingerprint": ""})["fingerprint"]
+        raise _bad_model(str(error)) from error
     version = ModelVersion(
         number=SHIPPED,  # until it is registered
         architecture=manifest["architecture"],
         network=known[NETWORK_FILE],
         sha256=manifest["files"][NETWORK_FILE]["sha256"],
         weights=known[WEIGHTS_FILE],
-        answers=_pairs(known[ANSWERS_FILE]),
-        evaluation_set=evaluation_set,
+        page_reader=pack_page_reader(whole),
+        answers=answers,
+        evaluation_set=manifest.get("evaluation_set", {"fingerprint": ""})["fingerprint"],
         manifest=manifest,
     )
     try:
-        classifier_of(version)
+        page_reader_of(version, classifier_of(version))
     except ModelError as error:
         raise _bad_model(str(error)) from error
     return version
 
 
-def _checked(name: str, files: Mapping[str, bytes], manifest: dict[str, Any]) -> bytes | None:
-    """Return a file that the manifest names, after verifying its checksum."""
-    content = files.get(name)
-    if content is None or name not in manifest["files"]:
-        return None
-    if hashlib.sha256(content).hexdigest() != manifest["files"][name]["sha256"]:
-        raise _bad_model(_("%(name)s is not the file that the manifest names") % {"name": name})
-    return content
-
-
-def _pairs(answers: bytes | None) -> bytes | None:
-    """Return the answers without their file's header: two bytes a digit."""
-    if answers is None:
-        return None
-    header = len(idx_header((0, 2)))
-    pairs = answers[header:]
-    if answers[:header] != idx_header((len(pairs) // 2, 2)) or any(
-        label >= DIGITS for label in set(pairs)
-    ):
-        raise _bad_model(_("%(name)s does not hold answers") % {"name": ANSWERS_FILE})
-    return pairs
+def _bad_manifest(version: ModelVersion) -> ModelError:
+    return ModelError(
+        f"The manifest of model version {version.number} is damaged: {version.problem}."
+    )
 
 
 def _bad_model(problem: str) -> VersionRefused:

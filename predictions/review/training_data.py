@@ -11,6 +11,7 @@ from ml.data.dataset import Digits, Source
 from ml.digits import SIDE
 from ml.errors import DatasetError
 from ml.model.classifier import load_classifier
+from ml.reading.page_reader import load_page_reader
 from ml.reading.reader import Reader
 from ml.training.fine_tuning import new_digit_weight
 from ml.training.labelled_pictures import load_pictures
@@ -32,7 +33,7 @@ def load_new(
     weights: Mapping[str, float | None],
     known: int | None,
 ) -> tuple[Source, ...]:
-    """Read what is new. The network that ships finds the digits in the pictures.
+    """Read what is new. The version that ships finds the digits in the pictures.
 
     Parameters
     ----------
@@ -53,7 +54,8 @@ def load_new(
     """
     found: list[tuple[str, str, Digits]] = []
     if pictures:
-        reader = Reader(load_classifier(settings.MODEL_DIR), max_pixels=settings.MAX_PIXELS)
+        networks = load_classifier(settings.MODEL_DIR), load_page_reader(settings.MODEL_DIR)
+        reader = Reader(*networks, max_pixels=settings.MAX_PIXELS)
         found += [("pictures", str(path), load_pictures(path, reader)) for path in pictures]
     if with_corrections:
         found.append(("corrections", "corrections", corrected_digits()))

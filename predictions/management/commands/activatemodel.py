@@ -1,6 +1,9 @@
 """`manage.py activatemodel`: activate a model version, or roll back to the previous one."""
 
+import sys
 from argparse import ArgumentParser
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,7 @@ from django.core.management import BaseCommand, CommandError
 from ml.data.dataset import load_digits, split
 from ml.errors import MLError
 from predictions.core.errors import PredictionsError
+from predictions.management.progress import ProgressBar
 from predictions.registry import activation
 
 
@@ -17,7 +21,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         which = parser.add_mutually_exclusive_group(required=True)
-        which.add_argument("version", type=int, nargs="?", help="0 is the shipped network")
+        which.add_argument("version", type=int, nargs="?", help="0 is the shipped version")
         which.add_argument(
             "--previous", action="store_true", help="roll back to the previous version"
         )
@@ -40,9 +44,14 @@ class Command(BaseCommand):
             raise CommandError("No version was ever replaced, so there is none to go back to.")
         try:
             digits = options["data"] and split(load_digits(options["data"], "training")).validation
-            activated = activation.activate(
-                number, force=options["force"], reason=options["reason"], digits=digits
-            )
+            with closing(ProgressBar(sys.stderr)) as bar:
+                activated = activation.activate(
+                    number,
+                    force=options["force"],
+                    reason=options["reason"],
+                    digits=digits,
+                    on_progress=partial(bar.advance, unit="pages"),
+                )
         except (PredictionsError, MLError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(

@@ -16,14 +16,22 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("path", type=Path, help="a zip file, or a model directory")
+        parser.add_argument(
+            "--base",
+            type=int,
+            metavar="VERSION",
+            help="take any part that is missing from this version; default: what reads pages from "
+            "the shipped one",
+        )
 
-    def handle(self, *, path: Path, **options: Any) -> None:
+    def handle(self, *, path: Path, base: int | None, **options: Any) -> None:
         try:
+            others = None if base is None else versions.get(base)
             if path.is_dir():
-                version = versions.add(path)
+                version = versions.add(path, base=others)
             else:
                 with path.open("rb") as file:
-                    version = versions.register(from_archive(file, str(path)))
+                    version = versions.register(from_archive(file, str(path), base=others))
         except PredictionsError as error:
             raise CommandError(str(error)) from error
         except OSError as error:

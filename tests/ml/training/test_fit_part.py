@@ -8,13 +8,14 @@ import pytest
 
 from ml.data.dataset import split
 from ml.errors import TrainingError
+from ml.model.parts import PAGE_READER_FILE
 from ml.reading.finder import Finder
 from ml.reading.networks import Network
 from ml.reading.page_reader import FINDER_FILE, LINE_READER_FILE
 from ml.synthesis.pages import Composer
 from ml.training.composed import compose
 from ml.training.fit_part import build_part, compile_part, fit_part
-from ml.training.page_reader import PAGE_READER_FILE, export_part, verify
+from ml.training.page_reader import export_part, verify
 from ml.training.recipes import PAGE_NETWORKS, PageNetwork, PartRecipe, choose_part_recipe
 from ml.training.run import Fit, Progress
 from tests.support.digits import draw_digits

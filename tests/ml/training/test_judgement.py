@@ -7,6 +7,7 @@ import pytest
 from ml.data.dataset import split
 from ml.errors import ModelError, TrainingError
 from ml.model.classifier import Classifier, load_classifier
+from ml.model.parts import PAGE_READER_FILE
 from ml.reading.evidence import FEATURES, Evidence
 from ml.reading.finder import Findings
 from ml.reading.judgement import Judgement
@@ -15,7 +16,7 @@ from ml.reading.runs import Slot
 from ml.reading.unread import Unread
 from ml.synthesis.pages import ComposedPage, Composer, Symbol
 from ml.training.judgement import JudgedPage, evaluate, fit, judge_pages, match
-from ml.training.page_reader import PAGE_READER_FILE, fit_judgement
+from ml.training.page_reader import fit_judgement
 from ml.training.recipes import JUDGEMENT, JudgementRecipe, choose_judgement_recipe
 from tests.conftest import ROOT
 from tests.support.digits import draw_digits

@@ -43,8 +43,9 @@ def test_lists_versions_and_shows_one_with_its_manifest(api: APIClient) -> None:
     ]
     for one in listed:
         shown = api.get(one["url"]).json()
-        more = {name: shown[name] for name in ("manifest", "problem", "compared_with_active")}
-        assert shown == one | more
+        names = ("manifest", "page_reader", "problem", "compared_with_active")
+        assert shown == one | {name: shown[name] for name in names}
+        assert shown["page_reader"]["files"].keys() > {"finder.tflite", "line_reader.tflite"}
         assert len(shown["manifest"]["metrics"]["validation"]["confusion_matrix"]) == 10
     missing = api.get("/api/v1/models/9")
     assert (missing.status_code, missing.json()["error"]["code"]) == (404, "not_found")

@@ -2,6 +2,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from django.core.management import CommandError, call_command
 
 from ml.model.classifier import load_classifier
 from ml.reading.page_reader import load_page_reader
+from predictions.registry import versions
 from predictions.registry.models import ModelVersion
 from tests.conftest import ROOT
 from tests.support.digits import write_mnist
@@ -224,7 +226,8 @@ def test_without_tensorflow_it_says_what_to_install(
         train("--data", mnist)
 
 
-def test_a_part_is_trained_alone_and_is_no_candidate(mnist: Path, tmp_path: Path) -> None:
+@pytest.mark.django_db
+def test_a_part_is_trained_alone_and_makes_a_whole_candidate(mnist: Path, tmp_path: Path) -> None:
     directory = tmp_path / "model"
 
     text = train(
@@ -241,6 +244,44 @@ def test_a_part_is_trained_alone_and_is_no_candidate(mnist: Path, tmp_path: Path
         "page_reader.json",
     }
     assert not list(tmp_path.glob("*.checkpoint.npz"))
+    assert "It is model version 1, a candidate" in text
+    candidate, shipped = versions.get(1), versions.shipped()
+    trained = {path.name: path.read_bytes() for path in directory.iterdir()}
+    told = json.loads(trained.pop("page_reader.json"))
+    files = versions.files_of(candidate)
+    assert json.loads(files.pop("page_reader.json"))["lines"] == told["lines"]
+    others = versions.files_of(shipped)
+    assert files == {name: trained.get(name, others[name]) for name in files}
+    assert candidate.sha256 == shipped.sha256
+
+
+@pytest.mark.django_db
+def test_each_part_goes_on_from_a_version_and_keeps_its_other_parts(
+    mnist: Path, tmp_path: Path
+) -> None:
+    first = tmp_path / "first"
+    short = ["--data", mnist, "--steps", 1, "--batch-size", 4]
+    train("--part", "finder", *short, "--output", first, "--start-from", 0)
+    told = json.loads((first / "page_reader.json").read_text())
+    weights = versions.files_of(versions.shipped())["finder.keras"]
+    assert told["finder"]["started_from"] == hashlib.sha256(weights).hexdigest()
+
+    train("--part", "lines", *short, "--output", tmp_path / "second", "--start-from", 1)
+    train("--part", "digits", *short, "--output", tmp_path / "third", "--start-from", 2)
+    judging = ["--part", "judgement", "--pages", 5, "--data", mnist, "--start-from", 3]
+    train(*judging, "--output", tmp_path / "fourth")
+
+    files = versions.files_of(versions.get(4))
+    for name, directory in (
+        ("finder.tflite", "first"),
+        ("line_reader.tflite", "second"),
+        ("network.tflite", "third"),
+        ("judgement.json", "fourth"),
+    ):
+        assert files[name] == (tmp_path / directory / name).read_bytes()
+    told = json.loads(files["page_reader.json"])
+    assert [told[part]["arguments"]["seed"] for part in ("finder", "lines", "judgement")] == [0] * 3
+    assert told["judgement"]["digit_network"] == versions.get(3).sha256
 
 
 @pytest.mark.django_db
@@ -279,7 +320,9 @@ def test_all_parts_make_one_complete_model_and_go_on_where_they_were_interrupted
     classifier = load_classifier(directory)
     page = np.full((60, 200), 255, np.uint8)
     assert load_page_reader(directory).read(page, classifier).confidence <= 1
-    assert ModelVersion.objects.get().sha256 == hashlib.sha256(digits).hexdigest()
+    files = versions.files_of(ModelVersion.objects.get())
+    assert all((directory / name).read_bytes() == files[name] for name in told["files"])
+    assert files["network.tflite"] == digits
 
 
 @pytest.mark.parametrize(
@@ -289,12 +332,21 @@ def test_all_parts_make_one_complete_model_and_go_on_where_they_were_interrupted
         ("lines", ["--corrections"], "--corrections is for digits, not for --part lines"),
         ("judgement", ["--steps", "1"], "--steps is for all and digits and finder and lines"),
         ("digits", ["--pages", "5"], "--pages is for all and judgement"),
-        ("finder", ["--start-from", "0"], "no weights of this part .* are kept"),
     ],
 )
 def test_options_of_another_part_are_refused(
-    mnist: Path, tmp_path: Path, settings: LazySettings, part: str, option: list[str], words: str
+    mnist: Path, part: str, option: list[str], words: str
 ) -> None:
-    settings.MODEL_DIR = tmp_path
     with pytest.raises(CommandError, match=words):
         train("--part", part, "--data", mnist, *option)
+
+
+@pytest.mark.parametrize("part", ["digits", "finder", "lines", "all"])
+def test_a_part_goes_on_only_from_weights_that_were_kept(
+    mnist: Path, tmp_path: Path, settings: LazySettings, part: str
+) -> None:
+    models = settings.MODEL_DIR
+    settings.MODEL_DIR = tmp_path / "models"
+    shutil.copytree(models, settings.MODEL_DIR, ignore=shutil.ignore_patterns("*.keras"))
+    with pytest.raises(CommandError, match=r"no weights that can be trained on are kept \("):
+        train("--part", part, "--data", mnist, "--start-from", "0")

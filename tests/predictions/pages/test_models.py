@@ -1,18 +1,25 @@
 """The pages of the registry: how good each network is, and who may change which one serves."""
 
+import json
+import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from django.conf import LazySettings
 from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from ml.model.parts import PAGE_READER_FILE
+from predictions.core.errors import VersionRefused
 from predictions.registry import activation, versions
 from predictions.registry.models import Activation, ModelVersion
 from tests.support.html import alerts, find, text_of
 from tests.support.networks import write_model
 
 pytestmark = pytest.mark.django_db
+PAGE_READER = "page-reader-title"
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +58,52 @@ def test_shows_a_version_with_confusion_matrix_and_calibration(browser: Client) 
     assert browser.get("/models/9/").status_code == 404
 
 
+def test_shows_what_each_part_was_trained_on(
+    browser: Client, tmp_path: Path, settings: LazySettings
+) -> None:
+    shown = text_of(browser.get("/models/0/"), "section", **{"aria-labelledby": PAGE_READER})
+    assert shown.count("How it was trained was not kept") + shown.count("digits of") == 3
+    shutil.copytree(settings.MODEL_DIR, tmp_path / "models")
+    settings.MODEL_DIR = tmp_path / "models"
+    writers = {"count": 53_850, "writers": 485}
+    split = {"method": "writers", "training": writers, "validation": {"count": 6150, "writers": 54}}
+    part = {"data": {"extra": {}, "split": split}, "created_at": "2026-11-28T10:00:00Z"}
+    manifest = {
+        "format": 1,
+        "finder": {
+            **part,
+            "arguments": {"part": "finder", "steps": 20_000, "seed": 0},
+            "weights": 580_000,
+            "metrics": {"validation": {"loss": 0.1234}},
+        },
+        "lines": None,
+        "judgement": {**part, "metrics": {"validation": {"digit_errors": 0.25}}},
+        "files": {
+            name: {"sha256": sha256((settings.MODEL_DIR / name).read_bytes()).hexdigest()}
+            for name in ("finder.tflite", "line_reader.tflite", "judgement.json")
+        },
+    }
+    (settings.MODEL_DIR / PAGE_READER_FILE).write_text(json.dumps(manifest))
+
+    shown = text_of(browser.get("/models/0/"), "section", **{"aria-labelledby": PAGE_READER})
+
+    finder, rest = shown.split("Line reader")
+    lines, judgement = rest.split("Judgement")
+    assert "pages composed from 53,850 digits of 485 writers" in finder
+    for words in ("steps 20000", "Parameters 580,000", "validation: loss 0.1234", "Nov. 28, 2026"):
+        assert words in finder
+    assert "How it was trained was not kept." in lines
+    assert "6,150 digits of 54 writers" in judgement
+    assert "validation: digit errors 0.2500" in judgement
+    told = browser.get("/api/v1/models/0").json()["page_reader"]
+    assert told["finder"] == manifest["finder"]
+    # Another file than the manifest names is no version.
+    (settings.MODEL_DIR / "finder.tflite").write_bytes(b"another")
+    versions._shipped.cache_clear()
+    with pytest.raises(VersionRefused, match=r"finder\.tflite is not the file"):
+        versions.shipped()
+
+
 def test_a_version_that_reads_worse_is_refused_beside_the_form(operating: Client) -> None:
     answer = operating.post("/models/2/activate", {"reason": "let us see"})
     assert answer.status_code == 409
@@ -64,6 +117,7 @@ def test_activates_by_force_and_rolls_back(operating: Client) -> None:
     answer = operating.post(
         "/models/2/activate", {"reason": "a drill", "force": "yes"}, follow=True
     )
+    assert "sample pages" in text_of(answer, "ol", class_="entries")
     assert answer.redirect_chain == [("/models/", 302)]
     assert "version 2 is now active, replacing version 1" in text_of(
         answer, "p", class_="note success"

@@ -290,7 +290,7 @@ def test_the_shipped_network_is_loaded_once(monkeypatch: pytest.MonkeyPatch) -> 
     def fail(*_: object) -> None:
         pytest.fail("it was loaded again")
 
-    monkeypatch.setattr(versions, "from_directory", fail)
+    monkeypatch.setattr(versions, "_version_of", fail)
     again = versions.shipped()
     assert again.manifest["temperature"] != 7
     assert (again.number, again.sha256) == (0, first.sha256)

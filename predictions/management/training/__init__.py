@@ -1,0 +1,1 @@
+"""What `manage.py train` does, one module a job."""

@@ -1,0 +1,59 @@
+"""What the page of a model version says of the parts that read pages."""
+
+from datetime import datetime
+from typing import Any
+
+from django.utils.dateparse import parse_datetime
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+NAMES = {
+    "finder": gettext_lazy("Finder"),
+    "lines": gettext_lazy("Line reader"),
+    "judgement": gettext_lazy("Judgement"),
+}
+Facts = list[tuple[str, Any]]
+
+
+def part_facts(manifest: dict[str, Any]) -> list[tuple[str, Facts]]:
+    """Return how each part was made, by the manifest of a page reader; no facts if unknown."""
+    return [(str(name), _facts(part, manifest.get(part) or {})) for part, name in NAMES.items()]
+
+
+def _facts(part: str, made: dict[str, Any]) -> Facts:
+    # The judgement is fitted on pages of writers that the networks were not trained on.
+    side = "validation" if part == "judgement" else "training"
+    written = made.get("data", {}).get("split", {}).get(side, {})
+    facts: Facts = []
+    if "count" in written:
+        facts.append((_("Trained on pages composed from"), _digits(**written)))
+    if "weights" in made:
+        facts.append((_("Parameters"), f"{made['weights']:,}"))
+    facts += [
+        (name.replace("_", " "), value)
+        for name, value in made.get("arguments", {}).items()
+        if value is not None and name != "part"
+    ]
+    facts += [
+        (_("validation: %(name)s") % {"name": name.replace("_", " ")}, f"{value:.4f}")
+        for name, value in made.get("metrics", {}).get("validation", {}).items()
+    ]
+    at = _parse_time(made.get("created_at", ""))
+    if at is not None:
+        facts.append((_("Trained at"), date_format(at, "DATETIME_FORMAT")))
+    return facts
+
+
+def _digits(*, count: int, writers: int | None = None, **_more: Any) -> str:
+    words = (
+        _("%(count)s digits") if writers is None else _("%(count)s digits of %(writers)s writers")
+    )
+    return words % {"count": f"{count:,}", "writers": f"{writers or 0:,}"}
+
+
+def _parse_time(text: str) -> datetime | None:
+    try:
+        return parse_datetime(text)
+    except ValueError:  # as in a date that no month has
+        return None
