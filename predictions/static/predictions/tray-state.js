@@ -1,0 +1,2 @@
+/** The key in sessionStorage under which the list of uploads is kept. */
+export const STATE = "uploads";
