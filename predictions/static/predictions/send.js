@@ -4,7 +4,7 @@ const BUSY = new Set([429, 503]);
 const MAX_TRIES = 8;
 const MAX_PAUSE_S = 16;
 
-export const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
 /** Send a form once; resolves with the finished request, which has the status 0 if it got no answer. */
 function post(url, form, key, { signal, onProgress }) {

@@ -3,9 +3,11 @@
 
 import { find, forget, forgetOld, keep } from "./kept-files.js";
 import { send } from "./send.js";
-import { STATE } from "./tray-state.js";
 import { turned } from "./turn.js";
 
+// In sessionStorage; uploads.js looks for it. It cannot be imported from there: the names of files
+// that import each other cannot be derived from their contents.
+const STATE = "uploads";
 const MAX_CONCURRENT = 2;
 const FILES_PER_BATCH = 1000; // as the API takes them
 const NIL = "00000000-0000-0000-0000-000000000000";

@@ -1,7 +1,7 @@
 // Uploads from any page: files dropped anywhere, folders included, or pasted, or chosen by an input
 // with data-several. The list of them (tray.js) is only loaded when there is something to list.
 
-import { STATE } from "./tray-state.js";
+const STATE = "uploads"; // as tray.js names it in sessionStorage
 
 const veil = document.querySelector("[data-veil]");
 const enabled = veil !== null; // not for those who may not read pictures

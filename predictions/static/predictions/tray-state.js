@@ -1,2 +1,0 @@
-/** The key in sessionStorage under which the list of uploads is kept. */
-export const STATE = "uploads";
