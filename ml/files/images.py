@@ -19,6 +19,8 @@ PREVIEW_SIDE = 1024  # pixels of the longer side of a preview
 
 # File signatures of these formats: they tell damaged pictures from other files.
 SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
+# Of HEIF files as cameras write them (ISO/IEC 23008-12), which need a patented decoder.
+_HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}
 
 # What decoding takes by Pillow's mode, in bytes per pixel, with conversions and copies.
 _BYTES_PER_PIXEL = {"1": 3, "L": 2, "I;16": 8, "P": 7, "RGB": 6, "RGBA": 10, "CMYK": 10}
@@ -282,6 +284,12 @@ def _open(content: bytes, max_pixels: int) -> Image.Image:
     except UnidentifiedImageError as e:
         if content.startswith(SIGNATURES):
             raise _unsupported_tiff(content) or broken_file() from e
+        if content[4:8] == b"ftyp" and content[8:12] in _HEIF_BRANDS:
+            raise PictureError(
+                "unsupported_format",
+                "This is a HEIC photo, which is not supported. Save or share it as JPEG; an iPhone "
+                "does so by itself with Settings, Camera, Formats, Most Compatible.",
+            ) from e
         raise PictureError(
             "unsupported_format",
             "This file format is not supported. Send a PNG, JPEG, GIF, BMP, WebP or TIFF picture, "

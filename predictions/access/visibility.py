@@ -5,7 +5,7 @@ predictions therefore scans a bounded number of all, newest first. It may be sho
 with a cursor to continue from.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -37,6 +37,20 @@ def get_many(viewer: Viewer, prediction_ids: Iterable[UUID]) -> list[PredictionR
     records = get_store().get_many(prediction_ids).values()
     seen = [record for record in records if may_see(viewer, record)]
     return sorted(seen, key=lambda record: record.id, reverse=True)
+
+
+def get_in_order(viewer: Viewer, prediction_ids: Sequence[UUID]) -> list[PredictionRecord]:
+    """Return the existing predictions that the viewer may see, in the order of their ids."""
+    records = get_store().get_many(prediction_ids)
+    found = [records[id_] for id_ in prediction_ids if id_ in records]
+    return [record for record in found if may_see(viewer, record)]
+
+
+def ids_together(group_id: UUID) -> list[UUID]:
+    """Return the ids of a batch's predictions, or of an upload's pages, in order."""
+    if group_id.version == 7:  # as predictions have: that of the first page
+        return [record.id for record in get_store().get_upload(group_id)]
+    return get_store().ids_in_batch(group_id)
 
 
 def picture(viewer: Viewer, prediction_id: UUID) -> PictureRecord | None:

@@ -16,7 +16,8 @@ from predictions.review.models import Correction
 from predictions.web.json import predictions_json, request_origin, saved_json, unsaved_json
 
 SOURCES = [str(source) for source in Source]
-CLIENT_SOURCES = [str(Source.API), str(Source.CANVAS)]  # that a client may name
+CLIENT_SOURCES = [str(Source.API), str(Source.CANVAS), str(Source.PAGE)]  # a client may name
+MAX_FILES_PER_BATCH = 1000
 STATUSES = [str(status) for status in Status]
 VERDICTS = [str(verdict) for verdict in Verdict]
 
@@ -37,7 +38,25 @@ class SourceSerializer(serializers.Serializer[Any]):
     )
 
 
-class FileSerializer(SourceSerializer):
+class FormSerializer(SourceSerializer):
+    """What a form says about its file."""
+
+    batch = serializers.CharField(
+        min_length=22,
+        max_length=100,
+        required=False,
+        help_text="A secret random text; files sent with the same one are shown in one table.",
+    )
+    position = serializers.IntegerField(
+        min_value=0,
+        max_value=MAX_FILES_PER_BATCH - 1,
+        default=0,
+        required=False,
+        help_text="The file's place in its batch.",
+    )
+
+
+class FileSerializer(FormSerializer):
     """A picture as a file, sent in a form."""
 
     file = serializers.FileField(
@@ -177,6 +196,8 @@ class PredictionSerializer(UnsavedPredictionSerializer):
     id = serializers.UUIDField()
     created_at = serializers.DateTimeField()
     upload = serializers.UUIDField(allow_null=True)
+    batch = serializers.UUIDField(allow_null=True)
+    position = serializers.IntegerField(help_text="The file's place in its batch, from 0.")
     correction = CorrectionSerializer(allow_null=True)
     url = serializers.URLField()
     preview_url = serializers.URLField(allow_null=True)

@@ -1,5 +1,6 @@
 """Views of predictions: each parses the request, calls a service or the store, and responds."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
@@ -32,11 +33,11 @@ from predictions.api.serializers import (
     ExplainedSerializer,
     ExplanationSerializer,
     FileSerializer,
+    FormSerializer,
     JSONPictureSerializer,
     PageSerializer,
     PredictedSerializer,
     PredictionSerializer,
-    SourceSerializer,
     errors,
     explained_body,
     steps_body,
@@ -45,7 +46,7 @@ from predictions.api.serializers import (
 from predictions.core.errors import BadQuery
 from predictions.core.records import PictureRecord, Source
 from predictions.recognition.previews import png_of
-from predictions.recognition.uploads import Upload, upload_from_base64, upload_from_form
+from predictions.recognition.uploads import Upload, batch_of, upload_from_base64, upload_from_form
 from predictions.web.json import prediction_json, predictions_json
 from predictions.web.list_params import ListParams, parse_flag, parse_list_query
 
@@ -150,12 +151,15 @@ class PredictionList(GenericAPIView[Any]):
 
     def _parse_form(self, form: "DataAndFiles[Any, Any]") -> tuple[Upload, Source]:
         upload = upload_from_form(form.files, self.field)
-        source = Source.API
-        if "source" in form.data:
-            sent = SourceSerializer(data=form.data)
-            sent.is_valid(raise_exception=True)
-            source = Source(sent.validated_data["source"])
-        return upload, self.source or source
+        if not form.data:
+            return upload, self.source or Source.API
+        sent = FormSerializer(data=form.data)
+        sent.is_valid(raise_exception=True)
+        said = sent.validated_data
+        if "batch" in said:
+            batch_id, position = batch_of(said["batch"]), said["position"]
+            upload = replace(upload, batch_id=batch_id, position=position)
+        return upload, self.source or Source(said["source"])
 
     def _read(
         self, request: HttpRequest, upload: Upload, source: Source, user: "User | AnonymousUser"

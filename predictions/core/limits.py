@@ -2,7 +2,7 @@
 
 from django.conf import settings
 
-BATCH_URL = "/predictions/batch"
+BATCH_URLS = ("/predictions/batch", "/uploads/")
 # A picture may come in a form anywhere, and as base64 in JSON at these.
 UPLOAD_URLS = ("/predictions", "/upload", "/predict")
 MAX_OTHER_BODY_BYTES = 1_000_000
@@ -10,7 +10,7 @@ MAX_OTHER_BODY_BYTES = 1_000_000
 
 def max_body_bytes(path: str, content_type: str) -> int:
     """Return the limit for a request; the event loop and Django hold it alike."""
-    if path.endswith(BATCH_URL):
+    if path.endswith(BATCH_URLS):
         return int(settings.MAX_BATCH_BYTES)
     if content_type.lower().startswith("multipart/form-data") or path.endswith(UPLOAD_URLS):
         return int(settings.MAX_BODY_BYTES)

@@ -42,7 +42,8 @@ class PredictionRecord:
     `confidence` is the calibrated probability that the whole text is right, `margin` the minimum
     over all digits; both are None without digits. `marked_text` is the text with its marks, or the
     text itself without any. Boxes are in pixels of the upright picture. `upload` is shared by the
-    pages of a file with several (`id_of_page` derives their ids); `page` counts from 0.
+    pages of a file with several (`id_of_page` derives their ids); `page` counts from 0. Files that
+    were sent together share a `batch_id`, in which `position` is the file's place, from 0.
     """
 
     id: UUID
@@ -63,6 +64,8 @@ class PredictionRecord:
     has_preview: bool
     upload: UUID | None = None
     page: int = 0
+    batch_id: UUID | None = None
+    position: int = 0
     created_by: str | None = None
 
     @property

@@ -43,6 +43,8 @@ COLUMNS = (
     "id",
     "created_at",
     "upload",
+    "batch",
+    "position",
     "url",
 )
 CORRECTION_COLUMNS = {

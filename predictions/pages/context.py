@@ -7,10 +7,18 @@ from django.http import HttpRequest
 from django.template.defaultfilters import floatformat
 from django.utils.translation import gettext as _
 
+# What a file input offers; some systems know no type for .csv.
+ACCEPT = (
+    "image/png,image/jpeg,image/gif,image/bmp,image/webp,image/tiff,application/pdf,"
+    "text/plain,text/csv,.csv"
+)
+
 
 def site(request: HttpRequest) -> dict[str, Any]:
     return {
         "site": {
+            "accept": ACCEPT,
+            "anonymous_reading": settings.ANONYMOUS_READING,
             "max_upload_bytes": settings.MAX_UPLOAD_BYTES,
             "time_zone": settings.TIME_ZONE,
             "max_upload": _("%s MB") % floatformat(settings.MAX_UPLOAD_BYTES / 1e6, -1),

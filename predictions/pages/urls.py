@@ -1,12 +1,16 @@
 from django.urls import path
 
-from predictions.pages import corrections, model_versions, selection, statistics, views
+from predictions.pages import corrections, model_versions, selection, statistics, uploads, views
 
 urlpatterns = [
     path("", views.read, name="read"),
     path("predictions/", views.history, name="predictions"),
     path("predictions/selected", selection.selected, name="predictions-selected"),
     path("predictions/<uuid:prediction_id>/", views.detail, name="prediction-detail"),
+    path("uploads/", uploads.send, name="uploads"),
+    path("uploads/<uuid:group_id>/", uploads.table, name="upload"),
+    path("uploads/<uuid:group_id>/predictions.csv", uploads.csv, name="upload-csv"),
+    path("uploads/<uuid:group_id>/text", uploads.text, name="upload-text"),
     path("predictions/<uuid:prediction_id>/how", views.how, name="prediction-how"),
     path("predictions/<uuid:prediction_id>/delete", views.delete, name="prediction-delete"),
     path("statistics/", statistics.statistics, name="statistics"),

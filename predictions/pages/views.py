@@ -1,6 +1,7 @@
 """The pages: the upload form, the history, one prediction and its deletion."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.contrib import messages
@@ -95,7 +96,7 @@ def delete(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
         prediction = ShownPrediction(get_record(request, prediction_id))
         return render(request, "predictions/delete.html", {"prediction": prediction})
     if not services.delete(prediction_id, by=request.user):
-        raise _no_prediction()
+        raise no_prediction()
     messages.success(request, _("The prediction and its picture were deleted."))
     return redirect("predictions")
 
@@ -157,10 +158,37 @@ def render_detail(
         "may_delete": may_delete(request.user),
         "may_review": may_review(request.user),
         "entries": corrections.history(record.id) if may_review(request.user) else [],
+        "siblings": siblings_of(record),
         "error": error,
     }
     status = error.status if error else 200
     return render(request, "predictions/detail.html", context, status=status)
+
+
+@dataclass(frozen=True)
+class Siblings:
+    """The place of a prediction among those of its batch, or else of its file's pages."""
+
+    group_id: UUID
+    number: int  # from 1
+    total: int
+    previous: UUID | None
+    next: UUID | None
+
+
+def siblings_of(record: PredictionRecord) -> Siblings | None:
+    group_id = record.batch_id or record.upload
+    ids = visibility.ids_together(group_id) if group_id else []
+    if group_id is None or record.id not in ids or len(ids) == 1:
+        return None
+    at = ids.index(record.id)
+    return Siblings(
+        group_id=group_id,
+        number=at + 1,
+        total=len(ids),
+        previous=ids[at - 1] if at else None,
+        next=ids[at + 1] if at + 1 < len(ids) else None,
+    )
 
 
 def with_corrections(records: Sequence[PredictionRecord]) -> list[ShownPrediction]:
@@ -174,9 +202,9 @@ def get_record(request: HttpRequest, prediction_id: UUID | str) -> PredictionRec
     try:
         record = visibility.get(request.user, UUID(str(prediction_id)))
     except ValueError as error:
-        raise _no_prediction() from error
+        raise no_prediction() from error
     if record is None:
-        raise _no_prediction()
+        raise no_prediction()
     return record
 
 
@@ -185,13 +213,13 @@ def get_upload(request: HttpRequest, upload_id: str) -> list[PredictionRecord]:
     try:
         records = visibility.get_upload(request.user, UUID(upload_id))
     except ValueError as error:
-        raise _no_prediction() from error
+        raise no_prediction() from error
     if not records:
-        raise _no_prediction()
+        raise no_prediction()
     return records
 
 
-def _no_prediction() -> PredictionsError:
+def no_prediction() -> PredictionsError:
     message = _("There is no prediction with this id. It may have been deleted.")
     return PredictionsError("not_found", message, status=404)
 

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID, uuid4, uuid5
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
@@ -16,26 +17,38 @@ from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
 
 from predictions.core.errors import UploadRefused
-from predictions.core.limits import BATCH_URL, MAX_OTHER_BODY_BYTES, max_body_bytes
+from predictions.core.limits import BATCH_URLS, MAX_OTHER_BODY_BYTES, max_body_bytes
 
 MAX_FILE_NAME_LENGTH = 255
+BATCHES = UUID("5d0f7c1e-8f0b-4a58-9d53-3d1c0c1f6a27")  # the namespace of their ids
 
 
 @dataclass(frozen=True)
 class Upload:
     """The bytes of a file of one or more pages, or 28×28 numbers.
 
-    `file_name` is safe to store, and empty if there was none.
+    `file_name` is safe to store, and empty if there was none. Files that were sent together share a
+    `batch_id`, in which `position` is the file's place, from 0.
     """
 
     content: bytes = b""
     file_name: str = ""
     pixels: Sequence[Sequence[float]] | None = None
+    batch_id: UUID | None = None
+    position: int = 0
 
     def fingerprint(self, source: str) -> bytes:
         """Return the SHA-256 of the upload, the same for a repeated request."""
         head = json.dumps([source, self.file_name, self.pixels]).encode()
         return hashlib.sha256(head + b"\0" + self.content).digest()
+
+
+def batch_of(secret: str) -> UUID:
+    """Return the id of the batch whose client sends `secret` with each of its files.
+
+    The id shows in addresses, and must not be enough to add a file.
+    """
+    return uuid5(BATCHES, secret)
 
 
 def safe_file_name(name: str) -> str:
@@ -76,7 +89,7 @@ def upload_from_form(files: "MultiValueDict[str, UploadedFile[Any]]", field: str
 def uploads_from_form(
     files: "MultiValueDict[str, UploadedFile[Any]]", field: str
 ) -> Iterator[Upload]:
-    """Yield the files of a form, with one in memory at a time.
+    """Yield the files of a form as a batch, with one in memory at a time.
 
     Raises
     ------
@@ -86,7 +99,11 @@ def uploads_from_form(
     sent = _files(files, field)
     if len(sent) > settings.MAX_BATCH_FILES:
         raise too_many_files()
-    return (Upload(file.read(), safe_file_name(file.name or "")) for file in sent)
+    batch_id = uuid4()
+    return (
+        Upload(file.read(), safe_file_name(file.name or ""), batch_id=batch_id, position=position)
+        for position, file in enumerate(sent)
+    )
 
 
 def upload_from_base64(text: str) -> Upload:
@@ -147,7 +164,7 @@ def refuse_oversized(request: HttpRequest) -> None:
     limit = max_body_bytes(request.path, request.META.get("CONTENT_TYPE", ""))
     if length <= limit:
         return
-    if request.path.endswith(BATCH_URL):
+    if request.path.endswith(BATCH_URLS):
         raise UploadRefused(
             "too_large",
             _("This batch is too large: at most %(size)s MB are read at once. Send it in parts.")

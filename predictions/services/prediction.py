@@ -249,6 +249,8 @@ def _make_records(
         height=reading.height,
         duration_ms=round(reading.duration_ms, 2),
         has_preview=preview is not None,
+        batch_id=upload.batch_id,
+        position=upload.position,
         created_by=user.get_username() if user is not None and user.is_authenticated else None,
     )
     glyphs = reading.glyphs.tobytes() if keeps_pictures else b""

@@ -19,6 +19,7 @@ Pair = tuple[PredictionRecord, PictureRecord]
 EVERYTHING = Filters()
 EXPORT_PAGE = 500
 KEYS_KEPT_S = 86_400
+MAX_PER_BATCH = 10_000  # predictions
 
 
 class PredictionStore(ABC):
@@ -55,6 +56,13 @@ class PredictionStore(ABC):
         found = self.get_many(id_of_page(upload_id, page) for page in range(MAX_PAGES))
         pages = [record for record in found.values() if record.upload == upload_id]
         return sorted(pages, key=lambda record: record.page)
+
+    @abstractmethod
+    def ids_in_batch(self, batch_id: UUID) -> list[UUID]:
+        """Return the ids of a batch's predictions, in the order of its files and of their pages.
+
+        They are the first `MAX_PER_BATCH`.
+        """
 
     @abstractmethod
     def get(self, prediction_id: UUID) -> PredictionRecord | None:

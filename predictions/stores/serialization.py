@@ -15,13 +15,15 @@ PLAIN = tuple(field.name for field in fields(PredictionRecord) if field.name not
 def columns_of(record: PredictionRecord) -> dict[str, Any]:
     """Return every field of a record except its digits and marks, as plain values by name.
 
-    Without marks `marked_text` is None, as in rows from before there were marks.
+    Without marks `marked_text` is None, as in rows from before there were marks; so is `position`
+    outside a batch.
     """
     values = {name: getattr(record, name) for name in PLAIN}
     return values | {
         "status": str(record.status),
         "source": str(record.source),
         "marked_text": record.marked_text if record.marks else None,
+        "position": None if record.batch_id is None else record.position,
     }
 
 
@@ -57,6 +59,7 @@ def record_of(
     plain |= {"status": Status(plain["status"]), "source": Source(plain["source"])}
     if plain["marked_text"] is None:
         plain["marked_text"] = plain["text"]
+    plain["position"] = plain["position"] or 0
     return PredictionRecord(
         **plain,
         digits=tuple(

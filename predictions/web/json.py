@@ -69,6 +69,8 @@ def saved_json(
         "id": str(record.id),
         "created_at": _utc(record.created_at),
         "upload": None if record.upload is None else str(record.upload),
+        "batch": None if record.batch_id is None else str(record.batch_id),
+        "position": record.position,
         "correction": None if correction is None else correction_json(correction),
         "url": origin + _path("prediction", record),
         "preview_url": origin + _path("preview", record) if record.has_preview else None,

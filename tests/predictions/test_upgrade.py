@@ -91,7 +91,8 @@ def without_urls(prediction: dict[str, Any]) -> dict[str, Any]:
 
 def as_today(prediction: dict[str, Any]) -> dict[str, Any]:
     """Return a prediction of the release with the fields that came since."""
-    return without_urls(prediction) | {"marked_text": prediction["text"], "marks": []}
+    since = {"marked_text": prediction["text"], "marks": [], "batch": None, "position": 0}
+    return without_urls(prediction) | since
 
 
 def sign_in(browser: Get, username: str) -> None:
@@ -101,7 +102,8 @@ def sign_in(browser: Get, username: str) -> None:
 
 def test_migrating_changes_only_what_is_derived_and_keeps_every_row(var_dir: Path) -> None:
     applied = re.findall(r"Applying predictions\.(\w+)", upgrade(var_dir))
-    assert applied == ["0007_counted_period", "0008_marks"]  # daily counts; two empty columns
+    # Daily counts; four empty columns and an index on one of them.
+    assert applied == ["0007_counted_period", "0008_marks", "0010_batches"]
     assert run(var_dir, "makemigrations", "--check") == "No changes detected\n"
     with sqlite3.connect(var_dir / "db.sqlite3") as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)

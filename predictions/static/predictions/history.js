@@ -18,11 +18,12 @@ function navigateByKeyboard(list) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest("input:not([type=checkbox]), select, textarea")) return;
-    const links = [...list.querySelectorAll(".history-text")];
+    const stops = list.querySelectorAll(".history-text, summary");
+    const links = [...stops].filter((stop) => stop.checkVisibility());
     const entry = document.activeElement.closest("li");
     const index = links.findIndex((link) => entry?.contains(link));
     if (event.key in steps) links[Math.min(links.length - 1, Math.max(0, index + steps[event.key]))]?.focus();
-    else if (event.key === "x" && index >= 0) entry.querySelector("[name=selected]").click();
+    else if (event.key === "x" && links[index]?.matches(".history-text")) entry.querySelector("[name=selected]").click();
     else return;
     event.preventDefault();
   });

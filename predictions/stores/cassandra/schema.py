@@ -14,6 +14,7 @@ from predictions.core.errors import PredictionsError
 from predictions.stores.cassandra.session import ALIAS
 from predictions.stores.cassandra.tables import (
     TABLES,
+    CassandraBatchEntry,
     CassandraIdempotencyKey,
     CassandraPicture,
     CassandraPrediction,
@@ -22,7 +23,9 @@ from predictions.stores.cassandra.tables import (
 # Storage-attached indexes; cqlengine's `index=True` creates the legacy kind.
 INDEXES = {"predictions_digits": "VALUES(digits)", "predictions_status": "status"}
 # Tables whose rows expire after RETENTION_DAYS; days outlast them.
-PREDICTION_TABLES = {CassandraPrediction.__table_name__, CassandraPicture.__table_name__}
+PREDICTION_TABLES = {
+    model.__table_name__ for model in (CassandraPrediction, CassandraPicture, CassandraBatchEntry)
+}
 
 
 class SchemaContradiction(PredictionsError):

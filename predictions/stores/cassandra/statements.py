@@ -4,6 +4,7 @@ from functools import cached_property
 
 from predictions.stores.cassandra.session import NonIdempotentStatement
 from predictions.stores.cassandra.tables import (
+    CassandraBatchEntry,
     CassandraDay,
     CassandraIdempotencyKey,
     CassandraPicture,
@@ -26,6 +27,7 @@ class Statements:
     def __init__(self, keyspace: str, *, ttl_s: int) -> None:
         self.predictions = f"{keyspace}.{CassandraPrediction.__table_name__}"
         self.pictures = f"{keyspace}.{CassandraPicture.__table_name__}"
+        self.batches = f"{keyspace}.{CassandraBatchEntry.__table_name__}"
         self.days = f"{keyspace}.{CassandraDay.__table_name__}"
         self.keys = f"{keyspace}.{CassandraIdempotencyKey.__table_name__}"
         self.ttl = f" USING TTL {ttl_s}" if ttl_s else ""
@@ -37,6 +39,14 @@ class Statements:
     @cached_property
     def add_picture(self) -> str:
         return self._insert(self.pictures, list(CassandraPicture._columns))
+
+    @cached_property
+    def add_batch_entry(self) -> str:
+        return self._insert(self.batches, list(CassandraBatchEntry._columns))
+
+    @cached_property
+    def ids_in_batch(self) -> str:
+        return f"SELECT id FROM {self.batches} WHERE batch_id = :batch_id LIMIT :n"
 
     @cached_property
     def get(self) -> str:
@@ -71,7 +81,7 @@ class Statements:
     @cached_property
     def written_at(self) -> str:
         return (
-            f"SELECT writetime(status) AS written FROM {self.predictions}"
+            f"SELECT writetime(status) AS written, batch_id, position FROM {self.predictions}"
             " WHERE day = :day AND shard = :shard AND id = :id"
         )
 
@@ -89,6 +99,13 @@ class Statements:
     @cached_property
     def delete_picture(self) -> str:
         return f"DELETE FROM {self.pictures} USING TIMESTAMP :later WHERE id = :id"
+
+    @cached_property
+    def delete_batch_entry(self) -> str:
+        return (
+            f"DELETE FROM {self.batches} USING TIMESTAMP :later"
+            " WHERE batch_id = :batch_id AND position = :position AND id = :id"
+        )
 
     @cached_property
     def day(self) -> str:

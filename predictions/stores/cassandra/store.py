@@ -32,7 +32,7 @@ from predictions.core.records import (
 from predictions.stores.cassandra.days import Days
 from predictions.stores.cassandra.session import CassandraSession
 from predictions.stores.cassandra.statements import Statements
-from predictions.stores.interface import EVERYTHING, Pair, PredictionStore
+from predictions.stores.interface import EVERYTHING, MAX_PER_BATCH, Pair, PredictionStore
 from predictions.stores.serialization import columns_of, digits_to_json, marks_to_json, record_of
 
 MIN_ID = first_id_at(datetime.min.replace(tzinfo=UTC))
@@ -101,6 +101,13 @@ class CassandraStore(PredictionStore):
         picture_values = {"id": picture.id, "preview": picture.preview, "glyphs": picture.glyphs}
         yield self.statements.add_prediction, _present(prediction_values)
         yield self.statements.add_picture, _present(picture_values)
+        if record.batch_id is not None:
+            entry = {"batch_id": record.batch_id, "position": record.position, "id": record.id}
+            yield self.statements.add_batch_entry, entry
+
+    def ids_in_batch(self, batch_id: UUID) -> list[UUID]:
+        values = {"batch_id": batch_id, "n": MAX_PER_BATCH}
+        return [row["id"] for row in self.session.run(self.statements.ids_in_batch, values)]
 
     def get(self, prediction_id: UUID) -> PredictionRecord | None:
         return self.get_many([prediction_id]).get(prediction_id)
@@ -165,10 +172,16 @@ class CassandraStore(PredictionStore):
         pictured = self.session.run(self.statements.picture_written_at, {"id": prediction_id})
         times = [row["written"] for row in written + pictured if row["written"] is not None]
         later = {"later": max(time.time_ns() // 1000, *(written_us + 1 for written_us in times))}
-        self._run_together(
+        id_only = {"id": prediction_id}
+        statements = [
             (self.statements.delete_prediction, key | later),
-            (self.statements.delete_picture, {"id": prediction_id} | later),
-        )
+            (self.statements.delete_picture, id_only | later),
+        ]
+        (row,) = written
+        if row["batch_id"] is not None:
+            place = {name: row[name] for name in ("batch_id", "position")}
+            statements.append((self.statements.delete_batch_entry, place | id_only | later))
+        self._run_together(*statements)
         return True
 
     def discard(self, prediction_ids: Iterable[UUID]) -> None:

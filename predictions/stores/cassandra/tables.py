@@ -38,6 +38,8 @@ class CassandraPrediction(DjangoCassandraModel):  # type: ignore[misc]  # the en
     has_preview = columns.Boolean()
     upload = columns.UUID()
     page = columns.Integer()
+    batch_id = columns.UUID()
+    position = columns.Integer()  # null outside a batch
     created_by = columns.Text()
 
     class Meta:
@@ -55,6 +57,20 @@ class CassandraPicture(DjangoCassandraModel):  # type: ignore[misc]
     glyphs = columns.Blob()
 
     class Meta:
+        managed = False
+
+
+class CassandraBatchEntry(DjangoCassandraModel):  # type: ignore[misc]
+    """A prediction of a batch, in the order of its files."""
+
+    __table_name__ = "batches"
+
+    batch_id = columns.UUID(partition_key=True)
+    position = columns.Integer(primary_key=True)
+    id = columns.UUID(primary_key=True)
+
+    class Meta:
+        get_pk_field = "id"
         managed = False
 
 
@@ -89,4 +105,10 @@ class CassandraIdempotencyKey(DjangoCassandraModel):  # type: ignore[misc]
         managed = False
 
 
-TABLES = (CassandraPrediction, CassandraPicture, CassandraDay, CassandraIdempotencyKey)
+TABLES = (
+    CassandraPrediction,
+    CassandraPicture,
+    CassandraBatchEntry,
+    CassandraDay,
+    CassandraIdempotencyKey,
+)

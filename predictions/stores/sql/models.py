@@ -31,13 +31,23 @@ class Prediction(models.Model):
     has_preview = models.BooleanField(_("has a preview"))
     upload = models.UUIDField(_("upload"), null=True)
     page = models.PositiveIntegerField(_("page"), default=0)
+    batch_id = models.UUIDField(_("batch"), null=True)
+    # NULL outside a batch: rows from before need no rewriting.
+    position = models.PositiveIntegerField(_("position"), null=True)
     # A name, not a foreign key: a prediction outlives the account that made it.
     created_by = models.CharField(_("created by"), max_length=150, null=True)  # noqa: DJ001
 
     class Meta:
         verbose_name = _("prediction")
         verbose_name_plural = _("predictions")
-        indexes: ClassVar = [models.Index(fields=["status", "-id"], name="prediction_status")]
+        indexes: ClassVar = [
+            models.Index(fields=["status", "-id"], name="prediction_status"),
+            models.Index(
+                fields=["batch_id", "position", "id"],
+                name="prediction_batch",
+                condition=models.Q(batch_id__isnull=False),
+            ),
+        ]
         default_permissions = ("view", "delete")
         permissions: ClassVar = [("review_prediction", "Can review predictions")]
 

@@ -28,7 +28,13 @@ from predictions.core.records import (
     PredictionRecord,
     RequestKey,
 )
-from predictions.stores.interface import EVERYTHING, KEYS_KEPT_S, Pair, PredictionStore
+from predictions.stores.interface import (
+    EVERYTHING,
+    KEYS_KEPT_S,
+    MAX_PER_BATCH,
+    Pair,
+    PredictionStore,
+)
 from predictions.stores.serialization import columns_of, digits_to_json, marks_to_json, record_of
 from predictions.stores.sql.models import IdempotencyKey, Picture, Prediction, PredictionDigit
 
@@ -76,6 +82,11 @@ class SQLStore(PredictionStore):
     def add_upload(self, pairs: Sequence[Pair]) -> None:
         """Keep the predictions of an upload in one transaction."""
         self.add_many(pairs)
+
+    def ids_in_batch(self, batch_id: UUID) -> list[UUID]:
+        with _database():
+            rows = Prediction.objects.filter(batch_id=batch_id).order_by("position", "pk")
+            return list(rows.values_list("pk", flat=True)[:MAX_PER_BATCH])
 
     def get(self, prediction_id: UUID) -> PredictionRecord | None:
         return self.get_many([prediction_id]).get(prediction_id)

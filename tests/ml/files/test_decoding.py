@@ -336,3 +336,10 @@ def test_decodes_the_pictures_of_the_original_system(shared: Path) -> None:
         picture = decode(path.read_bytes(), max_pixels=MAX_PIXELS)
         assert (picture.width, picture.height) == (28, 28)
         assert np.ptp(picture.page) > 128
+
+
+def test_says_of_a_heic_photo_what_it_is_and_how_to_send_it() -> None:
+    error = refusal(b"\0\0\0\x18ftypheic" + bytes(100))
+    assert error.code == "unsupported_format"
+    assert "HEIC" in error.message
+    assert "JPEG" in error.message

@@ -154,6 +154,7 @@ def word_for(response: HttpResponse) -> str:
 def answer(visitor: Visitor, method: str, address: str, things: dict[str, str]) -> str:
     model = "/".join(address.split("/")[2:4])  # of an address in the admin
     parts = {**PARTS, "object_id": things.get(model, "1"), "prediction_id": things[PREDICTION]}
+    parts["group_id"] = things[PREDICTION]
     path = re.sub(r"<(?:\w+:)?(\w+)>", lambda part: parts[part[1]], address)
     with transaction.atomic():
         response = visitor.ask(method, path)

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.conf import LazySettings
@@ -45,6 +46,11 @@ def test_answers_each_file_in_order(api: APIClient, png: Png) -> None:
     assert {result["upload"] for result in fourth["results"]} == {fourth["upload"]}
     assert fifth["error"]["code"] == "broken_file"
     assert count() == 4
+    read = [first, third, *fourth["results"]]
+    assert [result["position"] for result in read] == [0, 2, 3, 3]
+    assert len({result["batch"] for result in read}) == 1
+    ids = get_store().ids_in_batch(UUID(first["batch"]))
+    assert [str(id_) for id_ in ids] == [result["id"] for result in read]
 
 
 def message_of(answer: Any) -> dict[str, str]:
@@ -147,3 +153,39 @@ def test_the_schema_describes_it(api: APIClient) -> None:
     assert "Batch" in body["$ref"]
     answer = operation["responses"]["200"]["content"]["application/json"]["schema"]
     assert answer["$ref"].endswith("/Batch")
+
+
+SECRET = "a-random-text-of-a-client"
+
+
+@pytest.mark.usefixtures("each_store")
+def test_files_that_are_sent_one_by_one_with_one_secret_are_a_batch(
+    api: APIClient, png: Png
+) -> None:
+    def send_one(digit: str, position: int, secret: str = SECRET) -> dict[str, Any]:
+        file = SimpleUploadedFile(f"{digit}.png", png(digit))
+        fields = {"file": file, "batch": secret, "position": position}
+        answer = api.post("/api/v1/predictions", fields, format="multipart")
+        assert answer.status_code == 201
+        body: dict[str, Any] = answer.json()
+        return body
+
+    last, first = send_one("7", 1), send_one("3", 0)
+    assert last["batch"] == first["batch"]
+    assert SECRET not in str(first)
+    ids = [str(id_) for id_ in get_store().ids_in_batch(UUID(first["batch"]))]
+    assert ids == [first["id"], last["id"]]
+    # Whoever knows the address of a batch cannot add to it.
+    assert send_one("0", 2, secret=first["batch"])["batch"] != first["batch"]
+
+
+@pytest.mark.parametrize(
+    "fields", [{"batch": "too short"}, {"batch": "x" * 101}, {"batch": SECRET, "position": "1000"}]
+)
+def test_refuses_a_wrong_batch_or_position(
+    api: APIClient, png: Png, fields: dict[str, str]
+) -> None:
+    file = SimpleUploadedFile("7.png", png("7"))
+    answer = api.post("/api/v1/predictions", {"file": file, **fields}, format="multipart")
+    assert answer.status_code == 400
+    assert count() == 0

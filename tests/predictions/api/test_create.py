@@ -97,14 +97,15 @@ def test_reads_pixels_in_either_range_and_polarity(
     assert (response.json()["width"], response.json()["height"]) == (28, 28)
 
 
-def test_the_canvas_says_so(api: APIClient, png: Png) -> None:
+def test_the_canvas_and_the_pages_say_so(api: APIClient, png: Png) -> None:
     assert send(api, png("7"), source="canvas").json()["source"] == "canvas"
     encoded = base64.b64encode(png("7")).decode()
     body = api.post(URL, {"image": encoded, "source": "canvas"}).json()
     assert body["source"] == "canvas"
+    assert send(api, png("7"), source="page").json()["source"] == "page"
 
 
-@pytest.mark.parametrize("source", ["page", "legacy", "moon"])
+@pytest.mark.parametrize("source", ["command", "legacy", "moon"])
 def test_refuses_another_source(api: APIClient, png: Png, source: str) -> None:
     response = send(api, png("7"), source=source)
     assert response.status_code == 400

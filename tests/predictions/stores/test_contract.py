@@ -51,6 +51,8 @@ def test_gives_back_exactly_what_was_added(store: PredictionStore) -> None:
         file_name="drei “eins” – ☃.png",
         upload=uuid4(),
         page=2,
+        batch_id=uuid4(),
+        position=5,
         created_by="ada",
         model_version=7,
     )
@@ -67,6 +69,7 @@ def test_gives_back_what_was_left_absent(store: PredictionStore) -> None:
     kept = store.get(record.id)
     assert kept == record
     assert (kept.confidence, kept.margin, kept.upload, kept.created_by) == (None, None, None, None)
+    assert (kept.batch_id, kept.position) == (None, 0)
     assert store.picture(record.id) == picture
     assert kept.lines == []
 
@@ -432,6 +435,24 @@ def test_an_upload_of_one_page_is_that_prediction(store: PredictionStore) -> Non
     store.add(neighbour, make_picture(neighbour))
     assert store.get_upload(record.id) == [record]
     assert store.get_upload(make_id()) == []
+
+
+def test_finds_a_batch_in_the_order_of_its_files_and_their_pages(store: PredictionStore) -> None:
+    batch, other = uuid4(), uuid4()
+    third, first, second = (make_record(at=NOON + minutes(n)) for n in range(3))
+    keep(
+        store,
+        replace(third, batch_id=batch, position=2),
+        replace(first, batch_id=batch, position=0),
+    )
+    pages = [replace(page, batch_id=batch, position=1) for page in make_pages(3)]
+    store.add_upload([(page, make_picture(page)) for page in pages])
+    keep(store, replace(second, batch_id=other, position=1), make_record())
+    in_order = [first.id, *(page.id for page in pages), third.id]
+    assert store.ids_in_batch(batch) == in_order
+    store.delete(pages[1].id)
+    assert store.ids_in_batch(batch) == [id_ for id_ in in_order if id_ != pages[1].id]
+    assert store.ids_in_batch(uuid4()) == []
 
 
 def test_the_first_page_of_an_upload_is_never_there_without_the_others(

@@ -206,7 +206,15 @@ def test_a_write_that_is_sent_again_changes_nothing(cassandra_store: CassandraSt
 def test_what_is_absent_is_left_unset(cassandra_store: CassandraStore) -> None:
     record = make_record("", created_by=None)
     (_, values), _ = cassandra_store.statements_to_add(record, make_picture(record))
-    assert not {"upload", "created_by", "confidence", "margin", "digits"} & set(values)
+    assert not {
+        "upload",
+        "batch_id",
+        "position",
+        "created_by",
+        "confidence",
+        "margin",
+        "digits",
+    } & set(values)
 
 
 def test_a_claim_whose_answer_was_lost_is_found_to_be_our_own(
