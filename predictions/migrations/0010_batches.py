@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('predictions', '0008_marks'),
+        ('predictions', '0009_whole_versions'),
     ]
 
     operations = [
