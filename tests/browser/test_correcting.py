@@ -70,6 +70,9 @@ def test_one_key_corrects_the_chosen_digit(number: Page) -> None:
     expect(page).to_have_title("47 – Handwritten digits")
     expect(page.locator(".was-read")).to_have_text("Corrected by olga; originally read as 42")
     expect(page.get_by_text("Needs review")).to_have_count(0)
+    page.get_by_text("Corrections", exact=True).click()
+    expect(page.locator(".entries li")).to_have_count(1)
+    page.locator(".printed").focus()
     # The keyboard goes on where it was: one to the left, and another key.
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("9")
@@ -139,6 +142,8 @@ def test_an_answer_is_corrected_where_it_is_read(page: Page, save: Save, sign_in
     expect(page.locator("[data-save-state]")).to_have_text("Saved")
     expect(page.locator("output.text")).to_have_text("1")
     expect(page.locator(".was-read")).to_contain_text("Corrected by olga")
+    expect(page).to_have_title("1 – Handwritten digits")
+    expect(page.get_by_role("heading", level=1)).to_have_count(1)
 
 
 def test_what_could_not_be_saved_is_told(number: Page, complaints: Complaints) -> None:

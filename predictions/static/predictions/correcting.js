@@ -189,11 +189,13 @@ class Correcting {
       if (!fresh) continue;
       const copy = document.importNode(fresh, true);
       if ("open" in part) copy.open = part.open;
-      if (part.querySelector("h2, h1") || !copy.querySelector("h1")) part.replaceWith(copy);
-      else part.replaceChildren(...copy.childNodes);
+      // Its own page is titled by a prediction; any other has a heading already.
+      const heading = copy.querySelector("h1");
+      if (heading && !scope.querySelector("#title")) heading.replaceWith(...heading.childNodes);
+      part.replaceWith(copy);
       replaced.push(copy);
     }
-    if (scope.querySelector("h1[data-part], .answer-text h1")) document.title = page.title;
+    if (scope.querySelectorAll("[data-answer]").length === 1) document.title = page.title;
     this.picture.connect();
     this.picture.choose(chosen);
     if (hadFocus) this.picture.focus();
