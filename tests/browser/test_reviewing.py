@@ -32,7 +32,8 @@ for number, text in enumerate({texts}):
     if sure:
         digits = [replace(d, confidence=c) for d, c in zip(record.digits, sure)]
         record = replace(record, digits=tuple(digits))
-    get_store().add(record, PictureRecord(id=record.id, preview=preview, glyphs=bytes(GLYPH_BYTES)))
+    glyphs = bytes(GLYPH_BYTES * len(record.digits))
+    get_store().add(record, PictureRecord(id=record.id, preview=preview, glyphs=glyphs))
     queue.enqueue([record])
     print(record.id)
 """
