@@ -132,7 +132,7 @@ class AnswerReview(ReviewView):
     )
     def post(self, request: Request, prediction_id: UUID) -> Response:
         record = self.get_record(request, prediction_id)
-        made = services.answer_review(record, **self.parse_correction(request), by=request.user)
+        made, *_ = services.answer_review(record, **self.parse_correction(request), by=request.user)
         return Response(CorrectionSerializer(made).data, status=status.HTTP_201_CREATED)
 
 

@@ -1,4 +1,4 @@
-"""Predictions as pages show them: labels, percentages, bars and boxes."""
+"""Predictions as pages show them: labels, percentages, bars and lines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from ml.digits import Box
 from ml.reading.result import DigitReading, MarkReading
 from predictions.core.records import PredictionRecord, Source, Status
+from predictions.pages import picture
 from predictions.review.corrections import Verdict, same_text
 from predictions.review.models import Correction
 
@@ -22,8 +23,7 @@ STATUS_LABELS = {
 }
 ADVICE = {
     Status.NEEDS_REVIEW: gettext_lazy(
-        "The model is not sure. Compare the prediction with your picture. A sharper picture on "
-        "plain paper may help."
+        "Compare the prediction with your picture: digits may be missing."
     ),
     Status.UNREADABLE: gettext_lazy(
         "No digit was found in this picture. Use one with large, sharp digits, dark on light or "
@@ -49,8 +49,13 @@ MARK_LABELS = {
     "/": pgettext_lazy("mark", "Slash"),
     ":": pgettext_lazy("mark", "Colon"),
 }
-MAX_SHOWN_SIZE = (640, 480)  # pixels on a page
-MAX_ENLARGEMENT = 16
+# The size of a text depends on its longest line: the least of these that is not shorter.
+LINE_LENGTHS = (1, 2, 3, 4, 6, 8, 11, 15, 21, 30, 42)
+MAX_SHORT_TEXT = (4, 12)  # lines, and characters of a line, that can stand as a heading
+MAX_TITLE = 40  # characters
+MAX_LIKELIEST = 3
+MAX_CROPS = 12
+SHARP_SIDE = 320  # pixels; a smaller picture is enlarged so much that its pixels are seen
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,7 @@ class ProbabilityBar:
     percent: str
     length: str
     chosen: bool
+    likely: bool  # one of the likeliest, and not almost impossible
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,11 @@ class ShownDigit:
     box: Box
     bars: list[ProbabilityBar]
     doubtful: bool
+
+    @property
+    def crop(self) -> str:
+        """The view box of the digit in the picture."""
+        return picture.crop(self.box)
 
 
 @dataclass(frozen=True)
@@ -114,10 +125,21 @@ class ShownPrediction:
 
     @property
     def status(self) -> str:
-        return str(STATUS_LABELS[str(self.record.status)])
+        """What is known of the text, in a word or two; a person's word counts most."""
+        if self.correction is None:
+            return str(STATUS_LABELS[str(self.record.status)])
+        return _("Corrected") if self.was_read_otherwise else _("Confirmed")
+
+    @property
+    def status_class(self) -> str:
+        return str(self.record.status) if self.correction is None else "read"
 
     @property
     def advice(self) -> str:
+        if self.correction is not None:
+            return ""
+        if self.record.status == Status.NEEDS_REVIEW and any(d.doubtful for d in self.digits):
+            return _("Compare the prediction with your picture: the amber digits are least sure.")
         return str(ADVICE.get(self.record.status, ""))
 
     @property
@@ -126,7 +148,10 @@ class ShownPrediction:
 
     @property
     def percent(self) -> str:
-        return "" if self.record.confidence is None else percent(self.record.confidence)
+        """The confidence; empty without digits, and once a person has said what is there."""
+        if self.record.confidence is None or self.correction is not None:
+            return ""
+        return percent(self.record.confidence)
 
     @property
     def confidence(self) -> str:
@@ -147,27 +172,52 @@ class ShownPrediction:
         ]
 
     @property
-    def size(self) -> str:
-        """The CSS class for the size of the text."""
-        lines = self.text.split("\n")
-        longest = max(len(line) for line in lines)
-        if longest <= 1 and len(lines) <= 1:
-            return "single"
-        return "word" if longest <= 12 and len(lines) <= 4 else "page"
+    def chosen(self) -> ShownDigit | None:
+        """The digit that is looked at first: the first doubtful one, else the first."""
+        return next((d for d in self.digits if d.doubtful), next(iter(self.digits), None))
 
     @property
-    def enlargement(self) -> float:
-        """The scale at which the picture is shown."""
-        width, height = MAX_SHOWN_SIZE
-        return min(width / self.record.width, height / self.record.height, MAX_ENLARGEMENT)
+    def crops(self) -> list[ShownDigit]:
+        """The least sure digits, the least sure one first."""
+        by_confidence = sorted(self.digits, key=lambda d: self.record.digits[d.position].confidence)
+        return by_confidence[:MAX_CROPS]
+
+    @cached_property
+    def printed(self) -> list[picture.Line]:
+        """The text as it is printed on the picture, line by line."""
+        return picture.print_lines(
+            self.record,
+            self.text,
+            corrected=self.correction is not None,
+            doubtful={digit.position for digit in self.digits if digit.doubtful},
+        )
 
     @property
-    def shown_width(self) -> int:
-        return max(1, round(self.record.width * self.enlargement))
+    def lines(self) -> list[str]:
+        return self.text.split("\n")
 
     @property
-    def shown_height(self) -> int:
-        return max(1, round(self.record.height * self.enlargement))
+    def longest(self) -> int | str:
+        """The size class of the text: the length of its longest line, rounded up."""
+        length = max(map(len, self.lines))
+        return next((bound for bound in LINE_LENGTHS if length <= bound), "more")
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the text can stand as a heading."""
+        max_lines, max_length = MAX_SHORT_TEXT
+        return len(self.lines) <= max_lines and max(map(len, self.lines)) <= max_length
+
+    @property
+    def title(self) -> str:
+        """What the picture shows, on one line."""
+        text = " · ".join((self.marked_text or self.text).split("\n")) or self.no_text
+        return text if len(text) <= MAX_TITLE else text[: MAX_TITLE - 1] + "…"
+
+    @property
+    def is_tiny(self) -> bool:
+        """Whether the picture is enlarged so much that its pixels are seen."""
+        return max(self.record.width, self.record.height) < SHARP_SIDE
 
 
 def _in_words(mark: MarkReading, digits: Sequence[DigitReading]) -> str:
@@ -198,7 +248,28 @@ def confidence_label(confidence: float) -> str:
 
 
 def _bars(reading: DigitReading) -> list[ProbabilityBar]:
+    shares = _shares(reading)
+    likeliest = sorted(range(len(shares)), key=lambda digit: -shares[digit])[:MAX_LIKELIEST]
     return [
-        ProbabilityBar(digit, percent(p), f"{p * 100:.2f}", digit == reading.digit)
-        for digit, p in enumerate(reading.probabilities)
+        ProbabilityBar(
+            digit,
+            percent(p),
+            f"{p * 100:.2f}",
+            digit == reading.digit,
+            digit in likeliest and p >= 0.001,
+        )
+        for digit, p in enumerate(shares)
     ]
+
+
+def _shares(reading: DigitReading) -> list[float]:
+    """Return the probability of each digit such that the chosen one has its confidence.
+
+    The network's probabilities are given that it is a digit at all; the confidence is not.
+    """
+    chosen = reading.probabilities[reading.digit]
+    others = (1 - reading.confidence) / (1 - chosen) if chosen < 1 else 0.0
+    scale = min(others, reading.confidence / chosen) if chosen else others
+    shares = [p * scale for p in reading.probabilities]
+    shares[reading.digit] = reading.confidence
+    return shares

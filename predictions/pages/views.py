@@ -20,6 +20,7 @@ from predictions.core.records import PredictionRecord, Source
 from predictions.pages.access import require_permission
 from predictions.pages.forms import FilterForm
 from predictions.pages.presentation import ShownPrediction
+from predictions.pages.programs import programs
 from predictions.recognition.explanations import render_steps
 from predictions.recognition.uploads import upload_from_form
 from predictions.review import corrections
@@ -157,6 +158,7 @@ def render_detail(
         "prediction": prediction,
         "may_delete": may_delete(request.user),
         "may_review": may_review(request.user),
+        "programs": programs(request, record),
         "entries": corrections.history(record.id) if may_review(request.user) else [],
         "siblings": siblings_of(record),
         "error": error,

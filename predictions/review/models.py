@@ -42,13 +42,18 @@ class ReviewItem(models.Model):
     """A prediction that waits for review."""
 
     prediction_id = models.UUIDField(primary_key=True)
-    margin = models.FloatField()  # smallest first
+    confidence = models.FloatField(default=0.0)  # smallest first, then the smallest margin
+    margin = models.FloatField()
+    picture = models.CharField(max_length=64, default="")  # the same for the same bytes
     claimed_by = models.CharField(max_length=150, blank=True)
     claimed_until = models.DateTimeField(null=True)
 
     class Meta:
         default_permissions = ()
-        indexes: ClassVar = [models.Index(fields=["margin", "prediction_id"], name="review_order")]
+        indexes: ClassVar = [
+            models.Index(fields=["confidence", "margin", "prediction_id"], name="review_order"),
+            models.Index(fields=["picture"], name="review_picture"),
+        ]
 
     def __str__(self) -> str:
         return str(self.prediction_id)

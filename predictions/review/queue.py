@@ -1,17 +1,20 @@
-"""The review queue: predictions that need review, least certain first, in SQL.
+"""The review queue: predictions that need review, least confident first, in SQL.
 
 It can be rebuilt from the predictions and corrections at any time (`manage.py rebuildreviewqueue`).
-A claim reserves an item for one reviewer until it expires.
+A claim reserves an item for one reviewer until it expires. Items of the same picture count as one:
+they are claimed, skipped and finished together.
 """
 
+import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import structlog
 from django import db
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -23,7 +26,7 @@ from predictions.review.models import ReviewItem
 from predictions.stores import get_store
 
 CLAIM_DURATION = timedelta(minutes=10)
-ORDER = ("margin", "prediction_id")
+ORDER = ("confidence", "margin", "prediction_id")
 SCAN_SIZE = 32
 MAX_SCANNED = 1 + 8 * SCAN_SIZE  # items per claim, for a reviewer who may not see them all
 BATCH_SIZE = 500
@@ -57,8 +60,8 @@ def enqueue(records: Iterable[PredictionRecord]) -> None:
 
 
 def waiting() -> int:
-    """Return the number of items in the queue."""
-    return ReviewItem.objects.count()
+    """Return the number of pictures in the queue."""
+    return ReviewItem.objects.values("picture").distinct().count()
 
 
 def is_any_free() -> bool:
@@ -67,7 +70,7 @@ def is_any_free() -> bool:
 
 
 def claim(reviewer: str, *, may_see: MaySee = see_all) -> PredictionRecord | None:
-    """Claim the least certain unclaimed prediction; return None if there is none.
+    """Claim the least confident unclaimed prediction; return None if there is none.
 
     A reviewer with a claim gets the same prediction again. Items that were corrected or deleted
     meanwhile are removed; those that the reviewer may not see stay for others.
@@ -95,8 +98,12 @@ def claimed(reviewer: str, *, may_see: MaySee = see_all) -> PredictionRecord | N
     return None
 
 
-def finish(prediction_id: UUID, reviewer: str) -> None:
-    """Remove an item that the reviewer has claimed.
+def finish(prediction_id: UUID, reviewer: str) -> list[UUID]:
+    """Remove an item that the reviewer has claimed, and the others of its picture.
+
+    Returns
+    -------
+    The predictions of the others.
 
     Raises
     ------
@@ -104,8 +111,14 @@ def finish(prediction_id: UUID, reviewer: str) -> None:
         If the claim expired and somebody else claimed or finished the item.
     """
     mine = ReviewItem.objects.filter(prediction_id=prediction_id, claimed_by=reviewer)
+    pictures = list(mine.values_list("picture", flat=True))
     if not mine.delete()[0]:
         raise _claim_lost()
+    claimed_by_others = ~Q(claimed_by__in=["", reviewer]) & Q(claimed_until__gte=timezone.now())
+    same = ReviewItem.objects.filter(picture__in=pictures).exclude(claimed_by_others)
+    others = list(same.values_list("prediction_id", flat=True))
+    same.delete()
+    return others
 
 
 def skip(prediction_id: UUID, reviewer: str) -> None:
@@ -136,12 +149,12 @@ def reopen(record: PredictionRecord, reviewer: str) -> None:
     if record.status == Status.NEEDS_REVIEW:
         claimed = {"claimed_by": reviewer, "claimed_until": timezone.now() + CLAIM_DURATION}
         ReviewItem.objects.update_or_create(
-            prediction_id=record.id, defaults={"margin": _item_of(record).margin, **claimed}
+            prediction_id=record.id, defaults={**_order_of(record), **claimed}
         )
 
 
 def rebuild() -> None:
-    """Add every prediction that needs review and has no correction; claims stay."""
+    """Add every prediction that needs review and has no correction, in order; claims stay."""
     for batch in batched(get_store().export(Filters(status=Status.NEEDS_REVIEW)), BATCH_SIZE):
         _add_uncorrected(batch)
 
@@ -149,7 +162,12 @@ def rebuild() -> None:
 def _add_uncorrected(records: Sequence[PredictionRecord]) -> None:
     corrected = corrections.current(record.id for record in records)
     items = [_item_of(record) for record in records if record.id not in corrected]
-    ReviewItem.objects.bulk_create(items, ignore_conflicts=True)
+    ReviewItem.objects.bulk_create(
+        items,
+        update_conflicts=True,
+        unique_fields=["prediction_id"],
+        update_fields=["confidence", "margin", "picture"],
+    )
 
 
 def _claimed_by(reviewer: str) -> QuerySet[ReviewItem]:
@@ -157,7 +175,11 @@ def _claimed_by(reviewer: str) -> QuerySet[ReviewItem]:
 
 
 def _free() -> QuerySet[ReviewItem]:
-    return ReviewItem.objects.filter(Q(claimed_until=None) | Q(claimed_until__lt=timezone.now()))
+    """Return the items of whose picture none is claimed or skipped."""
+    taken = ReviewItem.objects.filter(
+        picture=OuterRef("picture"), claimed_until__gte=timezone.now()
+    )
+    return ReviewItem.objects.filter(~Exists(taken))
 
 
 def _current(
@@ -194,4 +216,21 @@ def _claim_lost() -> PredictionsError:
 
 
 def _item_of(record: PredictionRecord) -> ReviewItem:
-    return ReviewItem(prediction_id=record.id, margin=record.margin or 0.0)
+    return ReviewItem(prediction_id=record.id, **_order_of(record))
+
+
+def _order_of(record: PredictionRecord) -> dict[str, Any]:
+    return {
+        "confidence": record.confidence or 0.0,
+        "margin": record.margin or 0.0,
+        "picture": _name_picture(record),
+    }
+
+
+def _name_picture(record: PredictionRecord) -> str:
+    """Return a name that the same bytes share, read by the same version.
+
+    The bytes are not kept, but no others have the same size and every probability in common.
+    """
+    seen = (record.file_size, record.width, record.height, record.confidence, record.margin)
+    return hashlib.sha256(repr((seen, record.digits, record.marks)).encode()).hexdigest()

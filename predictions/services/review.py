@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def claim_review(by: "User | AnonymousUser") -> PredictionRecord | None:
-    """Claim the least certain prediction that waits and that the reviewer may see."""
+    """Claim the least confident prediction that waits and that the reviewer may see."""
     return queue.claim(by.get_username(), may_see=partial(visibility.may_see, by))
 
 
@@ -54,8 +54,12 @@ def correct(
 
 def answer_review(
     record: PredictionRecord, *, verdict: Verdict, text: str = "", by: "User | AnonymousUser"
-) -> Correction:
-    """Correct a prediction that the reviewer has claimed.
+) -> list[Correction]:
+    """Correct a prediction that the reviewer has claimed, and the others of the same picture.
+
+    Returns
+    -------
+    The corrections, that of `record` first.
 
     Raises
     ------
@@ -65,8 +69,14 @@ def answer_review(
         If the claim was lost, or the prediction was deleted.
     """
     with transaction.atomic():
-        queue.finish(record.id, by.get_username())
-        return correct(record, verdict=verdict, text=text, by=by)
+        same = queue.finish(record.id, by.get_username())
+        corrected = corrections.current(same)
+        others = get_store().get_many(same).values() if same else []
+        return [
+            correct(each, verdict=verdict, text=text, by=by)
+            for each in (record, *others)
+            if each.id not in corrected and visibility.may_see(by, each)
+        ]
 
 
 def undo_correction(record: PredictionRecord, *, by: "User | AnonymousUser") -> Correction | None:

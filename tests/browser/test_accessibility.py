@@ -8,6 +8,8 @@ from playwright.sync_api import FilePayload, Page, expect
 
 from tests.browser.conftest import Complaints, NewPage
 from tests.browser.test_drawing import draw_by_mouse, eight
+from tests.browser.test_reviewing import QUEUE
+from tests.conftest import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 SignIn = Callable[[Page, str], None]
@@ -106,6 +108,36 @@ def test_axe_finds_nothing_where_marks_are_shown(
         page.goto(address)
         expect(page.locator(".marked-text").first).to_contain_text("2.48")
         found += violations(page)
+    assert found == []
+
+
+@pytest.mark.parametrize("width", [PHONE, 820, 1440])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_where_people_correct(
+    new_page: NewPage, server: Server, sign_in: SignIn, scheme: str, width: int
+) -> None:
+    code = QUEUE.format(texts=("42", "12345678901234567890"), sure=(0.4, 0.9) * 10)
+    short, long = server.manage("shell", "-v0", "-c", code).split()
+    page = new_page(color_scheme=scheme, viewport={"width": width, "height": 900})
+    page.goto(f"/predictions/{short}/")  # who may not correct
+    page.get_by_text("That is wrong?").click()
+    found = violations(page)
+    sign_in(page, "olga")
+    page.goto(f"/predictions/{short}/")
+    page.locator(".printed").focus()
+    page.keyboard.press("7")
+    expect(page.locator(".was-read")).to_be_visible()
+    for address in (f"/predictions/{short}/", f"/predictions/{long}/"):
+        page.goto(address)
+        page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+        page.get_by_role("button", name="Zoom in").click()
+        found += violations(page)
+    page.goto("/review/")
+    page.get_by_role("button", name="Start reviewing").click()
+    expect(page.get_by_role("listbox")).to_be_focused()
+    found += violations(page)
+    page.keyboard.press("i")  # leave nothing in the queue
+    expect(page.get_by_text("The review queue is empty.")).to_be_visible()
     assert found == []
 
 

@@ -101,7 +101,8 @@ def test_keeps_a_drawing_when_asked_to(page: Page) -> None:
     expect(page.get_by_role("button", name="Save")).to_be_disabled()
     page.get_by_role("link", name="Details").click()
     expect(page.get_by_text("Drawing pad")).to_be_visible()
-    expect(page.get_by_role("heading", level=1)).to_have_text("drawing.png")
+    expect(page.get_by_role("heading", level=1)).to_have_text("8")
+    expect(page.get_by_text("drawing.png")).to_be_visible()
 
 
 def test_takes_strokes_back_and_clears(page: Page) -> None:

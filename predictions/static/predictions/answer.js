@@ -1,31 +1,29 @@
-// Makes predictions interactive: hovering over or focusing a digit, in the picture or in the row
-// below it, shows its probabilities and its glyph. Also the copy button.
+// Makes predictions interactive. What an answer needs is loaded with the first one.
 
-/** Make the predictions within `root` interactive. */
-export function makeInteractive(root) {
-  for (const digits of root.querySelectorAll("[data-digits]")) connectDigits(digits);
+/** Make the predictions within `root` interactive; resolves with their pictures. */
+export async function makeInteractive(root) {
   for (const button of root.querySelectorAll("[data-copy]")) connectCopyButton(button);
+  const answers = [...root.querySelectorAll("[data-answer]")];
+  if (answers.length === 0) return [];
+  const [{ Picture }, { DigitPanel }, { connectCorrecting }] = await Promise.all([
+    import("./picture.js"),
+    import("./digit-panel.js"),
+    import("./correcting.js"),
+  ]);
+  return answers.map((answer) => {
+    const picture = new Picture(answer.querySelector("[data-picture]"));
+    const panel = new DigitPanel(answer, picture);
+    connectCorrecting(answer, picture, panel, makePartsInteractive);
+    picture.choose(panel.first);
+    return picture;
+  });
 }
 
-function connectDigits(root) {
-  const panels = [...root.querySelectorAll(".digit")];
-  const links = [...root.querySelectorAll(".strip a")];
-  const boxes = [...root.querySelectorAll("[data-boxes] rect:not(.mark)")];
-  const show = (position) => {
-    panels.forEach((panel, index) => (panel.hidden = index !== position));
-    links.forEach((link, index) => link.classList.toggle("shown", index === position));
-    boxes.forEach((box, index) => box.classList.toggle("shown", index === position));
-  };
-  // Boxes are for the pointer only: a focus listener would make them stops of the Tab key.
-  boxes.forEach((box, position) => box.addEventListener("pointerenter", () => show(position)));
-  links.forEach((link, position) => {
-    for (const event of ["pointerenter", "focus"]) {
-      link.addEventListener(event, () => show(position));
-    }
-    // Its panel is already visible: no need to jump there.
-    link.addEventListener("click", (event) => event.preventDefault());
-  });
-  if (panels.length > 1) show(0);
+/** What a saved correction put into the page. */
+function makePartsInteractive(parts) {
+  for (const part of parts) {
+    for (const button of part.querySelectorAll("[data-copy]")) connectCopyButton(button);
+  }
 }
 
 function connectCopyButton(button) {
@@ -38,4 +36,4 @@ function connectCopyButton(button) {
   });
 }
 
-makeInteractive(document);
+export const ready = makeInteractive(document);

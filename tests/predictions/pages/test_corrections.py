@@ -7,10 +7,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from predictions.core.records import Status
-from predictions.review import queue
+from predictions.review import corrections, queue
 from predictions.review.models import Correction, ReviewItem
 from tests.predictions.conftest import Keep
 from tests.support.html import alerts, find, text_of
+from tests.support.records import make_digit
 
 pytestmark = pytest.mark.django_db
 
@@ -107,12 +108,13 @@ def test_works_the_queue_off_and_takes_an_answer_back(reviewing: Client, keep: K
         assert not ReviewItem.objects.exclude(claimed_by="").exists()
     assert "Start reviewing" in text_of(page, "main")
     page = reviewing.post("/review/", follow=True)
-    assert text_of(page, "p", class_="lead").startswith("2 predictions are waiting")
+    assert text_of(page, "p", class_="progress").startswith("1 of 2")
     assert text_of(reviewing.get("/review/"), "textarea") == "1"
     assert text_of(page, "textarea") == "1"
     (form,) = find(page, "form", **{"class": "correct stacked"})
     page = reviewing.post(form.attributes["action"], {"text": "7", "verdict": "text"}, follow=True)
     assert text_of(page, "textarea") == "2"
+    assert text_of(page, "p", class_="progress").startswith("2 of 2")
     (undo,) = [f for f in find(page, "form") if f.attributes["action"].endswith("/undo")]
     page = reviewing.post(undo.attributes["action"], {"review": "yes"}, follow=True)
     assert text_of(page, "textarea") == "1"
@@ -159,3 +161,44 @@ def test_skipping_what_was_never_claimed_is_told(reviewing: Client, keep: Keep) 
     page = reviewing.post(f"/review/{record.id}", {"skip": "yes"}, follow=True)
     assert "no longer assigned to you" in text_of(page, "p", class_="note warning")
     assert text_of(page, "textarea") == "1"  # it claims the next
+
+
+@pytest.mark.usefixtures("each_store")
+def test_the_same_picture_is_answered_once_and_for_all_that_sent_it(
+    reviewing: Client, keep: Keep
+) -> None:
+    same = [keep("1", status=Status.NEEDS_REVIEW, confidence=0.2) for _ in range(3)]
+    other = keep("2", status=Status.NEEDS_REVIEW, confidence=0.3)
+    queue.enqueue([*same, other])
+    page = reviewing.post("/review/", follow=True)
+    assert text_of(page, "p", class_="progress").startswith("1 of 2")
+    (form,) = find(page, "form", **{"class": "correct stacked"})
+    page = reviewing.post(form.attributes["action"], {"text": "7"}, follow=True)
+    assert text_of(page, "p", class_="progress").startswith("2 of 2")
+    assert text_of(page, "textarea") == "2"
+    corrected = Correction.objects.values_list("prediction_id", "text")
+    assert set(corrected) == {(record.id, "7") for record in same}
+    (undo,) = find(page, "form", **{"class": "undo"})
+    page = reviewing.post(undo.attributes["action"], {"review": "yes"}, follow=True)
+    assert text_of(page, "textarea") == "1"
+    assert text_of(page, "p", class_="progress").startswith("1 of 2")
+    assert not corrections.current(record.id for record in same)
+    assert ReviewItem.objects.count() == 4
+
+
+def test_putting_off_moves_the_counter(reviewing: Client, keep: Keep) -> None:
+    for number in (1, 2, 3):
+        queue.enqueue([keep(str(number), status=Status.NEEDS_REVIEW, confidence=number / 10)])
+    page = reviewing.post("/review/", follow=True)
+    for number in (2, 3):
+        (form,) = find(page, "form", **{"class": "correct stacked"})
+        page = reviewing.post(form.attributes["action"], {"skip": "yes"}, follow=True)
+        assert text_of(page, "p", class_="progress").startswith(f"{number} of 3")
+
+
+def test_the_least_sure_digit_comes_first(reviewing: Client, keep: Keep) -> None:
+    digits = (make_digit(1), make_digit(2, confidence=0.6), make_digit(3, confidence=0.5))
+    queue.enqueue([keep("123", digits=digits, status=Status.NEEDS_REVIEW)])
+    page = reviewing.post("/review/", follow=True)
+    crops = [e.attributes["data-crop"] for e in find(page, "li") if "data-crop" in e.attributes]
+    assert crops == ["2", "1", "0"]

@@ -1,6 +1,7 @@
 """`/predictions/<id>/` and its deletion."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from predictions.review.corrections import Verdict
 from predictions.stores import get_store
 from tests.predictions.conftest import Keep
 from tests.support.html import alerts, find, text_of
-from tests.support.records import make_id, make_mark
+from tests.support.records import make_digit, make_id, make_mark
 
 pytestmark = pytest.mark.django_db
 
@@ -30,9 +31,11 @@ def test_shows_all_that_is_kept(
     with django_assert_num_queries(2):  # it, and its correction
         response = client.get(f"/predictions/{record.id}/")
     assert response.status_code == 200
-    assert text_of(response, "h1") == "seven.png"
+    assert text_of(response, "h1") == "7"
+    assert text_of(response, "title") == "7 – Handwritten digits"
     assert text_of(response, "output") == "7"
     assert facts(response) == {
+        "File": "seven.png",
         "Read at": "March 1, 2026, noon UTC",
         "Uploaded by": "ada",
         "Source": "API",
@@ -42,27 +45,58 @@ def test_shows_all_that_is_kept(
         "ID": str(record.id),
     }
     assert len(find(response, "li")) == 10
+    assert f"/api/v1/predictions/{record.id}" in text_of(response, "details", class_="program")
     assert find(response, "a", href=f"/api/v1/predictions/{record.id}?format=json")
 
 
-def test_draws_the_boxes_in_the_pixels_of_the_upright_picture(client: Client, keep: Keep) -> None:
+def test_prints_the_digits_in_the_pixels_of_the_upright_picture(client: Client, keep: Keep) -> None:
     response = client.get(f"/predictions/{keep('7').id}/")
     assert find(response, "svg", viewbox="0 0 280 140")
     assert find(response, "rect", x="3", y="5", width="20", height="28")
-    (preview,) = find(response, "img", width="640", height="320")
-    assert preview.attributes["alt"] == "Uploaded picture: seven.png"
+    (preview,) = find(response, "image", width="280", height="140")
+    assert preview.attributes["aria-label"] == "Uploaded picture: seven.png"
+    (printed,) = find(response, "tspan")
+    assert printed.text == "7"
+    assert 0 < float(printed.attributes["x"]) < 23
+    assert 0 < float(printed.attributes["y"]) < 33
 
 
 @pytest.mark.usefixtures("each_store")
 def test_shows_every_digit_of_several_lines(client: Client, keep: Keep) -> None:
     record = keep("12\n3")
     response = client.get(f"/predictions/{record.id}/")
-    assert b"12<br>3" in response.content
-    assert [element.text for element in find(response, "h3")] == [
-        f"Read as {digit}, 91.0%" for digit in (1, 2, 3)
-    ]
-    sources = [element.attributes["src"] for element in find(response, "img")]
-    assert f"/api/v1/predictions/{record.id}/digits/2.png" in sources
+    assert [row.text for row in find(response, "span", class_="row")] == ["12", "3"]
+    assert [line.text for line in find(response, "text")] == ["12", "3"]
+    # The chosen digit, and the others on request.
+    assert text_of(response, "h3") == "Read as 1, 91.0%"
+    assert [e.text for e in find(response, "th", scope="row")] == ["1", "2", "3"]
+    assert len(find(response, "td")) == 3 * 11
+    (glyph,) = find(response, "img")
+    assert glyph.attributes["src"] == f"/api/v1/predictions/{record.id}/digits/0.png"
+
+
+def test_shows_the_first_doubtful_digit_first(client: Client, keep: Keep) -> None:
+    digits = (make_digit(1), make_digit(2, confidence=0.6), make_digit(3, confidence=0.5))
+    response = client.get(f"/predictions/{keep('123', digits=digits).id}/")
+    assert text_of(response, "h3") == "Read as 2, 60.0%"
+    assert [e.text for e in find(response, "tspan", class_="doubtful")] == ["2", "3"]
+
+
+def test_the_same_digit_never_has_two_percentages(client: Client, keep: Keep) -> None:
+    # Certainly a 7 if it is a digit at all, which it may not be.
+    digit = replace(make_digit(7, confidence=0.739), probabilities=(0.0,) * 7 + (0.953, 0.047, 0.0))
+    page = client.get(f"/predictions/{keep('7', digits=(digit,), confidence=0.739).id}/")
+    shown = {part for part in text_of(page, "main").split() if part.endswith("%")}
+    assert "73.9%" in shown
+    assert "95.3%" not in shown
+
+
+def test_a_long_text_is_shortened_in_the_title_only(client: Client, keep: Keep) -> None:
+    record = keep("\n".join(["12345678901234567890"] * 3))
+    page = client.get(f"/predictions/{record.id}/")
+    assert text_of(page, "h1") == "12345678901234567890 · 1234567890123456…"
+    assert text_of(page, "title").startswith(text_of(page, "h1"))
+    assert text_of(page, "output") == record.text.replace("\n", " ")
 
 
 @pytest.mark.usefixtures("each_store")
@@ -73,7 +107,8 @@ def test_shows_marks_beside_the_digits(client: Client, keep: Keep) -> None:
         marks=(make_mark(".", after=0), make_mark("-", after=None, line=1)),
     )
     response = client.get(f"/predictions/{record.id}/")
-    assert b"248<br>6</output>" in response.content
+    assert [row.text for row in find(response, "span", class_="row")] == ["248", "6"]
+    assert [line.text for line in find(response, "text")] == ["2.48", "-6"]
     assert b"2.48<br>-6</span>" in response.content
     assert text_of(response, "p", class_="marked-text") == "With marks: 2.48-6"
     assert text_of(response, "ol", class_="marks") == (
@@ -104,8 +139,10 @@ def test_says_when_no_preview_was_kept(client: Client, keep: Keep) -> None:
     record = keep("7", has_preview=False)
     response = client.get(f"/predictions/{record.id}/")
     assert "No preview was stored for this picture." in text_of(response, "main")
-    assert not [e for e in find(response, "img") if str(record.id) in e.attributes["src"]]
+    assert not find(response, "img")
+    assert not find(response, "image")
     assert text_of(response, "output") == "7"
+    assert [sign.text for sign in find(response, "tspan")] == ["7"]
 
 
 def test_says_when_there_is_no_such_prediction(browser: Client, olga: User) -> None:

@@ -169,7 +169,7 @@ def test_file_names_are_shown_escaped(client: Client, keep: Keep) -> None:
         assert "<script>alert" not in response.content.decode()
         assert not find(response, "img", src="x")
     assert text_of(client.get(URL), "span", class_="history-file") == name
-    assert text_of(client.get(f"{URL}{record.id}/"), "h1") == name
+    assert text_of(client.get(f"{URL}{record.id}/"), "dd", class_="file") == name
 
 
 @pytest.mark.usefixtures("each_store")

@@ -6,7 +6,6 @@ from django.utils import translation
 
 from predictions.core.records import Source
 from predictions.pages.presentation import (
-    MAX_SHOWN_SIZE,
     SOURCE_LABELS,
     ShownPrediction,
     confidence_label,
@@ -52,23 +51,3 @@ def test_confidence_in_words_agrees_with_the_status(
 
 def test_every_source_has_words() -> None:
     assert set(SOURCE_LABELS) == set(Source)
-
-
-@pytest.mark.parametrize(
-    ("width", "height", "shown"),
-    [
-        (640, 480, (640, 480)),
-        (4000, 3000, (640, 480)),
-        (28, 28, (448, 448)),
-        (1, 1, (16, 16)),
-        (20_000, 1, (640, 1)),
-        (1, 20_000, (1, 480)),
-    ],
-)
-def test_pictures_of_every_shape_fit_the_page(
-    width: int, height: int, shown: tuple[int, int]
-) -> None:
-    answer = ShownPrediction(make_record("7", width=width, height=height))
-    assert (answer.shown_width, answer.shown_height) == shown
-    assert answer.shown_width <= MAX_SHOWN_SIZE[0]
-    assert answer.shown_height <= MAX_SHOWN_SIZE[1]

@@ -78,14 +78,15 @@ def test_the_answer_says_all_that_is_known(client: Client, keep: Keep) -> None:
     record = keep("7")
     page = client.get("/", {"prediction": str(record.id)})
     assert text_of(page, "title") == "7 – Handwritten digits"
-    assert text_of(page, "p", class_="confidence") == "Fairly sure, 91.0%"
+    assert text_of(page, "span", class_="confidence") == "Fairly sure, 91.0%"
     bars = [element.text for element in find(page, "li")][-10:]
     assert bars == [f"{digit} {'91.0' if digit == 7 else '1.0'}%" for digit in range(10)]
-    (chosen,) = find(page, "li", class_="chosen")
+    (chosen,) = find(page, "li", class_="chosen likely")
     assert chosen.text.startswith("7")
-    sources = [element.attributes["src"] for element in find(page, "img")]
-    assert f"/api/v1/predictions/{record.id}/preview.webp" in sources
-    assert f"/api/v1/predictions/{record.id}/digits/0.png" in sources
+    (picture,) = find(page, "image")
+    assert picture.attributes["href"] == f"/api/v1/predictions/{record.id}/preview.webp"
+    (glyph,) = find(page, "img")
+    assert glyph.attributes["src"] == f"/api/v1/predictions/{record.id}/digits/0.png"
     targets = [element.attributes["href"] for element in find(page, "a")]
     assert f"/predictions/{record.id}/" in targets
     assert f"/api/v1/predictions/{record.id}?format=json" in targets
@@ -128,7 +129,7 @@ def test_a_blank_picture_is_no_digit(browser: Client, image: Image.Image) -> Non
     assert text_of(page, "output") == "No digit"
     assert text_of(page, "span", class_="status unreadable") == "Could not be read"
     assert "Use one with large, sharp digits" in text_of(page, "p", class_="advice")
-    assert find(page, "p", class_="confidence") == []
+    assert find(page, "span", class_="confidence") == []
     assert Prediction.objects.get().text == ""
 
 

@@ -13,6 +13,7 @@ from django.conf import LazySettings
 from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
 from django.db import OperationalError, connection
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -146,6 +147,38 @@ def test_a_lapsed_claim_that_nobody_took_still_counts(rita: User) -> None:
     lapse()
     services.answer_review(record, verdict=Verdict.ILLEGIBLE, by=rita)
     assert queue.waiting() == 0
+
+
+@pytest.mark.usefixtures("each_store")
+def test_the_least_confident_text_comes_first() -> None:
+    sure_of_each = keep(0.9, confidence=0.127)  # but not that none is missing
+    unsure_of_one = keep(0.1, confidence=0.671)
+    assert queue.claim("rita") == sure_of_each
+    assert queue.claim("olga") == unsure_of_one
+
+
+def test_items_of_one_picture_are_claimed_skipped_and_counted_together() -> None:
+    first, second = keep(), keep()
+    assert queue.waiting() == 1
+    claimed = queue.claim("rita")
+    assert claimed in (first, second)
+    assert queue.claim("olga") is None
+    assert claimed is not None
+    queue.skip(claimed.id, "rita")
+    assert queue.claim("olga") is None
+    lapse()
+    again = queue.claim("olga")
+    assert again is not None
+    assert queue.finish(again.id, "olga") == [r.id for r in (first, second) if r.id != again.id]
+    assert queue.waiting() == 0
+
+
+def test_a_rebuilding_puts_old_items_in_order() -> None:
+    first, second = keep(0.1, confidence=0.2), keep(0.2, confidence=0.3)
+    ReviewItem.objects.update(confidence=0.0, margin=F("margin") * -1)  # as before there was one
+    call_command("rebuildreviewqueue")
+    assert queue.claim("rita") == first
+    assert queue.claim("olga") == second
 
 
 def test_a_skipped_item_comes_again_later() -> None:
