@@ -38,7 +38,10 @@ export function startDrawing(root, onSaved) {
     root.classList.toggle("writing", !canvas.empty);
     prediction.schedule();
   });
-  canvas.addEventListener("resize", () => canvas.empty || prediction.schedule());
+  canvas.addEventListener("resize", () => {
+    view.print([]); // their places have moved
+    if (!canvas.empty) prediction.schedule();
+  });
   part("undo").addEventListener("click", () => canvas.undo());
   part("clear").addEventListener("click", () => {
     canvas.clear();
@@ -93,7 +96,7 @@ class LiveView {
     if (shown) this.output.textContent = shown;
     this.text.replaceChildren(shown ? this.output : this.live.dataset.noDigit);
     this.#rank(digits.find(inside) ?? digits.at(-1)); // the one being drawn
-    this.#print(digits, picture);
+    this.print(digits, picture);
     if (!shown) this.seen.hidden = true;
   }
 
@@ -111,7 +114,7 @@ class LiveView {
     delete this.live.dataset.status;
     this.text.replaceChildren();
     this.#rank(undefined);
-    this.#print([]);
+    this.print([]);
     this.seen.hidden = true;
   }
 
@@ -141,7 +144,7 @@ class LiveView {
   }
 
   /** Print each digit above its strokes, or below where there is no room. */
-  #print(digits, picture) {
+  print(digits, picture) {
     const texts = digits.map(({ digit, confidence, box: [left, top, width, height] }) => {
       const text = document.createElementNS(SVG, "text");
       const upper = picture.top + top * picture.pixel;

@@ -27,7 +27,7 @@ async function show(parts, url) {
   history.pushState(null, "", `${url}#answer`);
   shown = location.search;
   answers.firstElementChild.focus({ preventScroll: true });
-  answers.scrollIntoView({ block: "nearest" }); // CSS decides how
+  answers.firstElementChild.scrollIntoView(); // CSS decides how, and leaves room above
   const { makeInteractive } = await import("./answer.js"); // not needed before there is one
   makeInteractive(answers);
 }
