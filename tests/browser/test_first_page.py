@@ -1,5 +1,6 @@
 """The first page as a new person meets it: one sheet, the answer above it, examples below it."""
 
+import os
 import re
 import statistics
 from pathlib import Path
@@ -60,6 +61,13 @@ def expect_eights(page: Page, count: int) -> None:
     """Wait for the answer; between digits that stand far apart it has spaces."""
     answer = page.get_by_role("status", name="Live prediction")
     expect(answer).to_have_text(re.compile(" *".join("8" * count)))
+
+
+@pytest.fixture
+def idle_machine() -> None:
+    """Skip what measures time while other programs use the processors."""
+    if os.getloadavg()[0] > 2 * (os.cpu_count() or 1):
+        pytest.skip("measures time, and the machine is busy")
 
 
 @pytest.fixture
@@ -149,6 +157,7 @@ def test_what_was_written_survives_leaving_and_coming_back(page: Page) -> None:
     expect_text(page, "")
 
 
+@pytest.mark.usefixtures("idle_machine")
 def test_answers_within_150_ms_of_the_last_stroke(page: Page) -> None:
     page.goto("/")
     page.evaluate(MEASURE)
@@ -298,15 +307,16 @@ def test_the_words_on_a_link_button_stand_in_its_middle(page: Page, complaints: 
     assert abs(off_middle) < 1.5
 
 
-def test_the_first_visit_is_light_and_soon_painted(page: Page) -> None:
+def test_the_first_visit_is_light(page: Page) -> None:
     sizes: list[int] = []
     page.on("response", lambda response: sizes.append(len(response.body())))
     page.goto("/")
     page.wait_for_load_state("networkidle")
     assert len(sizes) <= MAX_REQUESTS
     assert sum(sizes) < MAX_BYTES
-    paints = []
-    for _ in range(3):
-        page.reload(wait_until="networkidle")
-        paints.append(page.evaluate(LARGEST_PAINT))
-    assert min(paints) < MAX_PAINT_MS
+
+
+@pytest.mark.usefixtures("idle_machine")
+def test_the_first_visit_is_soon_painted(page: Page) -> None:
+    page.goto("/", wait_until="networkidle")
+    assert page.evaluate(LARGEST_PAINT) < MAX_PAINT_MS
