@@ -20,6 +20,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
             "accept": ACCEPT,
             "anonymous_reading": settings.ANONYMOUS_READING,
             "max_upload_bytes": settings.MAX_UPLOAD_BYTES,
+            "review_below_confidence": settings.REVIEW_BELOW_CONFIDENCE,
             "time_zone": settings.TIME_ZONE,
             "max_upload": _("%s MB") % floatformat(settings.MAX_UPLOAD_BYTES / 1e6, -1),
         }

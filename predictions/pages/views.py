@@ -18,6 +18,7 @@ from predictions.access.permissions import may_delete, may_read, may_review
 from predictions.core.errors import BadQuery, NoPreview, PredictionsError
 from predictions.core.records import PredictionRecord, Source
 from predictions.pages.access import require_permission
+from predictions.pages.examples import EXAMPLES, read_example
 from predictions.pages.forms import FilterForm
 from predictions.pages.presentation import ShownPrediction
 from predictions.pages.programs import programs
@@ -39,6 +40,8 @@ def read(request: HttpRequest) -> HttpResponse:
             return render_form(request, field="file", records=[get_record(request, asked)])
         if asked := request.GET.get("upload"):
             return render_form(request, field="file", records=get_upload(request, asked))
+    if name := request.POST.get("example"):
+        return handle_example(request, name)
     return handle_upload(
         request,
         field="file",
@@ -126,6 +129,15 @@ def handle_upload(
     return show(records)
 
 
+def handle_example(request: HttpRequest, name: str) -> HttpResponse:
+    """Read an example as if it had been uploaded."""
+    try:
+        records = read_example(name, request.user)
+    except PredictionsError as error:
+        return render_form(request, field="file", error=error)
+    return redirect_to_prediction(records)
+
+
 def redirect_to_prediction(records: list[PredictionRecord]) -> HttpResponse:
     """Redirect to a URL where the predictions of the upload can be reloaded."""
     upload = records[0].upload
@@ -141,7 +153,12 @@ def render_form(
     error: PredictionsError | None = None,
 ) -> HttpResponse:
     """Render the upload form with predictions or an error."""
-    context = {"field": field, "predictions": with_corrections(records), "error": error}
+    context = {
+        "field": field,
+        "predictions": with_corrections(records),
+        "error": error,
+        "examples": EXAMPLES,
+    }
     status = error.status if error else 200
     response = render(request, "predictions/read.html", context, status=status)
     if error and error.retry_after_s is not None:

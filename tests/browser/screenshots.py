@@ -73,8 +73,12 @@ def take(browser: Browser, url: str, width: int, scheme: str, ending: str) -> No
         reduced_motion="reduce",
     )
     page = context.new_page()
-    read_photo(page)
+    page.goto("/")
+    for place in (0.3, 0.7):
+        draw_by_mouse(page, eight(page, (place, 0.5), 0.5))
+    page.locator("[data-seen]").wait_for()
     keep(page, f"read-{ending}")
+    read_photo(page)
     detail = page.get_by_role("link", name="Details").get_attribute("href")
     for name, address in (
         ("history", "/predictions/?limit=8"),
@@ -91,8 +95,6 @@ def read_photo(page: Page) -> None:
     photo = FilePayload(name="eight.jpg", mimeType="image/jpeg", buffer=draw_photo())
     page.set_input_files("#picture", photo)
     page.wait_for_url("**#answer")
-    draw_by_mouse(page, eight(page, (0.5, 0.5), 0.7))
-    page.locator(".draw output").wait_for()
 
 
 def keep(page: Page, name: str) -> None:

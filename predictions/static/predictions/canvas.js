@@ -1,13 +1,15 @@
-// A drawing area for mouse, pen, finger and keyboard. Strokes are stored as points in units of its
-// side: so they can be undone, scale with the page, and are redrawn for the model, always dark on
-// light, whatever the colours on the screen.
+// A drawing area for mouse, pen, finger and keyboard. Strokes are stored as points in units of the
+// sheet's height: so they can be undone, scale with the page, and are redrawn for the model, always
+// dark on light, whatever the colours on the screen.
 
-const PICTURE_SIDE = 320; // pixels of the picture that is uploaded
-const STEP = 0.025; // of the side, per arrow key
+const PICTURE_HEIGHT = 320; // pixels that the sheet's height has in the picture that is uploaded
+const MIN_MARGIN = 16; // pixels around the ink in that picture
+const MARGIN = 0.25; // of the ink's height
+const STEP = 0.025; // per arrow key
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 export class Canvas extends EventTarget {
-  width = 0.06; // of the side
+  width = 0.025;
   #strokes = [];
   #pointer = null; // the one drawing; others (a palm, a second finger) are ignored
   #pen = null; // the keyboard's pen: {x, y, down}
@@ -16,7 +18,7 @@ export class Canvas extends EventTarget {
     super();
     this.element = element;
     new ResizeObserver(() => this.#fit()).observe(element);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#paint());
+    document.addEventListener("themechange", () => this.#paint());
     element.addEventListener("pointerdown", (event) => this.#press(event));
     element.addEventListener("pointermove", (event) => this.#move(event));
     for (const end of ["pointerup", "pointercancel"]) {
@@ -30,32 +32,75 @@ export class Canvas extends EventTarget {
     return this.#strokes.length === 0;
   }
 
-  /** The last position of the pen, in units of the side. */
-  get lastPoint() {
-    return this.#strokes.at(-1)?.points.at(-1);
+  /** The strokes, to be kept and put back. */
+  get strokes() {
+    return this.#strokes;
+  }
+
+  set strokes(strokes) {
+    this.#strokes = strokes;
+    this.#changed();
   }
 
   undo() {
-    this.#strokes.pop();
-    this.#changed();
+    this.strokes = this.#strokes.slice(0, -1);
   }
 
   clear() {
-    this.#strokes = [];
-    this.#changed();
+    this.strokes = [];
   }
 
-  /** The drawing as a PNG, black on white. */
+  /**
+   * The written part of the sheet as a PNG, black on white, and what is needed to find places of
+   * it on the screen: the place of its upper left corner and the length of its pixels, in pixels of
+   * the screen, and where the pen was last, in its own pixels.
+   */
   picture() {
+    const [left, top, right, bottom] = this.#inkBounds().map((value) => value * PICTURE_HEIGHT);
+    const margin = Math.max(MIN_MARGIN, MARGIN * (bottom - top));
+    const [x, y] = [Math.floor(left - margin), Math.floor(top - margin)];
     const sheet = document.createElement("canvas");
-    sheet.width = sheet.height = PICTURE_SIDE;
+    sheet.width = Math.ceil(right + margin) - x;
+    sheet.height = Math.ceil(bottom + margin) - y;
     const context = sheet.getContext("2d");
     context.fillStyle = "#fff";
-    context.fillRect(0, 0, PICTURE_SIDE, PICTURE_SIDE);
-    this.#draw(context, PICTURE_SIDE, "#000");
+    context.fillRect(0, 0, sheet.width, sheet.height);
+    context.translate(-x, -y);
+    this.#draw(context, PICTURE_HEIGHT, "#000");
     // Not toBlob: Chromium runs it when idle, or after a second.
     const bytes = atob(sheet.toDataURL("image/png").split(",")[1]);
-    return new Blob([Uint8Array.from(bytes, (byte) => byte.charCodeAt(0))], { type: "image/png" });
+    const png = Uint8Array.from(bytes, (byte) => byte.charCodeAt(0));
+    const pixel = this.#unit / PICTURE_HEIGHT;
+    const last = this.#strokes.at(-1).points.at(-1);
+    return {
+      file: new Blob([png], { type: "image/png" }),
+      left: x * pixel,
+      top: y * pixel,
+      pixel,
+      last: { x: last.x * PICTURE_HEIGHT - x, y: last.y * PICTURE_HEIGHT - y },
+    };
+  }
+
+  /** The least and greatest coordinates of the ink that is on the sheet. */
+  #inkBounds() {
+    const [right, bottom] = [this.element.clientWidth / this.#unit, this.element.clientHeight / this.#unit];
+    const bounds = [right, bottom, 0, 0];
+    for (const { width, points } of this.#strokes) {
+      for (const { x, y } of points) {
+        bounds[0] = Math.min(bounds[0], Math.max(0, x - width / 2));
+        bounds[1] = Math.min(bounds[1], Math.max(0, y - width / 2));
+        bounds[2] = Math.max(bounds[2], Math.min(right, x + width / 2));
+        bounds[3] = Math.max(bounds[3], Math.min(bottom, y + width / 2));
+      }
+    }
+    return bounds;
+  }
+
+  /** The length of one unit in pixels of the screen: less if a narrower screen has to show all. */
+  get #unit() {
+    const { clientWidth, clientHeight } = this.element;
+    const widest = Math.max(0, ...this.#strokes.map(({ reach }) => reach));
+    return Math.min(clientHeight, clientWidth / widest) || 1;
   }
 
   #changed() {
@@ -64,7 +109,7 @@ export class Canvas extends EventTarget {
   }
 
   #begin(x, y) {
-    this.#strokes.push({ width: this.width, points: [{ x, y }] });
+    this.#strokes.push({ width: this.width, reach: this.element.clientWidth / this.#unit, points: [{ x, y }] });
     this.#changed();
   }
 
@@ -92,8 +137,8 @@ export class Canvas extends EventTarget {
   }
 
   #position(event) {
-    const { left, top, width, height } = this.element.getBoundingClientRect();
-    return { x: (event.clientX - left) / width, y: (event.clientY - top) / height };
+    const { left, top } = this.element.getBoundingClientRect();
+    return { x: (event.clientX - left) / this.#unit, y: (event.clientY - top) / this.#unit };
   }
 
   #key(event) {
@@ -105,51 +150,59 @@ export class Canvas extends EventTarget {
     event.preventDefault();
   }
 
+  get #middle() {
+    return { x: this.element.clientWidth / this.#unit / 2, y: 0.5 };
+  }
+
   /** Lower or lift the keyboard's pen; null hides it. */
   #setPen(down) {
     if (down === null && this.#pen === null) return;
-    this.#pen = down === null ? null : { x: 0.5, y: 0.5, ...this.#pen, down };
+    this.#pen = down === null ? null : { ...this.#middle, ...this.#pen, down };
     if (down) this.#begin(this.#pen.x, this.#pen.y);
     else this.#paint();
   }
 
   #step(right, down) {
-    const { x, y, down: drawing } = this.#pen ?? { x: 0.5, y: 0.5, down: false };
-    const clamp = (value) => Math.min(1, Math.max(0, value));
-    this.#pen = { x: clamp(x + right * STEP), y: clamp(y + down * STEP), down: drawing };
+    const { x, y, down: drawing } = this.#pen ?? { ...this.#middle, down: false };
+    const clamp = (value, most) => Math.min(most, Math.max(0, value));
+    const [width, height] = [this.element.clientWidth / this.#unit, this.element.clientHeight / this.#unit];
+    this.#pen = { x: clamp(x + right * STEP, width), y: clamp(y + down * STEP, height), down: drawing };
     if (drawing) this.#extend({ x: this.#pen.x, y: this.#pen.y });
     else this.#paint();
   }
 
   /** Match the canvas's resolution to the screen's. */
   #fit() {
-    const side = Math.round(this.element.clientWidth * devicePixelRatio);
-    if (side === 0 || side === this.element.width) return;
-    this.element.width = this.element.height = side;
+    const [width, height] = [this.element.clientWidth, this.element.clientHeight].map((side) =>
+      Math.round(side * devicePixelRatio),
+    );
+    if (width === 0 || (width === this.element.width && height === this.element.height)) return;
+    Object.assign(this.element, { width, height });
     this.#paint();
+    this.dispatchEvent(new Event("resize"));
   }
 
   #paint() {
     const context = this.element.getContext("2d");
-    const side = this.element.width;
-    context.clearRect(0, 0, side, side);
+    const unit = this.#unit * devicePixelRatio;
+    context.clearRect(0, 0, this.element.width, this.element.height);
     const { color, outlineColor } = getComputedStyle(this.element);
-    this.#draw(context, side, color);
+    this.#draw(context, unit, color);
     if (this.#pen === null) return;
     context.beginPath();
     context.strokeStyle = outlineColor;
-    context.lineWidth = side / 160;
-    context.arc(this.#pen.x * side, this.#pen.y * side, side / (this.#pen.down ? 40 : 25), 0, 7);
+    context.lineWidth = unit / 160;
+    context.arc(this.#pen.x * unit, this.#pen.y * unit, unit / (this.#pen.down ? 40 : 25), 0, 7);
     context.stroke();
   }
 
-  #draw(context, side, colour) {
+  #draw(context, unit, colour) {
     context.strokeStyle = colour;
     context.lineCap = context.lineJoin = "round";
     for (const { width, points } of this.#strokes) {
-      context.lineWidth = width * side;
+      context.lineWidth = width * unit;
       context.beginPath();
-      traceSmoothly(context, points.map(({ x, y }) => [x * side, y * side]));
+      traceSmoothly(context, points.map(({ x, y }) => [x * unit, y * unit]));
       context.stroke();
     }
   }

@@ -1,11 +1,16 @@
-// Predicts while the user draws: a request follows every short pause of the pen and aborts the one
-// before it. Nothing is stored until the user saves the drawing.
+// Predicts while the user draws: a request follows every short pause of the pen, one at a time, so
+// that a slow site is not asked for answers that nobody waits for. Nothing is stored until the user
+// saves the drawing.
 
 import { Canvas } from "./canvas.js";
 
 const PAUSE_MS = 40; // of the pen
 const MAX_WAIT_MS = 250; // without a pause
+const REST_MS = 500; // of the pen, before what the model saw is asked for
 const RETRY_MS = 3000;
+const STORED = "drawing"; // in the session: survives leaving the page, not closing its tab
+const SVG = "http://www.w3.org/2000/svg";
+const PRINTED_PX = 22; // height of a printed digit with its gap
 
 const percent = new Intl.NumberFormat(document.documentElement.lang, {
   style: "percent",
@@ -20,17 +25,22 @@ function formatProbability(probability) {
   return percent.format(probability);
 }
 
-/** Start the drawing area in `section`; `onSaved` gets the id of a saved prediction. */
-export function startDrawing(section, onSaved) {
-  const part = (name) => section.querySelector(`[data-${name}]`);
+/** Start the sheet in `root`; `onSaved` gets the id of a saved prediction. */
+export function startDrawing(root, onSaved) {
+  const part = (name) => root.querySelector(`[data-${name}]`);
   const canvas = new Canvas(part("canvas"));
-  const view = new LiveView(section, part);
-  const prediction = new LivePrediction(section.dataset, canvas, view);
+  const view = new LiveView(root, part);
+  const prediction = new LivePrediction(part("draw").dataset, canvas, view);
 
   const buttons = [part("undo"), part("clear"), part("keep")];
   canvas.addEventListener("change", () => {
     for (const button of buttons) button.disabled = canvas.empty;
+    root.classList.toggle("writing", !canvas.empty);
     prediction.schedule();
+  });
+  canvas.addEventListener("resize", () => {
+    view.print([]); // their places have moved
+    if (!canvas.empty) prediction.schedule();
   });
   part("undo").addEventListener("click", () => canvas.undo());
   part("clear").addEventListener("click", () => {
@@ -43,38 +53,69 @@ export function startDrawing(section, onSaved) {
   part("keep").addEventListener("click", async ({ target }) => {
     target.disabled = true;
     const id = await prediction.save();
-    target.disabled = id !== null || canvas.empty;
-    if (id) onSaved(id);
+    target.disabled = canvas.empty;
+    if (id === null) return;
+    canvas.clear();
+    onSaved(id);
   });
+  survive(canvas);
 }
 
-/** The live prediction shown beside the drawing area. */
+/** Put back what was on the sheet, and keep what is on it when the page is left. */
+function survive(canvas) {
+  try {
+    canvas.strokes = JSON.parse(sessionStorage.getItem(STORED) ?? "[]");
+    window.addEventListener("pagehide", () => sessionStorage.setItem(STORED, JSON.stringify(canvas.strokes)));
+  } catch {
+    // Storage is blocked, or holds something else.
+  }
+}
+
+/** What is read of the drawing: above the sheet, and on it. */
 class LiveView {
-  constructor(section, part) {
-    this.section = section;
+  constructor(root, part) {
+    this.live = root.querySelector(".live");
+    this.doubtBelow = Number(part("draw").dataset.doubtBelow);
     this.text = part("text");
     this.output = document.createElement("output"); // in the page only while there is a text
-    this.problem = part("problem");
-    this.bars = [...section.querySelectorAll(".bars li")];
-    this.placeholder = this.text.textContent;
+    this.problem = part("drawing-problem");
+    this.likeliest = part("likeliest");
+    this.seen = part("seen");
+    this.printed = part("printed");
   }
 
-  show({ text, digits, status }, { x, y }, side) {
+  show({ text, marked_text: markedText, digits, status }, picture) {
     const inside = ({ box: [left, top, width, height] }) =>
-      x * side >= left && x * side <= left + width && y * side >= top && y * side <= top + height;
-    const digit = digits.find(inside) ?? digits.at(-1); // the one being drawn
+      picture.last.x >= left && picture.last.x <= left + width && picture.last.y >= top && picture.last.y <= top + height;
     this.#setError("");
-    this.section.dataset.status = status;
-    if (text) this.output.textContent = text;
-    this.text.replaceChildren(text ? this.output : this.placeholder);
-    this.bars.forEach((bar, number) => this.#fill(bar, number, digit));
+    this.live.dataset.status = status;
+    const shown = markedText || text;
+    const lines = shown.split("\n");
+    this.text.style.setProperty("--lines", lines.length);
+    this.text.style.setProperty("--length", Math.max(...lines.map((line) => line.length)));
+    if (shown) this.output.textContent = shown;
+    this.text.replaceChildren(shown ? this.output : this.live.dataset.noDigit);
+    this.#rank(digits.find(inside) ?? digits.at(-1)); // the one being drawn
+    this.print(digits, picture);
+    if (!shown) this.seen.hidden = true;
+  }
+
+  /** Show what the model saw: a row of 28×28 pixels for each digit. */
+  showSeen(step) {
+    this.seen.hidden = step === undefined;
+    if (step === undefined) return;
+    const image = new Image();
+    Object.assign(image, { src: step.image, alt: this.seen.dataset.alt });
+    this.seen.replaceChildren(image);
   }
 
   clear() {
     this.#setError("");
-    delete this.section.dataset.status;
-    this.text.replaceChildren(this.placeholder);
-    this.bars.forEach((bar, number) => this.#fill(bar, number, undefined));
+    delete this.live.dataset.status;
+    this.text.replaceChildren();
+    this.#rank(undefined);
+    this.print([]);
+    this.seen.hidden = true;
   }
 
   showError(message) {
@@ -87,12 +128,34 @@ class LiveView {
     this.problem.hidden = message === "";
   }
 
-  #fill(bar, number, digit) {
-    const probability = digit?.probabilities[number];
-    bar.classList.toggle("chosen", number === digit?.digit);
-    bar.querySelector("rect").setAttribute("width", (probability ?? 0) * 100);
-    const percentage = bar.querySelector(".bar-percent");
-    percentage.textContent = probability === undefined ? "" : formatProbability(probability);
+  /** List the likeliest digits of one place. */
+  #rank(digit) {
+    this.likeliest.hidden = digit === undefined;
+    if (digit === undefined) return;
+    const ranked = digit.probabilities.map((probability, number) => ({ probability, number }));
+    // What was read comes first, also where the line around it decided.
+    ranked.sort((a, b) => (b.number === digit.digit) - (a.number === digit.digit) || b.probability - a.probability);
+    [...this.likeliest.children].forEach((bar, place) => {
+      const { number, probability } = ranked[place];
+      bar.querySelector(".bar-digit").textContent = number;
+      bar.querySelector("rect").setAttribute("width", probability * 100);
+      bar.querySelector(".bar-percent").textContent = formatProbability(probability);
+    });
+  }
+
+  /** Print each digit above its strokes, or below where there is no room. */
+  print(digits, picture) {
+    const texts = digits.map(({ digit, confidence, box: [left, top, width, height] }) => {
+      const text = document.createElementNS(SVG, "text");
+      const upper = picture.top + top * picture.pixel;
+      const y = upper > PRINTED_PX ? upper - 6 : upper + height * picture.pixel + PRINTED_PX;
+      text.setAttribute("x", picture.left + (left + width / 2) * picture.pixel);
+      text.setAttribute("y", y);
+      text.classList.toggle("doubtful", confidence < this.doubtBelow);
+      text.textContent = digit;
+      return text;
+    });
+    this.printed.replaceChildren(...texts);
   }
 }
 
@@ -100,7 +163,10 @@ class LiveView {
 class LivePrediction {
   #timer = 0;
   #due = 0;
+  #rest = 0;
   #abort = new AbortController();
+  #asking = false;
+  #changed = false; // since the request that is being answered
 
   constructor(settings, canvas, view) {
     Object.assign(this, { settings, canvas, view });
@@ -108,6 +174,7 @@ class LivePrediction {
   }
 
   schedule(after = PAUSE_MS) {
+    clearTimeout(this.#rest);
     if (this.canvas.empty) {
       this.#stop(); // a pending response is for a drawing that is gone
       this.view.clear();
@@ -122,36 +189,51 @@ class LivePrediction {
   /** Save the drawing; resolves with the id of its prediction, or null. */
   async save() {
     this.#stop();
-    const { prediction, problem } = await this.#send({ store: true });
+    const { prediction, problem } = await this.#send(this.canvas.picture(), "");
     if (problem) this.view.showError(problem);
     return prediction ? prediction.id : null;
   }
 
   #stop() {
     clearTimeout(this.#timer);
+    clearTimeout(this.#rest);
     this.#timer = 0;
+    this.#asking = false;
     this.#abort.abort();
     this.#abort = new AbortController();
   }
 
   async #request() {
-    this.#stop();
+    this.#timer = 0;
+    this.#changed = this.#asking;
+    if (this.#asking) return;
     const { signal } = this.#abort;
-    const { prediction, problem, retryable } = await this.#send({ store: false, signal });
+    const picture = this.canvas.picture();
+    this.#asking = true;
+    const { prediction, problem, retryable } = await this.#send(picture, "?store=false", signal);
     if (signal.aborted) return;
-    if (prediction) this.view.show(prediction, this.canvas.lastPoint, prediction.width);
+    this.#asking = false;
+    if (prediction) this.view.show(prediction, picture);
     else this.view.showError(problem);
     if (retryable) this.schedule(RETRY_MS);
+    else if (this.#changed) this.#request();
+    else if (this.#timer === 0) this.#rest = setTimeout(() => this.#explain(picture, signal), REST_MS);
   }
 
-  async #send({ store, signal }) {
+  /** Ask what the model saw, which takes longer than the answer. */
+  async #explain(picture, signal) {
+    const { prediction } = await this.#send(picture, "?store=false&explain=true", signal);
+    if (signal.aborted || !prediction) return;
+    this.view.showSeen(prediction.explanation.find(({ step }) => step === "digits"));
+  }
+
+  async #send({ file }, query, signal) {
     const body = new FormData();
-    body.set("file", this.canvas.picture(), this.settings.fileName);
+    body.set("file", file, this.settings.fileName);
     body.set("source", "canvas");
     const headers = { Accept: "application/json", "X-CSRFToken": this.settings.csrf };
     try {
-      const url = store ? this.settings.api : `${this.settings.api}?store=false`;
-      const response = await fetch(url, { method: "POST", body, headers, signal });
+      const response = await fetch(`${this.settings.api}${query}`, { method: "POST", body, headers, signal });
       const content = await response.json();
       if (response.ok) return { prediction: content };
       return { problem: content.error.message, retryable: response.status >= 429 };

@@ -1,13 +1,14 @@
 // The upload page: files go through the queue, and their predictions are shown below it.
 // Without JavaScript the form works by its button.
 
-import { makeInteractive } from "./answer.js";
 import { startDrawing } from "./drawing.js";
 import { receiveFiles } from "./intake.js";
 import { Queue } from "./queue.js";
 
+const page = document.querySelector("[data-read-page]");
 const form = document.querySelector("[data-upload]");
-const [input, ...otherInputs] = document.querySelectorAll("input[type=file]");
+const camera = document.querySelector("#camera");
+const input = document.querySelector("#picture");
 const problem = document.querySelector("[data-problem]");
 const answers = document.querySelector("[data-answers]");
 const live = document.querySelector("[data-live]");
@@ -18,15 +19,17 @@ let latest = []; // the files of the last selection
 let shown = location.search; // of the predictions shown
 
 /** Show predictions under a URL that can be reloaded and shared. */
-function show(parts, url) {
+async function show(parts, url) {
+  page.dataset.view = "answers";
   answers.replaceChildren(...parts.map((part) => document.importNode(part, true)));
-  makeInteractive(answers);
   const [title] = answers.querySelectorAll("output");
   document.title = messages.title.replace("{text}", title.textContent.trim());
   history.pushState(null, "", `${url}#answer`);
   shown = location.search;
   answers.firstElementChild.focus({ preventScroll: true });
-  answers.scrollIntoView({ block: "nearest" }); // CSS decides how
+  answers.firstElementChild.scrollIntoView(); // CSS decides how, and leaves room above
+  const { makeInteractive } = await import("./answer.js"); // not needed before there is one
+  makeInteractive(answers);
 }
 
 const queue = new Queue({
@@ -45,18 +48,20 @@ const queue = new Queue({
   },
 });
 
-receiveFiles([input, ...otherInputs], (files) => {
+receiveFiles([input, camera], (files) => {
   problem.hidden = true;
   latest = files;
+  page.dataset.view = "answers"; // the sheet makes room: what happens is seen at once
+  scrollTo({ top: 0 });
   queue.add(files);
 });
 
 const draw = document.querySelector("[data-draw]");
-startDrawing(draw, async (id) => {
+startDrawing(page, async (id) => {
   const url = `${draw.dataset.read}?prediction=${id}`;
   const response = await fetch(url, { headers: { Accept: "text/html" } });
-  const page = new DOMParser().parseFromString(await response.text(), "text/html");
-  show([...page.querySelectorAll(".answer")], url);
+  const saved = new DOMParser().parseFromString(await response.text(), "text/html");
+  show([...saved.querySelectorAll(".answer")], url);
 });
 
 input.multiple = true;

@@ -224,7 +224,7 @@ def test_notes_who_sent_it_and_greets_by_name(
     browser.force_login(ada)
     page = browser.post("/", {"file": picture()}, follow=True)
     assert Prediction.objects.get().created_by == "ada"
-    assert text_of(page, "p", class_="greeting") == "Hello, Ada"
+    assert text_of(page, "span", class_="greeting") == "Hello, Ada."
 
 
 def test_only_who_is_signed_in_reads_where_anonymous_reading_is_off(
