@@ -1,4 +1,4 @@
-"""Finds single elements of a page, without those in templates for scripts."""
+"""Finds single elements of a page, without templates for scripts and closed dialogs."""
 
 from html.parser import HTMLParser
 from typing import Any
@@ -25,20 +25,24 @@ class _Parser(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         element = _element(tag, attrs)
-        if not self._in_template():
+        if not self._is_hidden():
             self.elements.append(element)
         if tag not in VOID:
             self.open.append(element)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if not self._in_template():
+        if not self._is_hidden():
             self.elements.append(_element(tag, attrs))
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop().tag == tag, f"</{tag}> closes another element"
 
-    def _in_template(self) -> bool:
-        return any(element.tag == "template" for element in self.open)
+    def _is_hidden(self) -> bool:
+        return any(
+            element.tag == "template"
+            or (element.tag == "dialog" and "open" not in element.attributes)
+            for element in self.open
+        )
 
     def handle_data(self, data: str) -> None:
         for element in self.open:

@@ -13,19 +13,19 @@ LOGIN = "/accounts/login/"
 def test_greets_by_name_after_signing_in(client: Client, ada: User) -> None:
     page = client.post(LOGIN, {"username": "ada", "password": "correct horse"}, follow=True)
     assert page.redirect_chain == [("/", 302)]
-    assert text_of(page, "p", class_="greeting") == "Hello, Ada"
+    assert text_of(page, "span", class_="greeting") == "Hello, Ada."
     assert text_of(page, "span", class_="who") == "Ada"
 
 
 def test_greets_by_account_who_left_no_name(client: Client, olga: User) -> None:
     client.force_login(olga)
-    assert text_of(client.get("/"), "p", class_="greeting") == "Hello, olga"
+    assert text_of(client.get("/"), "span", class_="greeting") == "Hello, olga."
 
 
 def test_names_are_shown_escaped_once(client: Client) -> None:
     client.force_login(User.objects.create_user("eve", first_name="<b>Eve</b> & Co"))
     page = client.get("/")
-    assert text_of(page, "p", class_="greeting") == "Hello, <b>Eve</b> & Co"
+    assert text_of(page, "span", class_="greeting") == "Hello, <b>Eve</b> & Co."
     assert text_of(page, "span", class_="who") == "<b>Eve</b> & Co"
 
 
