@@ -38,10 +38,16 @@ from ml.training.recipes import (
     choose_recipe,
 )
 from predictions.core.errors import PredictionsError
+from predictions.management import page_corrections
 from predictions.management.progress import ProgressBar
 from predictions.registry import versions
 from predictions.registry.models import ModelVersion
-from predictions.review.training_data import WEIGHTS, load_new
+from predictions.review.training_data import (
+    WEIGHTS,
+    corrected_readings,
+    is_any_digit_corrected,
+    load_new,
+)
 
 ARGUMENTS = (
     "architecture",
@@ -50,6 +56,7 @@ ARGUMENTS = (
     "batch_size",
     "learning_rate",
     "augmentation",
+    "page_glyphs_share",
     "seed",
 )
 PART_ARGUMENTS = ("steps", "batch_size", "learning_rate", "seed")
@@ -66,6 +73,7 @@ ONLY_FOR = {
     "architecture": _DIGITS,
     "epochs": _DIGITS,
     "augmentation": _DIGITS,
+    "page_glyphs_share": _DIGITS,
     "test": _DIGITS,
     "start_from": _NETWORKS,
     "steps": _NETWORKS,
@@ -113,7 +121,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--corrections",
             action="store_true",
-            help="fine-tune the active version on corrected digits",
+            help="fine-tune the active version on corrected digits and readings",
         )
         for kind, weight in WEIGHTS.items():
             parser.add_argument(
@@ -145,6 +153,11 @@ class Command(BaseCommand):
         parser.add_argument("--learning-rate", type=float, help="peak value" + recipe)
         parser.add_argument(
             "--augmentation", nargs="*", choices=GROUPS, help="groups of variations" + recipe
+        )
+        parser.add_argument(
+            "--page-glyphs-share",
+            type=float,
+            help="of digits cut out of composed pages, 0 to less than 1" + recipe,
         )
         parser.add_argument(
             "--pages",
@@ -193,7 +206,21 @@ class Command(BaseCommand):
             data = settings.VAR_DIR / "mnist"
             download_mnist(data)
         digits = split(load_digits(data, "training"))
+        readings = corrected_readings() if options["corrections"] and base else []
+        pages = None
         try:
+            if readings:
+                pages = page_corrections.fine_tune(
+                    settings.MODEL_DIR,
+                    directory,
+                    readings,
+                    digits,
+                    resume=resume,
+                    given=_only(options, ("steps", "seed")),
+                    write=self.stdout.write,
+                )
+                if base and base.number == versions.SHIPPED and not is_any_digit_corrected():
+                    tasks = []  # the digit network stays as it is
             for task in tasks:
                 if task.part == "digits":
                     self.train_digits(task, data, digits, options, base)
@@ -210,6 +237,8 @@ class Command(BaseCommand):
                 command = _command_to_resume(part, data, directory, options, base)
                 self.stderr.write(f"Go on with: {command}")
             sys.exit(EXIT_INTERRUPTED)
+        if pages:
+            page_corrections.move_into(directory, pages)
         if part == "all":
             shutil.rmtree(kept)
         what = "model" if part in {"judgement", "all"} else "network"
@@ -229,6 +258,7 @@ class Command(BaseCommand):
     ) -> None:
         from ml.training.export import export
         from ml.training.fit import fit
+        from ml.training.page_glyphs import with_page_glyphs
 
         arguments = task.recipe
         new = load_new(
@@ -246,6 +276,7 @@ class Command(BaseCommand):
             if not task.resume and options["epochs"] is None and options["steps"] is None:
                 steps = fine_tuning_steps(digits, new, arguments)
                 arguments = replace(arguments, epochs=None, steps=steps)
+        digits = with_page_glyphs(digits, arguments)
         test_digits = load_digits(data, "test") if options["test"] else None
         self.stdout.write(f"{_describe(arguments)}\n{_summary(digits)}")
         with (
