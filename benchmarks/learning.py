@@ -6,8 +6,11 @@ is MNIST's validation part. Each network is compared with the first on the other
 exact test.
 
     .venv/bin/python benchmarks/learning.py --data MNIST --semeion semeion.npz --plot FILE
+    .venv/bin/python benchmarks/learning.py --data MNIST --pages 100
 
-With `--directory` the networks are kept, and an interrupted experiment resumes.
+With `--pages` so many composed pages of one unusual hand are uploaded and corrected instead, and
+other pages are read again: of this hand, and of all. With `--directory` the networks are kept, and
+an interrupted experiment resumes.
 """
 
 import json
@@ -37,10 +40,13 @@ ORDERS = ("least sure first", "at random")
 def main() -> None:
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="MNIST's idx files")
-    parser.add_argument("--semeion", type=Path, required=True, help="semeion.npz")
+    parser.add_argument("--semeion", type=Path, help="semeion.npz")
+    parser.add_argument("--pages", type=int, help="how many pages of one hand to correct")
     parser.add_argument("--directory", type=Path, help="keeps the networks")
     parser.add_argument("--plot", type=Path, help="where to draw the figures")
     options = parser.parse_args()
+    if (options.semeion is None) == (options.pages is None):
+        parser.error("give either --semeion or --pages")
     with tempfile.TemporaryDirectory() as directory:
         os.environ |= {
             "DJANGO_SETTINGS_MODULE": "mnistsite.settings",
@@ -54,10 +60,11 @@ def main() -> None:
         django.setup()
         call_command("migrate", verbosity=0)
         rows = []
-        for row in experiment(options, options.directory or Path(directory)):
+        chosen = experiment_on_pages if options.pages else experiment
+        for row in chosen(options, options.directory or Path(directory)):
             print(json.dumps(row), flush=True)
             rows.append(row)
-    if options.plot:
+    if options.plot and options.semeion:
         draw(rows, options.plot)
 
 
@@ -98,6 +105,34 @@ def experiment(options: Namespace, directory: Path) -> Iterator[dict[str, object
             yield figures_of(
                 order, count, start, read_right(trained, other_half), trained, validation
             )
+
+
+def experiment_on_pages(options: Namespace, directory: Path) -> Iterator[dict[str, object]]:
+    from django.conf import settings
+    from django.contrib.auth.models import User
+    from django.core.management import call_command
+
+    from benchmarks.one_hand import compose_pages, errors_on, shares
+    from ml.data.dataset import load_digits, split
+    from predictions import services
+    from predictions.review.corrections import Verdict
+
+    validation = split(load_digits(options.data, "training")).validation
+    sent, others, anyone = compose_pages(validation, options.pages)
+    reviewer = User.objects.create_user("reviewer")
+    for page in tqdm(sent, desc="sending"):
+        record = read(page.png)
+        services.correct(record, verdict=Verdict.TEXT, text=page.text, by=reviewer)
+    trained = directory / f"pages {options.pages}".replace(" ", "-")
+    if not trained.exists():
+        common = ["--data", str(options.data), "--output", str(trained), "--no-candidate"]
+        call_command("train", "--corrections", *common, stdout=StringIO())
+    for corrected, model in ((0, settings.MODEL_DIR), (len(sent), trained)):
+        yield {
+            "corrected": corrected,
+            "this_hand": shares(errors_on(others, model), others),
+            "any_hand": shares(errors_on(anyone, model), anyone),
+        }
 
 
 def load_semeion(path: Path) -> tuple[list[bytes], NDArray[np.uint8]]:

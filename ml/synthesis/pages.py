@@ -23,6 +23,7 @@ from ml.synthesis.hand import Glyph, Hand
 Layer = NDArray[np.uint8]
 Rng = np.random.Generator
 
+UNKNOWN = -1
 MIN_BASE, MAX_BASE = 9.0, 46.0  # pixels, height of a page's digits
 
 
@@ -33,7 +34,7 @@ class Symbol:
     Attributes
     ----------
     symbol
-        Index in `ml.digits.SYMBOLS`.
+        Index in `ml.digits.SYMBOLS`; `UNKNOWN` where nobody knows what stands there, if anything.
     box
         x, y, width and height in pixels, not rounded.
     line
@@ -42,6 +43,8 @@ class Symbol:
         Whether it begins a number of its own.
     visible
         Share of its box inside the picture, 0 to 1.
+    is_placed
+        Whether its box is certain. Composed pages know; corrected ones may not.
     """
 
     symbol: int
@@ -49,6 +52,7 @@ class Symbol:
     line: int
     after_space: bool
     visible: float
+    is_placed: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,12 +101,16 @@ class Composer:
             shares = np.array([share for share, _ in KINDS.values()])
             kind = str(rng.choice(list(KINDS), p=shares / shares.sum()))
         base = float(np.exp(rng.uniform(np.log(MIN_BASE), np.log(MAX_BASE))))
-        sheet = _Sheet(Hand(self._digits, self._by_class, rng), rng, base)
+        sheet = _Sheet(self.hand(rng), rng, base)
         KINDS[kind][1](sheet)
         sheet.furnish(empty=kind == "nothing")
         matrix, size = choose_view(sheet.ink.shape, rng)
         picture = photograph(sheet.ink, sheet.ground, rng, matrix=matrix, size=size, base=base)
         return ComposedPage(picture, sheet.seen(matrix, size), base)
+
+    def hand(self, rng: Rng) -> Hand:
+        """Return the hand that writes a page: another for each."""
+        return Hand(self._digits, self._by_class, rng)
 
 
 class _Sheet:

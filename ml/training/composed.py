@@ -6,7 +6,7 @@ a few dozen steps, in another order.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from functools import cache
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ml.data.dataset import Digits
 from ml.synthesis.pages import Composer
 from ml.training import finder_pieces, line_strips
+from ml.training.corrected_pages import CorrectedPage, MixedComposer
 from ml.training.processes import map_ahead, spare_cores
 from ml.training.recipes import PageNetwork
 
@@ -50,7 +51,15 @@ def compose(part: PageNetwork, composer: Composer, seed: tuple[int, ...], size: 
 
 
 def composed_batches(
-    part: PageNetwork, digits: Digits, *, seed: int, size: int, first: int, steps: int
+    part: PageNetwork,
+    digits: Digits,
+    *,
+    seed: int,
+    size: int,
+    first: int,
+    steps: int,
+    corrected: Sequence[CorrectedPage] = (),
+    corrected_share: float = 0.0,
 ) -> Generator[Batch, None, None]:
     """Yield the batches of the steps from ``first`` on, each determined by seed and step.
 
@@ -64,6 +73,8 @@ def composed_batches(
         Of every batch.
     first, steps
         The first step, from 0, and the number of all steps, those before included.
+    corrected, corrected_share
+        Corrected pages, and their share of all pages.
     """
     shown = [_shown(seed, step) for step in range(first, steps)]
     last = {index: n for n, index in enumerate(shown)}
@@ -73,7 +84,7 @@ def composed_batches(
         ((part, (seed, index), size) for index in needed),
         workers=min(spare_cores(), max(1, len(needed))),
         set_up=_set_up,
-        arguments=(digits,),
+        arguments=(digits, corrected, corrected_share),
     )
     kept: dict[int, Batch] = {}
     try:
@@ -101,8 +112,8 @@ def _second_order(seed: int, group: int) -> list[int]:
     return order
 
 
-def _set_up(digits: Digits) -> None:
-    _composers[:] = [Composer(digits)]
+def _set_up(digits: Digits, corrected: Sequence[CorrectedPage], share: float) -> None:
+    _composers[:] = [MixedComposer(digits, corrected, share)]
 
 
 def _compose(task: tuple[PageNetwork, tuple[int, ...], int]) -> Batch:

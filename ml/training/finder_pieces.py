@@ -144,6 +144,11 @@ def target(piece: Piece) -> NDArray[np.float32]:
             max(0, int(y0 / STRIDE) - 1) : int((y0 + height) / STRIDE) + 2,
             max(0, int(x0 / STRIDE) - 1) : int((x0 + width) / STRIDE) + 2,
         ]
+        if not symbol.is_placed:
+            y[..., HEAT_WEIGHT][around] = 0
+            continue
+        if not symbol.visible:
+            continue
         if size < MIN_HEIGHT:
             y[..., SMALL][around] = 1
             y[..., HEAT_WEIGHT][around] = np.minimum(y[..., HEAT_WEIGHT][around], 0.5)

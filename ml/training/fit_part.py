@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ import numpy as np
 from ml.data.dataset import Digits, Split
 from ml.synthesis.pages import Composer
 from ml.training.composed import Batch, compose, composed_batches
+from ml.training.corrected_pages import CorrectedPage, CorrectedPages
 from ml.training.line_strips import FRAMES
 from ml.training.recipes import PageNetwork, PartRecipe
 from ml.training.run import Fit, Progress, cosine_decay, run_to_end
@@ -35,6 +36,7 @@ def fit_part(
     checkpoint: Path,
     resume: bool = False,
     start_from: Path | None = None,
+    corrected: CorrectedPages | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Fit:
     """Fit a network on pages composed from the training digits, validated on the others.
@@ -47,20 +49,30 @@ def fit_part(
         The digits that pages are composed from.
     recipe
         On resuming, that of the interrupted run (see `choose_part_recipe`).
+    corrected
+        Corrected pages, of which the recipe says the share.
     checkpoint, resume, start_from, on_progress
         As for `ml.training.fit.fit`; an epoch has `STEPS_PER_EPOCH` steps.
     """
     model = compile_part(recipe)
     return run_to_end(
         model,
-        _train(model, split, recipe),
-        {"arguments": recipe.describe(), **split.describe()},
+        _train(model, split, recipe, corrected.pages if corrected else ()),
+        {"arguments": recipe.describe(), **describe_data(split, corrected)},
         build=lambda: build_part(recipe.part),
         checkpoint=checkpoint,
         resume=resume,
         start_from=start_from,
         on_progress=on_progress,
     )
+
+
+def describe_data(split: Split, corrected: CorrectedPages | None) -> dict[str, Any]:
+    """Describe what a network is fitted on, for the manifest."""
+    described = split.describe()
+    if corrected is not None:
+        described["extra"] |= {"corrected readings": corrected.describe()}
+    return described
 
 
 def build_part(part: PageNetwork) -> keras.Model:
@@ -105,7 +117,9 @@ def validate(model: keras.Model, batches: list[Batch]) -> float:
     return float(np.mean([model.test_on_batch(*_as_input(batch)) for batch in batches]))
 
 
-def _train(model: keras.Model, split: Split, recipe: PartRecipe) -> Iterator[Progress]:
+def _train(
+    model: keras.Model, split: Split, recipe: PartRecipe, corrected: Sequence[CorrectedPage]
+) -> Iterator[Progress]:
     """Do the remaining steps; the optimizer has counted those before."""
     part, steps = recipe.part, recipe.steps
     held_out = validation_batches(part, split.validation)
@@ -117,6 +131,8 @@ def _train(model: keras.Model, split: Split, recipe: PartRecipe) -> Iterator[Pro
         size=recipe.batch_size,
         first=first,
         steps=steps,
+        corrected=corrected,
+        corrected_share=recipe.corrected_share,
     )
     losses: list[float] = []
     with closing(batches):

@@ -14,7 +14,7 @@ from ml.reading.contrast import local_contrast
 from ml.reading.line_reader import BLANK
 from ml.reading.runs import MAX_GAP
 from ml.reading.strips import FRAME, HEIGHT, Box, Strip, cut_strip
-from ml.synthesis.pages import ComposedPage, Composer, Symbol
+from ml.synthesis.pages import UNKNOWN, ComposedPage, Composer, Symbol
 
 WIDTH = 192  # pixels of a strip in training
 FRAMES = WIDTH // FRAME
@@ -67,11 +67,11 @@ def _strips(page: ComposedPage, rng: np.random.Generator) -> list[tuple[Strip, l
     cut = []
     for i in rng.permutation(len(runs))[:_STRIPS_PER_PAGE]:
         run = runs[i]
-        seen = [_shaken(s.box, rng) for s in run if s.symbol < DIGITS and s.visible > _SEEN]
+        seen = [_shaken(s.box, rng) for s in run if 0 <= s.symbol < DIGITS and s.visible > _SEEN]
         if len(seen) > 2 and rng.random() < 0.15:
             del seen[int(rng.integers(len(seen)))]
         if not seen and rng.random() < 0.3:
-            seen = [_shaken(s.box, rng) for s in run]
+            seen = [_shaken(s.box, rng) for s in run if s.symbol != UNKNOWN]
         if seen:
             cut.append((cut_strip(contrast, seen), run))
     if rng.random() < (0.08 if cut else 1):  # where nothing is written
@@ -130,7 +130,11 @@ def _fill(
 ) -> bool:
     """Write a strip, or as much of it as fits, into a row of a batch; False if none fits."""
     width = strip.contrast.shape[1]
-    placed = [(strip.place(*_middle(s.box))[0], s.symbol) for s in symbols]
+    unsure = [s for s in symbols if not s.is_placed]
+    # A part of a strip may begin or end beside what is not placed.
+    is_text_known = all(s.symbol != UNKNOWN for s in unsure) and (not unsure or width <= WIDTH)
+    symbols = [s for s in symbols if s.symbol != UNKNOWN and s.visible > 0]
+    placed = [(strip.place(*_middle(s.box))[0], s.symbol, s.is_placed) for s in symbols]
     placed = sorted((p for p in placed if 0 <= p[0] < width), key=lambda p: p[0])
     start, end = 0.0, float(width)
     if width > WIDTH:  # keep some of its symbols
@@ -150,14 +154,29 @@ def _fill(
     a, b = int(start), int(min(end, start + WIDTH, width))
     offset = int(rng.integers(0, WIDTH - (b - a) + 1)) // FRAME * FRAME
     x[:, offset : offset + b - a] = strip.contrast[:, a:b]
+    _leave_open(frames, strip, unsure, shift=offset - a)
     last = -1
-    for n, (place, symbol) in enumerate(placed):
+    for n, (place, symbol, is_placed) in enumerate(placed):
         frame = min(FRAMES - 1, max(last + 1, int((place - a + offset) / FRAME)))
         if n >= len(text):
             return False
-        text[n] = symbol
+        if is_text_known:
+            text[n] = symbol
+        if not is_placed:
+            continue
         beside = frames[max(0, frame - 1) : frame + 2]
         beside[beside == BLANK] = -1
         frames[frame] = symbol
         last = frame
     return True
+
+
+def _leave_open(
+    frames: NDArray[np.int32], strip: Strip, symbols: list[Symbol], *, shift: int
+) -> None:
+    """Mark where nobody knows what stands where."""
+    for symbol in symbols:
+        x, y, width, height = symbol.box
+        ends = (strip.place(side, y + height / 2)[0] + shift for side in (x, x + width))
+        first, last = (int(np.clip(end / FRAME, 0, FRAMES)) for end in ends)
+        frames[first : last + 1] = -1

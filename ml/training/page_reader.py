@@ -24,8 +24,9 @@ from ml.reading.line_reader import LineReader
 from ml.reading.networks import Network
 from ml.reading.page_reader import FINDER_FILE, JUDGEMENT_FILE, LINE_READER_FILE
 from ml.synthesis.pages import Composer
+from ml.training.corrected_pages import CorrectedPages
 from ml.training.export import describe_file, describe_software, new_directory
-from ml.training.fit_part import build_part, validate, validation_batches
+from ml.training.fit_part import build_part, describe_data, validate, validation_batches
 from ml.training.judgement import JudgedPage, evaluate, fit, judge_page
 from ml.training.processes import all_cores, map_ahead
 from ml.training.recipes import JudgementRecipe, PageNetwork, PartRecipe
@@ -42,7 +43,14 @@ _composers: list[Composer] = []  # of a worker process
 _networks: list[tuple[Finder, LineReader, Classifier]] = []
 
 
-def export_part(fit: Fit, directory: Path, *, recipe: PartRecipe, split: Split) -> dict[str, Any]:
+def export_part(
+    fit: Fit,
+    directory: Path,
+    *,
+    recipe: PartRecipe,
+    split: Split,
+    corrected: CorrectedPages | None = None,
+) -> dict[str, Any]:
     """Write a fitted finder or line reader atomically.
 
     Parameters
@@ -57,6 +65,8 @@ def export_part(fit: Fit, directory: Path, *, recipe: PartRecipe, split: Split) 
         The recipe it was fitted with.
     split
         The digits that the pages were composed from.
+    corrected
+        The corrected pages that it was fitted on as well.
 
     Returns
     -------
@@ -78,12 +88,28 @@ def export_part(fit: Fit, directory: Path, *, recipe: PartRecipe, split: Split) 
             "arguments": recipe.describe(),
             "weights": fit.model.count_params(),
             "started_from": fit.started_from,
-            "data": split.describe(),
+            "data": describe_data(split, corrected),
             "metrics": {"validation": {"loss": validate(fit.model, held_out)}},
             "duration_s": round(fit.duration_s, 1),
             **_origin(),
         }
         return _write_manifest(partial, {recipe.part: told})
+
+
+def join_parts(sources: Sequence[Path], directory: Path) -> dict[str, Any]:
+    """Write a model directory atomically, with each part from the first source that holds it.
+
+    Returns
+    -------
+    dict
+        What ``page_reader.json`` says.
+    """
+    with new_directory(directory) as partial:
+        parts = _gather(sources, partial)
+        source = _holder(sources, JUDGEMENT_FILE)
+        _copy(source, partial, JUDGEMENT_FILE)
+        parts["judgement"] = _read_manifest(source).get("judgement")
+        return _write_manifest(partial, parts)
 
 
 def convert(model: keras.Model, part: PageNetwork) -> bytes:

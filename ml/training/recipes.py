@@ -38,6 +38,9 @@ class Recipe:
         Groups of `ml.synthesis.augmentation`; empty for none.
     negatives_share
         Share of negatives (`ml.synthesis.negatives`) in a batch, 0 to less than 1.
+    page_glyphs_share
+        Share of digits cut out of composed pages (`ml.training.page_glyphs`) among those that are
+        no negatives, 0 to less than 1.
     seed
         Determines initial weights, order of the digits, augmentation, negatives and dropout.
     """
@@ -51,6 +54,7 @@ class Recipe:
     weight_decay: float
     augmentation: tuple[str, ...]
     negatives_share: float
+    page_glyphs_share: float = 0.0
     seed: int = 0
 
     def describe(self) -> dict[str, Any]:
@@ -68,7 +72,7 @@ PRESETS: Mapping[str, Recipe] = {
         learning_rate=3e-3,
         schedule="cosine",
         weight_decay=0.01,
-        augmentation=GROUPS,
+        augmentation=tuple(group for group in GROUPS if group != "forms"),
         negatives_share=0.25,
     ),
     "reference": Recipe(
@@ -107,6 +111,8 @@ class PartRecipe:
         The peak value.
     seed
         Determines initial weights, batches and dropout.
+    corrected_share
+        Of corrected pages among those shown; 0 where there are none.
     """
 
     part: PageNetwork
@@ -115,6 +121,7 @@ class PartRecipe:
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
     seed: int = 0
+    corrected_share: float = 0.0
 
     def describe(self) -> dict[str, Any]:
         """Return the recipe as JSON-serialisable values."""
@@ -125,6 +132,11 @@ class PartRecipe:
 PAGE_NETWORKS: Mapping[PageNetwork, PartRecipe] = {
     "finder": PartRecipe("finder", steps=20_000, batch_size=24),
     "lines": PartRecipe("lines", steps=24_000, batch_size=32),
+}
+# On corrected readings, from the weights of a fitted network: minutes.
+CORRECTED_PAGES: Mapping[PageNetwork, PartRecipe] = {
+    "lines": PartRecipe("lines", 150, 32, learning_rate=2e-4, corrected_share=0.3),
+    "finder": PartRecipe("finder", 100, 24, learning_rate=2e-4, corrected_share=0.3),
 }
 QUICK_STEPS = 300  # of the finder and the line reader: minutes, to try the way
 
@@ -234,6 +246,10 @@ def choose_recipe(
         preset = dataclasses.replace(preset, **FINE_TUNING)
     recipe = dataclasses.replace(preset, **{**length, **given})
     _check(recipe, ("epochs", "steps", "batch_size", "learning_rate"))
+    if not 0 <= recipe.page_glyphs_share < 1:
+        raise TrainingError(
+            f"page_glyphs_share must be 0 to less than 1, not {recipe.page_glyphs_share}."
+        )
     if unknown := set(recipe.augmentation) - set(GROUPS):
         raise TrainingError(f"Unknown augmentation {unknown}: choose from {', '.join(GROUPS)}.")
     return recipe

@@ -1,4 +1,4 @@
-"""Training data beside MNIST: labelled pictures and corrected digits."""
+"""Training data beside MNIST: labelled pictures, corrected digits and corrected readings."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,11 +13,13 @@ from ml.errors import DatasetError
 from ml.model.classifier import load_classifier
 from ml.reading.page_reader import load_page_reader
 from ml.reading.reader import Reader
+from ml.training.corrected_pages import MAX_READINGS, CorrectedReading
 from ml.training.fine_tuning import new_digit_weight
 from ml.training.labelled_pictures import load_pictures
 from predictions.core.batches import batched
 from predictions.core.records import GLYPH_BYTES
 from predictions.review import corrections
+from predictions.review.corrections import Verdict
 from predictions.review.models import Correction
 from predictions.stores import get_store
 
@@ -86,6 +88,38 @@ def corrected_digits() -> Digits:
         "corrections": {"sha256": sha256, "count": len(labels)}
     }
     return Digits(images, np.frombuffer(bytes(labels), np.uint8), fingerprints=fingerprints)
+
+
+def corrected_readings() -> list[CorrectedReading]:
+    """Return what people say that pictures show, the newest last.
+
+    Returns
+    -------
+    list of CorrectedReading
+        At most `MAX_READINGS` whose preview was kept. Empty if no correction says more than which
+        digits were confused: that a picture shows none, or another number of them.
+    """
+    asked = Correction.objects.filter(verdict__in=[Verdict.TEXT, Verdict.NOT_A_DIGIT])
+    ids = asked.order_by("-prediction_id").values_list("prediction_id", flat=True).distinct()
+    readings: list[CorrectedReading] = []
+    is_more = False
+    for batch in batched(ids.iterator(), BATCH_SIZE):
+        current = corrections.current(batch)
+        for prediction_id in sorted(current, reverse=True):
+            correction = current[prediction_id]
+            picture = get_store().picture(prediction_id)
+            if correction.verdict == Verdict.ILLEGIBLE or not (picture and picture.preview):
+                continue
+            readings.append(CorrectedReading(picture.preview, correction.text))
+            is_more = is_more or correction.labels is None
+            if len(readings) == MAX_READINGS:
+                return readings[::-1] if is_more else []
+    return readings[::-1] if is_more else []
+
+
+def is_any_digit_corrected() -> bool:
+    """Return whether a correction labels a digit whose glyph was kept."""
+    return next(_labelled(), None) is not None
 
 
 def _labelled() -> Iterator[tuple[bytes, list[int]]]:

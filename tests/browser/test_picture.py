@@ -66,7 +66,7 @@ def show(page: Page) -> Callable[..., Page]:
 def box_of(locator: Locator) -> dict[str, float]:
     box = locator.bounding_box()
     assert box is not None
-    return dict(box)
+    return {"x": box["x"], "y": box["y"], "width": box["width"], "height": box["height"]}
 
 
 @pytest.mark.parametrize("viewport", [PHONE, {"width": 1440, "height": 900}])

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ml.synthesis.augmentation import background, blur, clutter, noise, strokes
 from ml.synthesis.augmentation.geometry import distort
-from ml.synthesis.augmentation.handwriting import vary_forms
+from ml.synthesis.augmentation.handwriting import draw_forms, vary_forms
 
 Picture = NDArray[np.float32]  # (28, 28) in [0, 1], ink 1
 Degradation = Callable[[Picture, np.random.Generator], Picture]
@@ -27,7 +27,7 @@ _DEGRADATIONS: Mapping[str, Sequence[Degradation]] = {
     "ground": (background.brighten, background.shade, background.fog, background.stripes),
     "clutter": (clutter.spatter, clutter.cross_out, clutter.border),
 }
-GROUPS = ("hands", "geometry", *_DEGRADATIONS)
+GROUPS = ("hands", "forms", "geometry", *_DEGRADATIONS)
 DEGRADED_SHARE = 0.45
 _TWICE_DEGRADED_SHARE = 0.15  # of the degraded
 
@@ -64,6 +64,8 @@ def augment(
     cv2.setNumThreads(1)
     if "hands" in groups:
         images = vary_forms(images, labels, rng)
+    if "forms" in groups:
+        images = draw_forms(images, labels, rng)
     x = images.astype(np.float32) / np.float32(255)
     if "geometry" in groups:
         x = distort(x, rng, unusual=degraded_share / DEGRADED_SHARE)

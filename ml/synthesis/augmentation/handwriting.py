@@ -1,6 +1,7 @@
 """Digit forms that are common elsewhere but rare in MNIST's American handwriting.
 
-A 1 with a flag and a foot, a 7 with a crossbar, a 0 with a slash or a dot.
+A 1 with a flag and a foot, a 7 with a crossbar, a 0 with a slash or a dot; drawn 2s with a loop, 4s
+open or closed, 9s square or with a curled tail.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.model.normalisation import crop, normalise, stroke_width
+from ml.synthesis.digit_forms import choose_form, draw_form
 
 Picture = NDArray[np.uint8]  # (28, 28), ink bright on 0
 Point = tuple[float, float]
 
 _SHARES = {0: 0.1, 1: 0.3, 7: 0.15}  # of the class to change
+_DRAWN_SHARES = {2: 0.12, 4: 0.12, 9: 0.12}  # of the class to draw
+_DRAWN_HEIGHT = 40  # pixels, before it is normalised
 _FLAG_DEGREES = (20.0, 60.0)  # between stem and flag of a 1
 _MAX_LONG_FLAG_DEGREES = 45.0  # for the longest flag
 _MIN_SLOPE_DEGREES = 30.0  # of a flag: a horizontal one would make a 7
@@ -50,6 +54,23 @@ def vary_forms(
     for i in np.flatnonzero(rng.random(len(images)) < shares):
         changed = _FORMS[int(labels[i])](images[i], rng)
         images[i] = normalise(crop(changed))
+    return images
+
+
+def draw_forms(
+    images: NDArray[np.uint8], labels: NDArray[np.uint8], rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Replace a share of the 2s, 4s and 9s by drawn ones, of another form.
+
+    Parameters and result are those of `vary_forms`.
+    """
+    images = images.copy()
+    shares = np.array([_DRAWN_SHARES.get(int(label), 0.0) for label in labels])
+    for i in np.flatnonzero(rng.random(len(images)) < shares):
+        digit = int(labels[i])
+        pen = _DRAWN_HEIGHT * rng.uniform(0.06, 0.2)
+        drawn = draw_form(digit, choose_form(digit, rng), rng, height=_DRAWN_HEIGHT, pen=pen)
+        images[i] = normalise(crop(drawn))
     return images
 
 

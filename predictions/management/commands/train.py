@@ -17,6 +17,7 @@ from ml.data.dataset import load_digits, split
 from ml.errors import MLError
 from ml.training.download import download_mnist
 from predictions.core.errors import PredictionsError
+from predictions.management import page_corrections
 from predictions.management.training.digits import train_digits
 from predictions.management.training.options import (
     PARTS,
@@ -25,11 +26,13 @@ from predictions.management.training.options import (
     choose_base,
     choose_output,
     command_to_resume,
+    given_options,
 )
 from predictions.management.training.page_reader import fit_judgement, train_page_network
 from predictions.management.training.tasks import files_of, plan
 from predictions.registry import versions
 from predictions.registry.models import ModelVersion
+from predictions.review.training_data import corrected_readings, is_any_digit_corrected
 
 EXIT_INTERRUPTED = 130
 
@@ -74,7 +77,21 @@ class Command(BaseCommand):
             download_mnist(data)
         digits = split(load_digits(data, "training"))
         write = self.stdout.write
+        readings = corrected_readings() if options["corrections"] and base else []
+        pages = None
         try:
+            if readings:
+                pages = page_corrections.fine_tune(
+                    files or settings.MODEL_DIR,
+                    directory,
+                    readings,
+                    digits,
+                    resume=resume,
+                    given=given_options(options, ("steps", "seed")),
+                    write=write,
+                )
+                if not is_any_digit_corrected():
+                    tasks = []  # the digit network stays as it is
             for task in tasks:
                 if task.part == "digits":
                     train_digits(task, data, digits, options, base, write)
@@ -91,6 +108,8 @@ class Command(BaseCommand):
                 command = command_to_resume(part, data, directory, options, base)
                 self.stderr.write(f"Go on with: {command}")
             sys.exit(EXIT_INTERRUPTED)
+        if pages:
+            page_corrections.move_into(directory, pages)
         if part == "all":
             shutil.rmtree(kept)
         what = "model" if part in {"judgement", "all"} else "network"

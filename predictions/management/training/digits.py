@@ -28,6 +28,7 @@ def train_digits(
     """Train the digit network on MNIST and what is new, and write its model directory."""
     from ml.training.export import export
     from ml.training.fit import fit
+    from ml.training.page_glyphs import with_page_glyphs
 
     arguments = task.recipe
     new = load_new(
@@ -45,6 +46,7 @@ def train_digits(
         if not task.resume and options["epochs"] is None and options["steps"] is None:
             steps = fine_tuning_steps(digits, new, arguments)
             arguments = replace(arguments, epochs=None, steps=steps)
+    digits = with_page_glyphs(digits, arguments)
     test_digits = load_digits(data, "test") if options["test"] else None
     write(f"{describe(arguments)}\n{summary(digits)}")
     with closing(ProgressBar(sys.stderr)) as bar:

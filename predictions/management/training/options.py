@@ -24,6 +24,7 @@ ARGUMENTS = (
     "batch_size",
     "learning_rate",
     "augmentation",
+    "page_glyphs_share",
     "seed",
 )
 PARTS = ("digits", "finder", "lines", "judgement")
@@ -38,6 +39,7 @@ ONLY_FOR = {
     "architecture": _DIGITS,
     "epochs": _DIGITS,
     "augmentation": _DIGITS,
+    "page_glyphs_share": _DIGITS,
     "test": _DIGITS,
     "steps": _NETWORKS,
     "batch_size": _NETWORKS,
@@ -69,7 +71,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--corrections",
         action="store_true",
-        help="fine-tune the active version on corrected digits",
+        help="fine-tune the active version on corrected digits and readings",
     )
     for kind, weight in WEIGHTS.items():
         parser.add_argument(
@@ -100,6 +102,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--learning-rate", type=float, help="peak value" + recipe)
     parser.add_argument(
         "--augmentation", nargs="*", choices=GROUPS, help="groups of variations" + recipe
+    )
+    parser.add_argument(
+        "--page-glyphs-share",
+        type=float,
+        help="of digits cut out of composed pages, 0 to less than 1" + recipe,
     )
     parser.add_argument(
         "--pages",

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ml.synthesis.augmentation import GROUPS, augment, background, blur, clutter, noise, strokes
-from ml.synthesis.augmentation.handwriting import vary_forms
+from ml.synthesis.augmentation.handwriting import draw_forms, vary_forms
 from tests.support.digits import draw_digits
 
 DRAWN = draw_digits(300)
@@ -118,6 +118,16 @@ def test_only_the_digits_that_are_written_otherwise_elsewhere_change() -> None:
     changed = (after != DRAWN.images).any(axis=(1, 2))
     assert set(DRAWN.labels[changed]) == {0, 1, 7}
     assert changed[DRAWN.labels == 1].mean() == pytest.approx(0.4, abs=0.25)
+
+
+def test_drawn_forms_come_for_some_digits_that_are_written_in_many_ways() -> None:
+    digits = draw_digits(2_000)
+    after = draw_forms(digits.images, digits.labels, np.random.default_rng(0))
+
+    changed = (after != digits.images).any(axis=(1, 2))
+    assert set(digits.labels[changed]) == {2, 4, 9}
+    assert changed[np.isin(digits.labels, (2, 4, 9))].mean() == pytest.approx(0.12, abs=0.04)
+    assert (after[changed].max(axis=(1, 2)) > 150).all()
 
 
 def test_a_flag_falls_to_the_left_of_a_one() -> None:

@@ -7,8 +7,10 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
+from django.conf import LazySettings
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
@@ -16,14 +18,17 @@ from benchmarks.learning import load_semeion
 from ml.data.dataset import load_digits
 from ml.data.idx import write_idx
 from ml.errors import DatasetError
+from ml.model.classifier import load_classifier
+from ml.reading.page_reader import load_page_reader
 from predictions import services
 from predictions.core.records import GLYPH_BYTES, PictureRecord, PredictionRecord, Source
+from predictions.management.page_corrections import move_into
 from predictions.recognition.active_reader import check_active_version
 from predictions.recognition.uploads import Upload
 from predictions.registry import versions
 from predictions.registry.models import ModelVersion
 from predictions.review.corrections import Verdict
-from predictions.review.training_data import corrected_digits
+from predictions.review.training_data import corrected_digits, corrected_readings
 from predictions.stores import get_store
 from tests.support.digits import write_mnist
 from tests.support.records import make_record
@@ -39,12 +44,12 @@ def rita() -> User:
     return User.objects.create_user("rita")
 
 
-def keep(text: str, *, glyphs: bool = True) -> PredictionRecord:
+def keep(text: str, *, glyphs: bool = True, preview: bytes | None = None) -> PredictionRecord:
     """Keep a prediction whose pictures are filled with ten times what was read."""
     record = make_record(text)
     pictures = b"".join(bytes([10 * int(digit)]) * GLYPH_BYTES for digit in text)
     get_store().add(
-        record, PictureRecord(id=record.id, preview=None, glyphs=pictures if glyphs else b"")
+        record, PictureRecord(id=record.id, preview=preview, glyphs=pictures if glyphs else b"")
     )
     return record
 
@@ -73,6 +78,31 @@ def test_every_labelled_digit_comes_with_its_picture(rita: User) -> None:
     assert digits.fingerprints == corrected_digits().fingerprints
     services.correct(replaced, verdict=Verdict.TEXT, text="3", by=rita)
     assert digits.fingerprints != corrected_digits().fingerprints
+
+
+@pytest.mark.usefixtures("each_store")
+def test_every_corrected_reading_comes_with_its_preview(rita: User) -> None:
+    services.correct(keep("12", preview=b"a"), verdict=Verdict.TEXT, text="17", by=rita)
+    # Which digits were confused, the digit network learns from the glyphs.
+    assert corrected_readings() == []
+    services.correct(keep("4", preview=b"b"), verdict=Verdict.TEXT, text="4 4\n4", by=rita)
+    services.correct(keep("5", preview=b"c"), verdict=Verdict.NOT_A_DIGIT, by=rita)
+    services.correct(keep("6", preview=b"d"), verdict=Verdict.ILLEGIBLE, by=rita)
+    services.correct(keep("7"), verdict=Verdict.NOT_A_DIGIT, by=rita)  # no preview was kept
+    taken_back = keep("8", preview=b"e")
+    services.correct(taken_back, verdict=Verdict.NOT_A_DIGIT, by=rita)
+    services.undo_correction(taken_back, by=rita)
+    replaced = keep("9", preview=b"f")
+    services.correct(replaced, verdict=Verdict.NOT_A_DIGIT, by=rita)
+    services.correct(replaced, verdict=Verdict.ILLEGIBLE, by=rita)
+
+    readings = corrected_readings()
+
+    assert {(reading.picture, reading.text) for reading in readings} == {
+        (b"a", "17"),
+        (b"b", "4 4\n4"),
+        (b"c", ""),
+    }
 
 
 @pytest.fixture
@@ -109,6 +139,52 @@ def test_corrections_are_learned_from_the_active_network_on(rita: User, train: T
     digits_a_step = 16 - round(16 * manifest["arguments"]["negatives_share"])
     assert manifest["arguments"]["steps"] * digits_a_step == pytest.approx(300, rel=0.1)
     assert ModelVersion.objects.get().manifest == manifest
+
+
+def test_readings_with_other_digits_teach_what_finds_and_reads_them(
+    rita: User, train: Train, tmp_path: Path, settings: LazySettings
+) -> None:
+    page = np.full((120, 300), 255, np.uint8)
+    for n, digit in enumerate("3146"):
+        cv2.putText(page, digit, (30 + 60 * n, 80), cv2.FONT_HERSHEY_SIMPLEX, 1.4, 0, 3)
+    upload = Upload(cv2.imencode(".png", page)[1].tobytes(), "numbers.png")
+    (record,) = services.predict(upload, source=Source.API)
+    assert record.text.replace(" ", "") == "3146"
+    services.correct(record, verdict=Verdict.TEXT, text="314", by=rita)
+
+    manifest = train("pages", "--corrections", "--steps", "2")
+
+    # No correction labels a digit: the digit network stays.
+    shipped = versions.shipped()
+    assert manifest == shipped.manifest
+    told = json.loads((tmp_path / "pages" / "page_reader.json").read_text())
+    for part, file in (("finder", "finder.tflite"), ("lines", "line_reader.tflite")):
+        assert told[part]["data"]["extra"]["corrected readings"]["count"] == 1
+        assert told[part]["arguments"]["steps"] == 2
+        assert (tmp_path / "pages" / file).read_bytes() != (settings.MODEL_DIR / file).read_bytes()
+    reader = load_page_reader(tmp_path / "pages")
+    assert len(reader.read(page, load_classifier(tmp_path / "pages")).digits) in {3, 4}
+    assert ModelVersion.objects.count() == 1
+    assert [path.name for path in tmp_path.glob("pages*")] == ["pages"]
+
+
+def test_what_reads_pages_joins_the_digit_network_that_was_trained(tmp_path: Path) -> None:
+    pages, output = tmp_path / "model.pages", tmp_path / "model"
+    for directory, names in (
+        (pages, ("finder.tflite", "network.tflite")),
+        (output, ("network.tflite",)),
+    ):
+        directory.mkdir()
+        for name in names:
+            (directory / name).write_text(directory.name)
+
+    move_into(output, pages)
+
+    assert {path.name: path.read_text() for path in output.iterdir()} == {
+        "finder.tflite": "model.pages",
+        "network.tflite": "model",
+    }
+    assert not pages.exists()
 
 
 def test_starts_afresh_or_from_any_version_that_kept_its_weights(
