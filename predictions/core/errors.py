@@ -8,7 +8,6 @@ from django.utils.translation import gettext as _
 
 from predictions.core.metrics import STORE_ERRORS
 
-
 READ_ONLY = "25006"  # PostgreSQL's code
 
 
