@@ -127,7 +127,8 @@ def site(start_server: StartServer, tmp_path_factory: pytest.TempPathFactory) ->
         "/etc/ssl/certs/digits.pem": f"{folder}/digits.pem",
         "/etc/ssl/private/digits.key": f"{folder}/digits.key",
         "listen 80;": f"listen 127.0.0.1:{http_port};",
-        "listen 443 ssl;": f"listen 127.0.0.1:{https_port} ssl sndbuf=16k;",  # little waits in the kernel
+        # Little of a response waits in the kernel.
+        "listen 443 ssl;": f"listen 127.0.0.1:{https_port} ssl sndbuf=16k;",
     }.items():
         assert text.count(shown) == 1
         text = text.replace(shown, used)
