@@ -1,8 +1,9 @@
 """Soak test: valid and invalid requests for a long time, with checks for leaks and losses.
 
-    .venv/bin/python benchmarks/soak.py [--seconds 1200] [--clients 8] [--cassandra]
+    .venv/bin/python benchmarks/soak.py [--seconds 1200] [--clients 8] [--cassandra] [--hostile]
 
 Starts the site as `make run` does, on an empty folder. tests/faults runs the same for a minute.
+With `--hostile` a third of the requests ask for too much (`tests.support.hostile`).
 """
 
 import argparse
@@ -17,10 +18,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
@@ -29,9 +31,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.pictures import draw_text
 from benchmarks.servers import manage, ours, running
+from tests.support import hostile
 
 API = "/api/v1/predictions"
 SAMPLE_EVERY_S = 1.0
+BAD_SHARE = 0.3  # of the requests that are not hostile
+HOSTILE_SHARE = 1 / 3
 FORM = {"Content-Type": "multipart/form-data; boundary=x"}
 JSON = {"Content-Type": "application/json"}
 Request = tuple[str, str, bytes, dict[str, str]]
@@ -44,7 +49,10 @@ class Record:
     statuses: Counter[int] = field(default_factory=Counter)
     kept: list[str] = field(default_factory=list)  # paths of predictions answered with 201
     unreadable: list[str] = field(default_factory=list)  # those not found afterwards
-    errors: list[str] = field(default_factory=list)  # requests answered with 500
+    # Requests answered 500 or more, but for 503 with Retry-After.
+    errors: list[str] = field(default_factory=list)
+    uploads_s: list[float] = field(default_factory=list)  # of plain pictures
+    health_s: list[float] = field(default_factory=list)
     megabytes: list[float] = field(default_factory=list)  # of all workers, every second
     descriptors: list[int] = field(default_factory=list)
 
@@ -114,14 +122,37 @@ def bad_requests() -> list[Request]:
     ]
 
 
-class Soak:
-    """Concurrent clients of a server."""
+def hostile_requests() -> list[Request]:
+    files = [make() for make in (hostile.FILES | hostile.PAGES).values()]
+    lists = b'{"pixels": [' + b",".join([b"[]"] * 5_000_000) + b"]}"
+    return [
+        *(("POST", API, form(content), FORM) for content in files),
+        ("POST", API, lists, JSON),
+        ("POST", API, b'{"image": "x", "source": "\\ud800"}', JSON),
+        ("POST", f"{API}/batch", form(b"1" * 25_000 + b"x\n", "file") * 50, FORM),
+        ("GET", "/statistics/?since=1970-01-01", b"", {"Accept": "text/html"}),
+        ("GET", "/" + "x" * 7_000, b"", {}),
+        ("POST", "/healthz", bytes(20_000_000), FORM),
+    ]
 
-    def __init__(self, url: str, worker_parent: int, *, clients: int, seed: int = 0) -> None:
+
+class Soak:
+    """Concurrent clients of a server; a third of what they send may be hostile."""
+
+    def __init__(
+        self,
+        url: str,
+        worker_parent: int,
+        *,
+        clients: int,
+        seed: int = 0,
+        hostile: Sequence[Request] = (),
+    ) -> None:
         self.host, self.port = urlsplit(url).hostname or "", urlsplit(url).port
         self.parent = psutil.Process(worker_parent)
         self.clients = clients
         self.seed = seed
+        self.hostile = hostile
         self.record = Record()
         self.stopped = threading.Event()
         self.lock = threading.Lock()
@@ -151,7 +182,11 @@ class Soak:
         chance = random.Random(seed)  # noqa: S311 - nothing secret
         good, bad = good_requests(), bad_requests()
         while not self.stopped.is_set():
-            request = chance.choice(good if chance.random() < 0.7 else bad)
+            kind: Sequence[Request] = bad if chance.random() < BAD_SHARE else good
+            if self.hostile and chance.random() < HOSTILE_SHARE:
+                kind = self.hostile
+            request = chance.choice(kind)
+            started = time.perf_counter()
             try:
                 status, body = self._ask(request)
             except (OSError, HTTPException):  # the worker was killed: not acknowledged
@@ -159,17 +194,24 @@ class Soak:
             with self.lock:
                 self.record.statuses[status] += 1
                 if status == 201:
-                    self.record.kept.append(urlsplit(json.loads(body)["url"]).path)
-                if status == 500:
-                    self.record.errors.append(f"{request[0]} {request[1]}: {body[:200]!r}")
+                    self.record.kept += _paths(json.loads(body))
+                    if kind is good:
+                        self.record.uploads_s.append(time.perf_counter() - started)
+                if request[:2] == ("GET", "/healthz"):
+                    self.record.health_s.append(time.perf_counter() - started)
 
     def _ask(self, request: Request) -> tuple[int, bytes]:
         method, path, body, headers = request
         connection = HTTPConnection(self.host, self.port, timeout=60)
         try:
-            connection.request(method, path, body or None, headers)
+            with suppress(BrokenPipeError, ConnectionResetError):  # refused before its end
+                connection.request(method, path, body or None, headers)
             response = connection.getresponse()
-            return response.status, response.read()
+            content = response.read()
+            is_busy = response.status == 503 and response.headers["Retry-After"]
+            if response.status >= 500 and not is_busy:
+                self.record.errors.append(f"{method} {path}: {response.status} {content[:200]!r}")
+            return response.status, content
         finally:
             connection.close()
 
@@ -185,12 +227,18 @@ class Soak:
             self.record.descriptors.append(descriptors)
 
 
+def _paths(kept: dict[str, Any]) -> list[str]:
+    """Return the paths of the predictions in an answer."""
+    return [urlsplit(one["url"]).path for one in kept.get("results", [kept])]
+
+
 def main() -> None:
     """Run it and print what happened."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=1200)
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--cassandra", action="store_true")
+    parser.add_argument("--hostile", action="store_true")
     asked = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -205,15 +253,33 @@ def main() -> None:
             manage({**os.environ, **environment}, "createkeyspace")
         server = ours("ours", API, **environment)
         run = stack.enter_context(running(server, folder, 8993))
-        record = Soak(run.url, run.process.pid, clients=asked.clients).run(asked.seconds)
+        ask_too_much = hostile_requests() if asked.hostile else ()
+        soak = Soak(run.url, run.process.pid, clients=asked.clients, hostile=ask_too_much)
+        record = soak.run(asked.seconds)
     print(f"{sum(record.statuses.values()):,} requests: {dict(sorted(record.statuses.items()))}")
-    print(f"answered 500: {len(record.errors)} {record.errors[:5]}")
-    print(f"answered 201: {len(record.kept):,}, unreadable afterwards: {len(record.unreadable)}")
-    memory = record.megabytes
-    print(
-        f"memory: {memory[0]:.0f} MB, at the end {memory[-1]:.0f} MB, growth {record.growth:+.1%}"
-    )
-    print(f"file descriptors: {record.descriptors[-1]}, {record.more_descriptors:+.0f}")
+    print(*record.errors[:5], sep="\n")
+    memory, statuses = record.megabytes, record.statuses
+    print("| | |\n|---|--:|")
+    for name, figure in {
+        "requests": f"{statuses.total():,}",
+        "kept": f"{len(record.kept):,}",
+        "… of them missing afterwards": f"**{len(record.unreadable)}**",
+        "answered 500 or more, but for 503 with `Retry-After`": f"**{len(record.errors)}**",
+        "answered 503 with `Retry-After`": f"{statuses[503]:,}",
+        "refused (400 to 431)": f"{sum(n for code, n in statuses.items() if 400 <= code < 500):,}",
+        "not answered": f"{statuses[0]:,}",
+        "plain uploads, seconds: median, longest": _times(record.uploads_s),
+        "health checks, seconds: median, longest": _times(record.health_s),
+        "memory of both workers, MB: first, last": f"{memory[0]:.0f}, {memory[-1]:.0f}",
+        "… growth from the second fifth of the time to the last": f"**{record.growth:+.1%}**",
+        "open file descriptors": f"{record.descriptors[-1]}, {record.more_descriptors:+.0f}",
+    }.items():
+        print(f"| {name} | {figure} |")
+    print("memory every 10 s:", *(f"{megabytes:.0f}" for megabytes in memory[::10]))
+
+
+def _times(seconds: list[float]) -> str:
+    return f"{statistics.median(seconds):.2f}, {max(seconds):.2f}" if seconds else "none"
 
 
 if __name__ == "__main__":

@@ -55,10 +55,15 @@ loglevel = "warning"
 
 def post_worker_init(worker: "Worker") -> None:
     """Load the network and read one digit, so that no request waits for it."""
-    from predictions.recognition.active_reader import warm_up, watch_active_version
+    from predictions.recognition.active_reader import (
+        warm_up,
+        warm_up_for_pages,
+        watch_active_version,
+    )
     from predictions.statistics.daily_counts import keep_counting
 
     warm_up()
+    warm_up_for_pages(worker.cfg.threads)
     watch_active_version()
     keep_counting()
     # Exempt long-lived objects: collections that scanned them delayed requests by up to 67 ms.

@@ -115,6 +115,10 @@ class Finder:
     def __init__(self, network: bytes) -> None:
         self._network = Network(network, "finder")
 
+    def warm_up(self, threads: int) -> None:
+        """Prepare for as many threads, so that the first page is not slower."""
+        self._network.warm_up((TILE, TILE), threads)
+
     def find(self, page: Grey) -> Findings:
         """Find digits and marks on a page.
 

@@ -41,6 +41,11 @@ class LineReader:
     def __init__(self, network: bytes) -> None:
         self._network = Network(network, "line reader")
 
+    def warm_up(self, threads: int) -> None:
+        """Prepare for as many threads, so that the first line is not slower."""
+        for width in _WIDTHS:
+            self._network.warm_up((HEIGHT, width), threads)
+
     def frames(self, strip: Strip) -> FloatArray:
         """Return the probabilities at every `FRAME` pixels of a strip, float32 (T, `BLANK` + 1)."""
         width = strip.contrast.shape[1]

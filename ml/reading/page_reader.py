@@ -58,6 +58,11 @@ class PageReader:
     def __init__(self, finder: Finder, line_reader: LineReader, judgement: Judgement) -> None:
         self.finder, self.line_reader, self.judgement = finder, line_reader, judgement
 
+    def warm_up(self, threads: int) -> None:
+        """Prepare for as many threads, so that the first pages are not slower."""
+        self.finder.warm_up(threads)
+        self.line_reader.warm_up(threads)
+
     def read(self, page: Grey, classifier: Classifier) -> PageReading:
         """Read a page.
 

@@ -102,6 +102,12 @@ def warm_up() -> None:
     get_reader().classifier.warm_up()
 
 
+def warm_up_for_pages(threads: int) -> None:
+    """Prepare for pages in the background: the worker is ready meanwhile."""
+    warm_up = get_reader().page_reader.warm_up
+    Thread(target=warm_up, args=(threads,), name="warm-up-for-pages", daemon=True).start()
+
+
 def watch_active_version() -> None:
     """Start the thread that follows an activation within a second."""
     Thread(target=_watch, name="watch-active-version", daemon=True).start()

@@ -9,6 +9,8 @@ from uuid import uuid4
 
 import certifi
 import pytest
+from cassandra.auth import PlainTextAuthProvider
+from cassandra.cluster import Cluster as NodeCluster
 
 from tests.conftest import StartServer
 from tests.support.api_client import PATH, post_picture, send
@@ -56,6 +58,7 @@ def cluster(certificates: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     both.write_text("".join((certificates / f"node.{end}").read_text() for end in ("key", "pem")))
     settings = {
         "authenticator": "PasswordAuthenticator",
+        "authorizer": "CassandraAuthorizer",
         "client_encryption_options": {
             "enabled": True,
             "optional": False,
@@ -103,6 +106,36 @@ def test_the_site_keeps_predictions_there(
     legacy = manage(tmp_path, "importlegacy", **environment)
     assert legacy.returncode == 1
     assert "keyspace bleekeyspace does not exist" in legacy.stderr
+    assert server.stop() == 0
+
+
+def test_is_not_ready_where_nothing_may_be_written(
+    environment: dict[str, str],
+    certificates: Path,
+    start_server: StartServer,
+    png: Png,
+    tmp_path: Path,
+) -> None:
+    made = manage(tmp_path, "createkeyspace", **environment)
+    assert made.returncode == 0, made.stderr
+    tls = ssl.create_default_context(cafile=certificates / "authority.pem")
+    tls.load_cert_chain(certificates / "site.pem", certificates / "site.key")
+    node = NodeCluster(
+        [environment["CASSANDRA_CONTACT_POINTS"]],
+        port=int(environment["CASSANDRA_PORT"]),
+        auth_provider=PlainTextAuthProvider(USER, PASSWORD),
+        ssl_context=tls,
+    )
+    with node, node.connect() as session:
+        session.execute("CREATE ROLE reader WITH PASSWORD = 'reads' AND LOGIN = true")
+        session.execute(f"GRANT SELECT ON KEYSPACE {environment['CASSANDRA_KEYSPACE']} TO reader")
+    reading = {"CASSANDRA_USERNAME": "reader", "CASSANDRA_PASSWORD": "reads"}
+    server = start_server(tmp_path, prepared=True, **environment | reading, WEB_CONCURRENCY="1")
+    server.manage("migrate", "-v0")
+    assert send(f"{server.url}{PATH}").status == 200
+    ready = send(f"{server.url}/readyz")
+    assert (ready.status, set(ready.body["problems"])) == (503, {"store"})
+    assert post_picture(server.url, png("7"), "refused").status == 503
     assert server.stop() == 0
 
 

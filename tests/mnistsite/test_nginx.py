@@ -2,16 +2,18 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 import ssl
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from http.client import HTTPConnection, HTTPSConnection
 from typing import Any, NamedTuple
 
+import psutil
 import pytest
 
 from tests.conftest import ROOT, Server, StartServer, free_port
@@ -125,7 +127,8 @@ def site(start_server: StartServer, tmp_path_factory: pytest.TempPathFactory) ->
         "/etc/ssl/certs/digits.pem": f"{folder}/digits.pem",
         "/etc/ssl/private/digits.key": f"{folder}/digits.key",
         "listen 80;": f"listen 127.0.0.1:{http_port};",
-        "listen 443 ssl;": f"listen 127.0.0.1:{https_port} ssl;",
+        # Little of a response waits in the kernel.
+        "listen 443 ssl;": f"listen 127.0.0.1:{https_port} ssl sndbuf=16k;",
     }.items():
         assert text.count(shown) == 1
         text = text.replace(shown, used)
@@ -213,23 +216,60 @@ def test_too_large_is_said_in_the_same_words_by_both(site: Site, path: str, size
     assert by_nginx.headers["Content-Type"] == "application/json"
 
 
-def test_a_slow_reader_holds_no_thread_of_the_site(site: Site, png: Callable[..., bytes]) -> None:
+def slow_client(site: Site, request: bytes) -> ssl.SSLSocket:
+    """Send a request, or the beginning of one, and read nothing."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.settimeout(20)
+    client.connect(("127.0.0.1", site.https_port))
+    trusting = ssl._create_unverified_context()  # noqa: S323 - its own certificate
+    secured = trusting.wrap_socket(client)
+    secured.sendall(request)
+    return secured
+
+
+def processes(site: Site) -> list[psutil.Process]:
+    arbiter = psutil.Process(site.server.process.pid)
+    return [arbiter, *arbiter.children()]
+
+
+def test_what_a_slow_reader_takes_is_nginx_s(site: Site) -> None:
     page = site.ask("GET", "/digits/api/docs/").content.decode()
-    bundle = page[: page.index("swagger-ui-bundle")].rpartition('"')[2]
-    bundle += page[page.index("swagger-ui-bundle") :].partition('"')[0]
-    readers = []
-    try:
-        for _ in range(6):  # more than the site has threads
-            context = ssl._create_unverified_context()  # noqa: S323
-            reader = HTTPSConnection("127.0.0.1", site.https_port, timeout=60, context=context)
-            reader.request("GET", bundle, headers={"Host": HOST})
-            readers.append(reader)
-        started = time.monotonic()
+    bundle = re.search(r'"([^"]*swagger-ui-bundle[^"]*)"', page)
+    assert bundle
+    whole = site.ask("GET", bundle[1]).content
+    assert len(whole) > 1_000_000
+    request = f"GET {bundle[1]} HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode()
+    with ExitStack() as stack:
+        readers = [stack.enter_context(slow_client(site, request)) for _ in range(6)]
+        time.sleep(2)
+        for process in processes(site):
+            process.suspend()
+            stack.callback(process.resume)
+        for reader in readers:  # the site sends nothing any more
+            with reader.makefile("rb") as response:
+                assert response.read().endswith(whole)
+
+
+def test_a_slow_sender_is_nginx_s_until_its_request_is_complete(
+    site: Site, png: Callable[..., bytes]
+) -> None:
+    def connections() -> int:
+        """Return how many connections the site has from nginx."""
+        return sum(
+            str(connection.laddr) == f"{site.server.var_dir}/site.sock"
+            for worker in processes(site)[1:]
+            for connection in worker.net_connections("unix")
+        )
+
+    before = connections()
+    head = f"POST {API} HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 100000\r\n\r\n".encode()
+    with ExitStack() as stack:
+        for _ in range(12):
+            stack.enter_context(slow_client(site, head + bytes(50_000)))
+        time.sleep(2)
+        assert connections() <= before
         assert site.upload(f"{API}?store=false", png("7")).status == 200
-        assert time.monotonic() - started < 20
-    finally:
-        for reader in readers:
-            reader.close()
 
 
 def test_each_client_has_its_own_limit(site: Site) -> None:
