@@ -33,7 +33,7 @@ STRONG = 0.3  # score of candidates that make lines
 MAX_RUNS, MAX_SLOTS = 500, 1000  # per page; a page of 300 digits takes 300, and a few more
 COARSE_SIDE = 1600  # pixels; a page shrunk to this size will do
 COARSE_DIGIT = 160  # for digits that are still larger than this on it
-FEATURES = 20
+FEATURES = 23
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,9 +195,19 @@ def _describe(slots: list[Slot], marks: list[Candidate]) -> None:
                 float(slot.box[2] / slot.box[3]),
                 float(np.log1p(strong)),
                 float(np.log(lines)),
+                # A long stroke before a number is a 1; between two, a slash.
+                float(slot.line_reader[1]),
+                _strength_at(slots, n - 1, slot.run),
+                _strength_at(slots, n + 1, slot.run),
             ],
             np.float32,
         )
+
+
+def _strength_at(slots: list[Slot], n: int, run: int) -> float:
+    """Return how surely something stands at a place, if there is one and it is in a run."""
+    is_there = 0 <= n < len(slots) and slots[n].run == run
+    return slots[n].found + slots[n].there if is_there else 0.0
 
 
 def _covered(boxes: npt.NDArray[np.float64], n: int, strength: npt.NDArray[np.float64]) -> float:
