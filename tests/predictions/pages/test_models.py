@@ -95,7 +95,7 @@ def test_shows_what_each_part_was_trained_on(
     assert "How it was trained was not kept." in lines
     assert "6,150 digits of 54 writers" in judgement
     assert "validation: digit errors 0.2500" in judgement
-    told = browser.get("/api/v1/models/0").json()["page_reader"]
+    told = browser.get("/api/v1/models/0?format=json").json()["page_reader"]
     assert told["finder"] == manifest["finder"]
     # Another file than the manifest names is no version.
     (settings.MODEL_DIR / "finder.tflite").write_bytes(b"another")
