@@ -174,9 +174,9 @@ MAX_PIXELS = env.int("MAX_PIXELS", 64_000_000, validate=validate.Range(min=784))
 MAX_PAGES = env.int("MAX_PAGES", 20, validate=validate.Range(min=1, max=100))
 MAX_BATCH_FILES = env.int("MAX_BATCH_FILES", 100, validate=validate.Range(min=1, max=10_000))
 MAX_BATCH_BYTES = env.int("MAX_BATCH_BYTES", 100_000_000, validate=validate.Range(min=1))
-# Calibrated probability of the least certain digit; docs/measure/accuracy.md explains both.
+# Calibrated probability that the whole text is right; docs/measure/accuracy.md explains both.
 REVIEW_BELOW_CONFIDENCE = env.float(
-    "REVIEW_BELOW_CONFIDENCE", 0.85, validate=validate.Range(min=0, max=1)
+    "REVIEW_BELOW_CONFIDENCE", 0.9, validate=validate.Range(min=0, max=1)
 )
 # The calibrated probability of the most certain digit.
 UNREADABLE_BELOW_CONFIDENCE = env.float(

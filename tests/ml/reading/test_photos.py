@@ -16,7 +16,7 @@ from ml.reading.result import Reading
 
 pytestmark = pytest.mark.shared
 
-SURE = 0.85  # as the site's setting
+SURE = 0.9  # as the site's setting
 
 
 @pytest.fixture(scope="module")
