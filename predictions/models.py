@@ -4,14 +4,21 @@ from django.conf import settings
 
 from predictions.access.models import AuditEntry
 from predictions.registry.models import Activation, ModelVersion
-from predictions.review.models import Correction, ReviewItem
+from predictions.review.models import Correction, CorrectionTerm, ReviewItem
 from predictions.statistics.models import CountedPeriod, DayStatistics
-from predictions.stores.sql.models import IdempotencyKey, Picture, Prediction, PredictionDigit
+from predictions.stores.sql.models import (
+    IdempotencyKey,
+    Picture,
+    Prediction,
+    PredictionDigit,
+    PredictionTerm,
+)
 
 __all__ = [
     "Activation",
     "AuditEntry",
     "Correction",
+    "CorrectionTerm",
     "CountedPeriod",
     "DayStatistics",
     "IdempotencyKey",
@@ -19,6 +26,7 @@ __all__ = [
     "Picture",
     "Prediction",
     "PredictionDigit",
+    "PredictionTerm",
     "ReviewItem",
 ]
 
@@ -29,4 +37,5 @@ if settings.PREDICTION_STORE == "cassandra":
         CassandraIdempotencyKey,
         CassandraPicture,
         CassandraPrediction,
+        CassandraTerm,
     )

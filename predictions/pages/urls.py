@@ -1,10 +1,10 @@
 from django.urls import path
 
-from predictions.pages import corrections, model_versions, selection, statistics, views
+from predictions.pages import corrections, history, model_versions, selection, statistics, views
 
 urlpatterns = [
     path("", views.read, name="read"),
-    path("predictions/", views.history, name="predictions"),
+    path("predictions/", history.history, name="predictions"),
     path("predictions/selected", selection.selected, name="predictions-selected"),
     path("predictions/<uuid:prediction_id>/", views.detail, name="prediction-detail"),
     path("predictions/<uuid:prediction_id>/how", views.how, name="prediction-how"),

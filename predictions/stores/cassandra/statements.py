@@ -8,6 +8,7 @@ from predictions.stores.cassandra.tables import (
     CassandraIdempotencyKey,
     CassandraPicture,
     CassandraPrediction,
+    CassandraTerm,
 )
 from predictions.stores.interface import KEYS_KEPT_S
 
@@ -27,6 +28,7 @@ class Statements:
         self.predictions = f"{keyspace}.{CassandraPrediction.__table_name__}"
         self.pictures = f"{keyspace}.{CassandraPicture.__table_name__}"
         self.days = f"{keyspace}.{CassandraDay.__table_name__}"
+        self.terms = f"{keyspace}.{CassandraTerm.__table_name__}"
         self.keys = f"{keyspace}.{CassandraIdempotencyKey.__table_name__}"
         self.ttl = f" USING TTL {ttl_s}" if ttl_s else ""
 
@@ -37,6 +39,10 @@ class Statements:
     @cached_property
     def add_picture(self) -> str:
         return self._insert(self.pictures, list(CassandraPicture._columns))
+
+    @cached_property
+    def add_term(self) -> str:
+        return self._insert(self.terms, list(CassandraTerm._columns))
 
     @cached_property
     def get(self) -> str:
@@ -69,9 +75,24 @@ class Statements:
         )
 
     @cached_property
+    def newest_of_term(self) -> str:
+        return (
+            f"SELECT id, digits, status, source, model_version FROM {self.terms}"
+            " WHERE term = :term AND month = :month AND id >= :least AND id < :before LIMIT :n"
+        )
+
+    @cached_property
+    def having_term(self) -> str:
+        return (
+            f"SELECT id FROM {self.terms}"
+            " WHERE term = :term AND month = :month AND id IN :ids LIMIT :n"
+        )
+
+    @cached_property
     def written_at(self) -> str:
         return (
-            f"SELECT writetime(status) AS written FROM {self.predictions}"
+            "SELECT id, text, file_name, created_by, source, model_version,"
+            f" writetime(status) AS written FROM {self.predictions}"
             " WHERE day = :day AND shard = :shard AND id = :id"
         )
 
@@ -91,6 +112,13 @@ class Statements:
         return f"DELETE FROM {self.pictures} USING TIMESTAMP :later WHERE id = :id"
 
     @cached_property
+    def delete_term(self) -> str:
+        return (
+            f"DELETE FROM {self.terms} USING TIMESTAMP :later"
+            " WHERE term = :term AND month = :month AND id = :id"
+        )
+
+    @cached_property
     def day(self) -> str:
         return f"SELECT shards FROM {self.days} WHERE bucket = :bucket AND day = :day"
 
@@ -105,9 +133,17 @@ class Statements:
     @cached_property
     def add_day(self) -> str:
         return (
-            f"INSERT INTO {self.days} (bucket, day, shards) VALUES (:bucket, :day, :shards)"
-            " IF NOT EXISTS"
+            f"INSERT INTO {self.days} (bucket, day, shards, searchable)"
+            " VALUES (:bucket, :day, :shards, true) IF NOT EXISTS"
         )
+
+    @cached_property
+    def all_days(self) -> str:
+        return f"SELECT day, searchable FROM {self.days} WHERE bucket = :bucket LIMIT 1000000"
+
+    @cached_property
+    def mark_searchable(self) -> str:
+        return f"UPDATE {self.days} SET searchable = true WHERE bucket = :bucket AND day = :day"
 
     @cached_property
     def add_key(self) -> str:

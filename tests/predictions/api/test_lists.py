@@ -12,7 +12,9 @@ from rest_framework.test import APIClient
 
 from predictions.access.tokens import create_token
 from predictions.core.ids import first_id_at
-from predictions.core.records import PredictionRecord, Status
+from predictions.core.records import PredictionRecord, Source, Status
+from predictions.review.corrections import Verdict
+from predictions.services import correct
 from predictions.stores import get_store
 from tests.support.records import NOON, make_id, make_picture, make_record, minutes
 
@@ -40,6 +42,54 @@ def test_lists_newest_first_and_pages_to_the_end(api: APIClient) -> None:
     assert ids(first) + ids(second) + ids(third) == [str(r.id) for r in reversed(records)]
     assert third.json()["next"] is None
     assert "limit=2" in first.json()["next"]
+
+
+def test_searches_by_number_file_name_who_source_version_and_correction(api: APIClient) -> None:
+    records = keep(3)
+    wanted = make_record(
+        "1247673",
+        at=NOON + minutes(9),
+        file_name="Scan 17.png",
+        created_by="ada",
+        source=Source.CANVAS,
+        model_version=3,
+    )
+    get_store().add(wanted, make_picture(wanted))
+    for query in (
+        {"number": "1247"},
+        {"number": "1,247,673"},
+        {"file_name": "scan"},
+        {"created_by": "ada"},
+        {"source": "canvas"},
+        {"model_version": "3"},
+        {"number": "124", "file_name": "17", "created_by": "ada", "source": "canvas", "digit": "6"},
+    ):
+        assert ids(api.get(URL, query)) == [str(wanted.id)], query
+    assert ids(api.get(URL, {"corrected": "true"})) == []
+    correct(wanted, verdict=Verdict.TEXT, text="1247674", by=User.objects.create_user("grace"))
+    assert ids(api.get(URL, {"corrected": "true"})) == [str(wanted.id)]
+    assert ids(api.get(URL, {"number": "1247674"})) == [str(wanted.id)]
+    assert ids(api.get(URL, {"corrected": "false"})) == [str(r.id) for r in records[::-1]]
+    exported = api.get(f"{URL}/export", {"format": "jsonl", "number": "1247"})
+    assert b"".join(exported).count(b"\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("number", "seven"),
+        ("file_name", "-- ."),
+        ("source", "fax"),
+        ("model_version", "-1"),
+        ("model_version", "9999999999"),
+        ("corrected", "perhaps"),
+    ],
+)
+def test_a_search_for_nothing_is_named(api: APIClient, name: str, value: str) -> None:
+    response = api.get(URL, {name: value})
+    assert response.status_code == 400
+    assert response.json()["error"]["code"] == "bad_query"
+    assert name in response.json()["error"]["message"]
 
 
 def test_an_empty_list(api: APIClient) -> None:
