@@ -74,6 +74,18 @@ def own(viewer: Viewer, filters: Filters) -> Filters | None:
     return replace(filters, created_by=viewer.get_username())
 
 
+def audience(viewer: Viewer) -> str:
+    """Return who sees what the viewer sends, beside those who may view all.
+
+    "everyone", "signed-in", "own", or "link" for whoever has the address.
+    """
+    if settings.HISTORY_VISIBLE_TO == "everyone" and settings.ANONYMOUS_READING:
+        return "everyone"
+    if not viewer.is_authenticated:
+        return "link"
+    return "signed-in" if settings.HISTORY_VISIBLE_TO == "signed-in" else "own"
+
+
 def may_see(viewer: Viewer, record: PredictionRecord) -> bool:
     """Return whether a viewer may see a prediction.
 

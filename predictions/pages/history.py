@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -39,7 +38,6 @@ def history(request: HttpRequest) -> HttpResponse:
         "as_list": _address(request, view=None, cursor=asked.get("cursor")),
         "as_grid": _address(request, view=GRID, cursor=asked.get("cursor")),
         "whose": _whose(request),
-        "visible_to": visible_to(request),
     }
     try:
         query = parse_history_query(asked)
@@ -76,15 +74,6 @@ def parse_history_query(query: Mapping[str, str]) -> ListQuery:
     if filters.since and filters.until and filters.since >= filters.until:
         raise BadQuery(_("“From” has to be an earlier day than “Before”."))
     return parsed
-
-
-def visible_to(request: HttpRequest) -> str:
-    """Return who sees what the visitor sends: everyone, signed-in, own or (nobody's) link."""
-    if settings.HISTORY_VISIBLE_TO == "everyone" and settings.ANONYMOUS_READING:
-        return "everyone"
-    if not request.user.is_authenticated:
-        return "link"
-    return "signed-in" if settings.HISTORY_VISIBLE_TO == "signed-in" else "own"
 
 
 def _whose(request: HttpRequest) -> list[tuple[str, str, bool]]:

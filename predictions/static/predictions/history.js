@@ -61,7 +61,7 @@ function showProgress(form) {
     const buttons = form.querySelectorAll("button");
     for (const button of buttons) button.disabled = true;
     try {
-      const response = await fetch(form.action, { method: "POST", body: new FormData(form, submitter) });
+      const response = await fetch(form.getAttribute("action"), { method: "POST", body: new FormData(form, submitter) });
       if (!response.ok || response.redirected) throw new Error(response.status);
       const disposition = response.headers.get("Content-Disposition");
       const rows = await saveStream(response, /filename="(.+)"/.exec(disposition)[1], (count) => {

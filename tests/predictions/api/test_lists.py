@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.conf import LazySettings
 from django.contrib.auth.models import Group, User
 from django.core.signing import Signer
 from django.urls import reverse
@@ -211,6 +212,34 @@ def test_nobody_deletes_without_signing_in(api: APIClient) -> None:
     response = api.delete(f"{URL}/{record.id}")
     assert response.status_code == 401
     assert get_store().get(record.id) == record
+
+
+def test_anybody_deletes_their_own(api: APIClient) -> None:
+    (own,) = keep(1, created_by="vera")
+    api.force_authenticate(User.objects.create_user("vera"))
+    assert api.delete(f"{URL}/{own.id}").status_code == 204
+    assert get_store().get(own.id) is None
+    assert api.delete(f"{URL}/{own.id}").status_code == 404
+
+
+@pytest.mark.parametrize(("visible_to", "listed"), [("everyone", 2), ("signed-in", 2), ("own", 1)])
+def test_lists_exports_and_previews_keep_to_who_may_see_them(
+    api: APIClient, settings: LazySettings, visible_to: str, listed: int
+) -> None:
+    settings.HISTORY_VISIBLE_TO = visible_to
+    (foreign,), (own,) = keep(1, created_by="eve"), keep(1, created_by="vera")
+    nobody_sees = 2 if visible_to == "everyone" else 0
+    for user, count in ((None, nobody_sees), (User.objects.create_user("vera"), listed)):
+        api.force_authenticate(user)
+        assert len(ids(api.get(URL))) == count
+        exported = b"".join(api.get(f"{URL}/export", {"format": "jsonl"}))
+        assert exported.count(b"\n") == count
+        status = 200 if count == 2 else 404
+        for rest in ("", "/preview.webp", "/digits/0.png"):
+            assert api.get(f"{URL}/{foreign.id}{rest}").status_code == status
+    assert api.get(f"{URL}/{own.id}").status_code == 200
+    if visible_to == "own":
+        assert api.delete(f"{URL}/{foreign.id}").status_code == 404
 
 
 def test_who_has_not_the_permission_deletes_nothing(api: APIClient) -> None:
