@@ -2,7 +2,7 @@
 
 from django.conf import settings
 
-from predictions.access.models import AuditEntry
+from predictions.access.models import AuditEntry, TokenDetails
 from predictions.registry.models import Activation, ModelVersion
 from predictions.review.models import Correction, CorrectionTerm, ReviewItem
 from predictions.statistics.models import CountedPeriod, DayStatistics
@@ -28,6 +28,7 @@ __all__ = [
     "PredictionDigit",
     "PredictionTerm",
     "ReviewItem",
+    "TokenDetails",
 ]
 
 if settings.PREDICTION_STORE == "cassandra":

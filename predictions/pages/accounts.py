@@ -4,10 +4,12 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
 from predictions.pages import tokens
+from predictions.pages.password import ChangePassword
 
 urlpatterns = [
     path("login/", LoginView.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
+    path("password/", ChangePassword.as_view(), name="password"),
     path("tokens/", tokens.tokens, name="tokens"),
     path("tokens/<str:token_key>/revoke", tokens.revoke, name="token-revoke"),
 ]

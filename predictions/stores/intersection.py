@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-MAX_SCANNED = 1_000  # ids of each condition per page
+MAX_SCANNED = 500  # ids of each condition per page
 NIL = UUID(int=0)
 
 

@@ -101,8 +101,13 @@ def sign_in(browser: Get, username: str) -> None:
 
 def test_migrating_changes_only_what_is_derived_and_keeps_every_row(var_dir: Path) -> None:
     applied = re.findall(r"Applying predictions\.(\w+)", upgrade(var_dir))
-    # Daily counts; two empty columns; what the search needs.
-    assert applied == ["0007_counted_period", "0008_marks", "0011_search"]
+    # Daily counts; two empty columns; what the search needs; names of tokens.
+    assert applied == [
+        "0007_counted_period",
+        "0008_marks",
+        "0011_search",
+        "0012_tokendetails",
+    ]
     assert run(var_dir, "makemigrations", "--check") == "No changes detected\n"
     with sqlite3.connect(var_dir / "db.sqlite3") as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
