@@ -277,7 +277,7 @@ AXES_LOCKOUT_CALLABLE = "predictions.access.sign_in.answer_locked_out"
 AXES_CLIENT_IP_CALLABLE = "predictions.access.client_address.client_address"
 AXES_DISABLE_ACCESS_LOG = True  # the audit log records it
 AXES_ENABLE_ADMIN = False
-KNOX_TOKEN_MODEL = "knox.AuthToken"  # its default, which migrations ask for
+KNOX_TOKEN_MODEL = "knox.AuthToken"  # noqa: S105 - not a secret; migrations ask for it
 TOKEN_LIFETIME = timedelta(
     days=env.int("TOKEN_LIFETIME_DAYS", 90, validate=validate.Range(min=1, max=3650))
 )

@@ -30,6 +30,7 @@ def require_permission(
                 raise PermissionDenied
             return redirect_to_login(request.get_full_path())
 
+        wrapped.allowed = allowed  # type: ignore[attr-defined]  # for the sign-in page
         return wrapped
 
     return decorate
