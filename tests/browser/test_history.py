@@ -42,16 +42,16 @@ def test_lists_filters_and_opens(page: Page, send: Callable[[str, str], str]) ->
     thumbnail = page.locator(".history img").nth(1)
     assert thumbnail.evaluate("image => image.decode().then(() => image.naturalWidth)") == 200
     page.get_by_text("More filters").click()
-    page.get_by_label("Digit").select_option("3")
+    page.get_by_label("Digit", exact=True).select_option("3")
     page.get_by_role("button", name="Search").click()
     assert names(page)[0] == "three.png"
     assert set(page.locator(".history-text").all_inner_texts()) == {"3"}
-    page.get_by_label("Digit").select_option("")
-    page.get_by_label("Status").select_option("Could not be read")
+    page.get_by_label("Digit", exact=True).select_option("")
+    page.get_by_label("Status", exact=True).select_option("Could not be read")
     page.get_by_role("button", name="Search").click()
     assert names(page)[0] == "blank.png"
-    page.get_by_label("Status").select_option("")
-    page.get_by_label("From").fill("2090-01-01")
+    page.get_by_label("Status", exact=True).select_option("")
+    page.get_by_label("From (UTC)", exact=True).fill("2090-01-01")
     page.get_by_role("button", name="Search").click()
     expect(page.get_by_text("No matching predictions.")).to_be_visible()
     page.get_by_role("link", name="Remove the filter From").click()

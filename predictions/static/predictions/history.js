@@ -58,10 +58,11 @@ function showProgress(form) {
     const { submitter } = event;
     if (submitter?.value === "delete" || form.querySelector("[name=selected]:checked")) return;
     event.preventDefault();
+    const body = new FormData(form, submitter); // which leaves out a disabled button
     const buttons = form.querySelectorAll("button");
     for (const button of buttons) button.disabled = true;
     try {
-      const response = await fetch(form.getAttribute("action"), { method: "POST", body: new FormData(form, submitter) });
+      const response = await fetch(form.getAttribute("action"), { method: "POST", body });
       if (!response.ok || response.redirected) throw new Error(response.status);
       const disposition = response.headers.get("Content-Disposition");
       const rows = await saveStream(response, /filename="(.+)"/.exec(disposition)[1], (count) => {
