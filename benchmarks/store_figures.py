@@ -10,7 +10,8 @@ from typing import Any
 from django.conf import settings
 
 from benchmarks.store_rows import ROWS_A_DAY, Rows, id_of_number, newest_number, rows_from
-from predictions.core.records import Filters, Status
+from predictions.core.records import Filters, Source, Status
+from predictions.core.terms import MIN_BEGINNING
 from predictions.stores.interface import Pair
 
 PAGE = 50
@@ -57,6 +58,29 @@ def _reads(rows: Rows, turn: int, where: float) -> dict[str, Callable[[], object
         "latest 50 to review": lambda: store.latest(to_review, limit=PAGE),
         "50 behind a cursor": lambda: store.latest(cursor=some_id, limit=PAGE),
         "one by its id": lambda: store.get(some_id),
+        **{
+            name: partial(store.latest, filters, limit=PAGE)
+            for name, filters in _searches(rows, turn, where).items()
+        },
+    }
+
+
+def _searches(rows: Rows, turn: int, where: float) -> dict[str, Filters]:
+    """Return the searches of a turn: for something rare, common, and for both together."""
+    sought = rows.store.get(id_of_number(int(where * (rows.count - 1))))
+    assert sought is not None  # noqa: S101
+    beginning = sought.text[:MIN_BEGINNING]
+    return {
+        "search a number": Filters(number=sought.text),
+        "search its beginning": Filters(number=beginning),
+        "search a file name": Filters(file_name=sought.file_name),
+        "search a source": Filters(source=Source.API),
+        "search a model version": Filters(model_version=0),
+        "search a number of a source": Filters(
+            number=sought.text[:MIN_BEGINNING], source=Source.API
+        ),
+        "search what is not there": Filters(number=f"{turn:09}", source=Source.API),
+        "search two common things": Filters(source=Source.API, status=Status.NEEDS_REVIEW),
     }
 
 

@@ -111,7 +111,7 @@ def _add(store: PredictionStore, batch: list[Pair], *, first: bool) -> None:
 
 
 def _add_by_partition(store: Any, batch: list[Pair]) -> None:
-    """Add predictions to Cassandra in one batch per partition, all concurrently.
+    """Add predictions and their terms to Cassandra in one batch per partition, all concurrently.
 
     Without pictures: lists do not read them, and each is a separate partition.
     """
@@ -121,12 +121,14 @@ def _add_by_partition(store: Any, batch: list[Pair]) -> None:
 
     with cluster_errors():
         session = store.session.connect()
-        insert = session.prepare(store.statements.add_prediction)
         partitions: dict[Any, BatchStatement] = {}
         for record, picture in batch:
-            _, values = next(store.statements_to_add(record, picture))
-            key = values["day"], values["shard"]
-            partitions.setdefault(key, BatchStatement(BatchType.UNLOGGED)).add(insert, values)
+            for cql, values in store.statements_to_add(record, picture):
+                if cql == store.statements.add_picture:
+                    continue
+                key = [values.get(name) for name in ("day", "shard", "term", "month")]
+                statement = partitions.setdefault(tuple(key), BatchStatement(BatchType.UNLOGGED))
+                statement.add(session.prepare(cql), values)
         for future in [session.execute_async(batch) for batch in partitions.values()]:
             future.result()
 

@@ -67,6 +67,7 @@ LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = time_zone(env, "TIME_ZONE", "UTC")
+FORMAT_MODULE_PATH = ["mnistsite.formats"]
 USE_I18N = True
 USE_TZ = True
 
@@ -184,6 +185,11 @@ UNREADABLE_BELOW_CONFIDENCE = env.float(
 )
 KEEP_PICTURES = env.str("KEEP_PICTURES", "preview", validate=validate.OneOf(["preview", "none"]))
 ANONYMOUS_READING = env.bool("ANONYMOUS_READING", True)
+# Who sees kept predictions of others; with ANONYMOUS_READING off, everyone means who has the
+# permission to view them.
+HISTORY_VISIBLE_TO = env.str(
+    "HISTORY_VISIBLE_TO", "everyone", validate=validate.OneOf(["everyone", "signed-in", "own"])
+)
 
 # A picture may come as base64 (4/3 of its size) in a form.
 MAX_BODY_BYTES = MAX_UPLOAD_BYTES * 4 // 3 + 65_536
@@ -271,6 +277,7 @@ AXES_LOCKOUT_CALLABLE = "predictions.access.sign_in.answer_locked_out"
 AXES_CLIENT_IP_CALLABLE = "predictions.access.client_address.client_address"
 AXES_DISABLE_ACCESS_LOG = True  # the audit log records it
 AXES_ENABLE_ADMIN = False
+KNOX_TOKEN_MODEL = "knox.AuthToken"  # noqa: S105 - not a secret; migrations ask for it
 TOKEN_LIFETIME = timedelta(
     days=env.int("TOKEN_LIFETIME_DAYS", 90, validate=validate.Range(min=1, max=3650))
 )

@@ -20,7 +20,7 @@ from predictions.core.errors import BadQuery
 from predictions.core.records import PredictionRecord
 from predictions.pages.presentation import STATUS_LABELS, ShownPrediction
 from predictions.registry import admin as registry_admin  # noqa: F401 - registers
-from predictions.review import corrections
+from predictions.review import corrections, search
 from predictions.stores import get_store
 from predictions.stores.sql.models import Prediction
 from predictions.web.list_params import parse_list_query
@@ -94,7 +94,9 @@ class PredictionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in
             query = parse_list_query(asked)
         except BadQuery as error:
             problem, query = error.message, parse_list_query({})
-        page = get_store().latest(query.filters, cursor=query.cursor, limit=query.limit)
+        page = search.latest(
+            query.filters, corrected=query.corrected, cursor=query.cursor, limit=query.limit
+        )
         standing = corrections.current(record.id for record in page.records)
         following = None
         if page.next is not None:

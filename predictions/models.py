@@ -2,16 +2,23 @@
 
 from django.conf import settings
 
-from predictions.access.models import AuditEntry
+from predictions.access.models import AuditEntry, TokenDetails
 from predictions.registry.models import Activation, ModelVersion
-from predictions.review.models import Correction, ReviewItem
+from predictions.review.models import Correction, CorrectionTerm, ReviewItem
 from predictions.statistics.models import CountedPeriod, DayStatistics
-from predictions.stores.sql.models import IdempotencyKey, Picture, Prediction, PredictionDigit
+from predictions.stores.sql.models import (
+    IdempotencyKey,
+    Picture,
+    Prediction,
+    PredictionDigit,
+    PredictionTerm,
+)
 
 __all__ = [
     "Activation",
     "AuditEntry",
     "Correction",
+    "CorrectionTerm",
     "CountedPeriod",
     "DayStatistics",
     "IdempotencyKey",
@@ -19,14 +26,18 @@ __all__ = [
     "Picture",
     "Prediction",
     "PredictionDigit",
+    "PredictionTerm",
     "ReviewItem",
+    "TokenDetails",
 ]
 
 if settings.PREDICTION_STORE == "cassandra":
     # The engine makes tables of the models that it finds here.
     from predictions.stores.cassandra.tables import (  # noqa: F401
+        CassandraBatchEntry,
         CassandraDay,
         CassandraIdempotencyKey,
         CassandraPicture,
         CassandraPrediction,
+        CassandraTerm,
     )

@@ -18,6 +18,7 @@ class Action(StrEnum):
     SIGNED_OUT = "signed_out"
     SIGN_IN_REFUSED = "sign_in_refused"
     SIGN_IN_LOCKED = "sign_in_locked"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - not a secret
     TOKEN_MADE = "token_made"  # noqa: S105 - not a secret
     TOKEN_REVOKED = "token_revoked"  # noqa: S105
     CORRECTED = "corrected"

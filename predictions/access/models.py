@@ -2,6 +2,7 @@ from typing import Any, ClassVar
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from knox.models import AuthToken
 
 
 class AppendOnly(models.QuerySet["AuditEntry"]):
@@ -10,6 +11,22 @@ class AppendOnly(models.QuerySet["AuditEntry"]):
 
     def delete(self) -> tuple[int, dict[str, int]]:
         raise TypeError("The audit log is append-only.")
+
+
+class TokenDetails(models.Model):
+    """What knox's tokens lack: a name, and when it was last used."""
+
+    token = models.OneToOneField(
+        AuthToken, models.CASCADE, primary_key=True, related_name="details"
+    )
+    name = models.CharField(max_length=80, blank=True)
+    last_used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class AuditEntry(models.Model):

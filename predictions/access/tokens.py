@@ -1,7 +1,9 @@
 """API tokens of accounts, shown once and stored as a hash."""
 
+from contextlib import suppress
 from datetime import timedelta
 
+from django import db
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
@@ -11,8 +13,10 @@ from knox.crypto import hash_token
 from knox.models import AuthToken
 
 from predictions.access.audit import Action, audit
+from predictions.access.models import TokenDetails
 
 SHOWN_CHARACTERS = 8
+USE_NOTED = timedelta(minutes=10)  # how exactly
 SCHEMES = {"token", "bearer"}  # of the Authorization header
 
 
@@ -21,11 +25,13 @@ def create_token(
     *,
     by: AbstractBaseUser | str,
     lifetime: timedelta = settings.TOKEN_LIFETIME,
+    name: str = "",
 ) -> tuple[AuthToken, str]:
     """Create a token; return it and its secret text, which is not stored."""
     with transaction.atomic():
         AuthToken.objects.filter(user=user, expiry__lte=timezone.now()).delete()
         token, text = AuthToken.objects.create(user, expiry=lifetime)
+        TokenDetails.objects.create(token=token, name=name)
         details = {"token": name_of(token), "until": token.expiry.isoformat(timespec="seconds")}
         audit(Action.TOKEN_MADE, by=by, target=user.get_username(), **details)
     return token, text
@@ -42,8 +48,21 @@ def _find_token(header: str) -> AuthToken | None:
     scheme, _, text = header.strip().partition(" ")
     if scheme.lower() not in SCHEMES:
         return None
-    valid = AuthToken.objects.exclude(expiry__lte=timezone.now()).select_related("user")
-    return valid.filter(digest=hash_token(text.strip()), user__is_active=True).first()
+    valid = AuthToken.objects.exclude(expiry__lte=timezone.now()).select_related("user", "details")
+    token = valid.filter(digest=hash_token(text.strip()), user__is_active=True).first()
+    if token is not None:
+        _note_use(token)
+    return token
+
+
+def _note_use(token: AuthToken) -> None:
+    """Keep when a token was last used, written rarely."""
+    now = timezone.now()
+    details = getattr(token, "details", None)
+    if details is None or details.last_used_at is None or details.last_used_at < now - USE_NOTED:
+        with suppress(db.Error):  # a use that cannot be noted must not close the site
+            if not TokenDetails.objects.filter(pk=token.pk).update(last_used_at=now):
+                TokenDetails.objects.create(token=token, last_used_at=now)
 
 
 def revoke_token(token: AuthToken, *, by: AbstractBaseUser | str | None) -> None:

@@ -1,22 +1,20 @@
-"""Which predictions a viewer may see: all, or only their own.
+"""Which predictions a viewer may see: all, or only their own (HISTORY_VISIBLE_TO)."""
 
-No store filters by owner, since an index for it would cost every `add`. A list of a viewer's own
-predictions therefore scans a bounded number of all, newest first. It may be short, or even empty,
-with a cursor to continue from.
-"""
-
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 
-from predictions.access.permissions import may_view_all
-from predictions.core.records import Filters, Page, PictureRecord, PredictionRecord
+from predictions.access.permissions import is_own, may_view_all
+from predictions.core.records import Filters, Page, PictureRecord, PredictionRecord, Source
+from predictions.review import search
 from predictions.stores import get_store
 
-PAGE_SIZE = 200
-MAX_SCANNED = 5 * PAGE_SIZE  # predictions per call
+ANONYMOUS_FOR = timedelta(hours=1)
 
 Viewer = AbstractBaseUser | AnonymousUser
 
@@ -60,27 +58,65 @@ def picture(viewer: Viewer, prediction_id: UUID) -> PictureRecord | None:
     return get_store().picture(prediction_id)
 
 
-def latest(viewer: Viewer, filters: Filters, *, cursor: UUID | None, limit: int) -> Page:
+def latest(
+    viewer: Viewer,
+    filters: Filters,
+    *,
+    corrected: bool | None = None,
+    cursor: UUID | None,
+    limit: int,
+) -> Page:
     """Return the part of a list that the viewer may see."""
-    store = get_store()
-    if may_view_all(viewer):
-        return store.latest(filters, cursor=cursor, limit=limit)
-    own: list[PredictionRecord] = []
-    for _ in range(MAX_SCANNED // PAGE_SIZE):
-        page = store.latest(filters, cursor=cursor, limit=PAGE_SIZE)
-        for record in page:
-            if may_see(viewer, record):
-                own.append(record)
-            if len(own) == limit:
-                return Page(own, record.id)
-        if page.next is None:
-            return Page(own, None)
-        cursor = page.next
-    return Page(own, cursor)
+    visible = _visible(viewer, filters)
+    if visible is None:
+        return Page([], None)
+    return search.latest(visible, corrected=corrected, cursor=cursor, limit=limit)
+
+
+def export(
+    viewer: Viewer, filters: Filters, *, corrected: bool | None = None
+) -> Iterator[PredictionRecord]:
+    """Return every matching prediction that the viewer may see, newest first."""
+    visible = _visible(viewer, filters)
+    return iter(()) if visible is None else search.export(visible, corrected=corrected)
+
+
+def own(viewer: Viewer, filters: Filters) -> Filters | None:
+    """Return filters that leave a viewer's own predictions; None if there are none of them."""
+    if not viewer.is_authenticated or filters.created_by not in (None, viewer.get_username()):
+        return None
+    return replace(filters, created_by=viewer.get_username())
+
+
+def audience(viewer: Viewer) -> str:
+    """Return who sees what the viewer sends, beside those who may view all.
+
+    "everyone", "signed-in", "own", or "link" for whoever has the address.
+    """
+    if settings.HISTORY_VISIBLE_TO == "everyone" and settings.ANONYMOUS_READING:
+        return "everyone"
+    if not viewer.is_authenticated:
+        return "link"
+    return "signed-in" if settings.HISTORY_VISIBLE_TO == "signed-in" else "own"
 
 
 def may_see(viewer: Viewer, record: PredictionRecord) -> bool:
-    """Return whether a viewer may see a prediction."""
+    """Return whether a viewer may see a prediction.
+
+    Nobody is known who was not signed in. So whoever has the address of what somebody of them
+    sent sees it for an hour, and it is in no list.
+    """
     if may_view_all(viewer):
         return True
-    return viewer.is_authenticated and record.created_by == viewer.get_username()
+    if viewer.is_authenticated:
+        return is_own(viewer, record)
+    return (
+        settings.ANONYMOUS_READING
+        and record.created_by is None
+        and record.source != Source.COMMAND
+        and datetime.now(UTC) - record.created_at < ANONYMOUS_FOR
+    )
+
+
+def _visible(viewer: Viewer, filters: Filters) -> Filters | None:
+    return filters if may_view_all(viewer) else own(viewer, filters)

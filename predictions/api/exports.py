@@ -10,8 +10,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from predictions.access.permissions import may_view_all
-from predictions.api.permissions import requires
+from predictions.access import visibility
 from predictions.api.serializers import errors
 from predictions.exports.files import CONTENT_TYPES, FILE_NAMES, Format, export
 from predictions.web.list_params import FilterParams
@@ -26,8 +25,6 @@ class ExportParams(FilterParams):
 
 
 class PredictionExport(APIView):
-    permission_classes = (requires(may_view_all),)
-
     def perform_content_negotiation(
         self, request: Request, force: bool = False
     ) -> tuple[BaseRenderer, str]:
@@ -49,7 +46,7 @@ class PredictionExport(APIView):
         params = ExportParams.parse(request.query_params)
         form = Format(params.validated_data["format"])
         pieces = export(
-            params.filters,
+            visibility.export(request.user, params.filters, corrected=params.wants_corrected),
             form,
             corrected_only=params.validated_data["corrected_only"],
             request=request,

@@ -12,7 +12,7 @@ from django.views.decorators.common import no_append_slash
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import NotFound, PermissionDenied
 from rest_framework.generics import GenericAPIView
 from rest_framework.parsers import DataAndFiles
 from rest_framework.renderers import BaseRenderer
@@ -25,7 +25,7 @@ from rest_framework.views import APIView
 from predictions import services
 from predictions.access import visibility
 from predictions.access.client_address import client_address
-from predictions.access.permissions import may_delete, may_read
+from predictions.access.permissions import is_signed_in, may_delete, may_read
 from predictions.api import plain
 from predictions.api.parsers import FILE_BODY_PARSERS, FormParser, UTF8JSONParser
 from predictions.api.permissions import requires
@@ -87,7 +87,11 @@ class PredictionList(GenericAPIView[Any]):
     def get(self, request: Request) -> Response:
         query = parse_list_query(request.query_params)
         page = visibility.latest(
-            request.user, query.filters, cursor=query.cursor, limit=query.limit
+            request.user,
+            query.filters,
+            corrected=query.corrected,
+            cursor=query.cursor,
+            limit=query.limit,
         )
         next_url = None
         if page.next is not None:
@@ -200,7 +204,7 @@ def _owner(request: HttpRequest, user: "User | AnonymousUser") -> str:
 
 
 class PredictionDetail(APIView):
-    permission_classes = (requires(may_read, DELETE=may_delete),)
+    permission_classes = (requires(may_read, DELETE=is_signed_in),)
 
     def get_view_name(self) -> str:
         return "Prediction"
@@ -222,6 +226,11 @@ class PredictionDetail(APIView):
         responses={204: None},
     )
     def delete(self, request: Request, prediction_id: UUID) -> Response:
+        record = visibility.get(request.user, prediction_id)
+        if record is None:
+            raise _no_prediction()
+        if not may_delete(request.user, record):
+            raise PermissionDenied
         if not services.delete(prediction_id, by=request.user):
             raise _no_prediction()
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from ml.digits import SIDE
 from ml.reading.result import DigitReading, MarkReading
-from predictions.core.ids import moment_of
+from predictions.core.ids import first_id_at, moment_of
+from predictions.core.terms import terms_of_file_name, terms_of_text, terms_sought
 
 GLYPH_BYTES = SIDE * SIDE
 
@@ -81,6 +82,11 @@ class PredictionRecord:
         """The distinct digits of the text: imported predictions have nothing but a text."""
         return {int(character) for character in self.text if character in string.digits}
 
+    @property
+    def terms(self) -> set[str]:
+        """What the prediction is found by, beside its columns."""
+        return terms_of_text(self.text) | terms_of_file_name(self.file_name)
+
 
 @dataclass(frozen=True, kw_only=True)
 class PictureRecord:
@@ -104,15 +110,39 @@ class PictureRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Filters:
-    """Selects predictions that contain `digit`, have `status` and were made in [since, until).
+    """Selects predictions that match all filters and were made in [since, until).
 
-    None leaves a filter out.
+    None leaves a filter out. `number` holds one or several; a prediction must contain each, whole
+    or as the beginning of a longer one. `file_name` is matched by its words.
+    `predictions/core/terms.py` says how.
     """
 
     digit: int | None = None
     status: Status | None = None
     since: datetime | None = None
     until: datetime | None = None
+    number: str | None = None
+    file_name: str | None = None
+    created_by: str | None = None
+    source: Source | None = None
+    model_version: int | None = None
+
+    @property
+    def terms(self) -> list[str]:
+        return terms_sought(number=self.number, file_name=self.file_name)
+
+    def match(self, record: PredictionRecord) -> bool:
+        """Return whether a prediction matches, as the stores decide it."""
+        return (
+            (self.digit is None or self.digit in record.digit_set)
+            and (self.since is None or record.id >= first_id_at(self.since))
+            and (self.until is None or record.id < first_id_at(self.until))
+            and all(
+                getattr(self, name) in (None, getattr(record, name))
+                for name in ("status", "created_by", "source", "model_version")
+            )
+            and record.terms.issuperset(self.terms)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from ml.data.idx import idx_header
 from ml.digits import SIDE
 from predictions.core.batches import batched
-from predictions.core.records import GLYPH_BYTES, Filters, PredictionRecord
+from predictions.core.records import GLYPH_BYTES, PredictionRecord
 from predictions.review import corrections
 from predictions.review.models import Correction
 from predictions.stores import get_store
@@ -77,14 +77,18 @@ FILE_NAMES = {
 
 
 def export(
-    filters: Filters, form: Format, *, corrected_only: bool = False, request: Request | None = None
+    records: Iterable[PredictionRecord],
+    form: Format,
+    *,
+    corrected_only: bool = False,
+    request: Request | None = None,
 ) -> Iterator[bytes]:
-    """Export the predictions that match the filters, newest first, as chunks of a file.
+    """Export predictions as chunks of a file.
 
     Parameters
     ----------
-    filters
-        Selects the predictions.
+    records
+        The predictions, which may be very many.
     form
         ``idx`` makes a zip of one picture and label per digit: the corrected label, or else the
         digit that was read. Corrections that label no digit leave the prediction out.
@@ -93,7 +97,6 @@ def export(
     request
         Makes URLs absolute.
     """
-    records = get_store().export(filters)
     if corrected_only:
         records = _corrected(records)
     if form == Format.CSV:

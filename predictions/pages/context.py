@@ -1,4 +1,4 @@
-"""Template context of every page; makes no database queries."""
+"""Template context of every page; makes no database queries unless a template asks."""
 
 from typing import Any
 
@@ -6,6 +6,8 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.template.defaultfilters import floatformat
 from django.utils.translation import gettext as _
+
+from predictions.access import visibility
 
 # What a file input offers; some systems know no type for .csv.
 ACCEPT = (
@@ -22,6 +24,9 @@ def site(request: HttpRequest) -> dict[str, Any]:
             "max_upload_bytes": settings.MAX_UPLOAD_BYTES,
             "review_below_confidence": settings.REVIEW_BELOW_CONFIDENCE,
             "time_zone": settings.TIME_ZONE,
+            "keeps_pictures": settings.KEEP_PICTURES != "none",
+            "retention_days": settings.RETENTION_DAYS,
+            "audience": lambda: visibility.audience(request.user),
             "max_upload": _("%s MB") % floatformat(settings.MAX_UPLOAD_BYTES / 1e6, -1),
         }
     }

@@ -22,6 +22,12 @@ LIFETIMES_DAYS = (30, 90, 365)
 
 
 class TokenForm(forms.Form):
+    name = forms.CharField(
+        label=gettext_lazy("Name, such as the program that uses it"),
+        max_length=80,
+        required=False,
+        widget=forms.TextInput({"autocomplete": "off"}),
+    )
     days = forms.TypedChoiceField(
         label=gettext_lazy("Valid for"),
         coerce=int,
@@ -42,12 +48,18 @@ def tokens(request: HttpRequest) -> HttpResponse:
     text = None
     if request.method == "POST" and form.is_valid():
         lifetime = timedelta(days=form.cleaned_data["days"])
-        _token, text = create_token(request.user, by=request.user, lifetime=lifetime)
+        _token, text = create_token(
+            request.user, by=request.user, lifetime=lifetime, name=form.cleaned_data["name"]
+        )
+        form = TokenForm()
     own = AuthToken.objects.filter(user=request.user, expiry__gt=timezone.now())
     context = {
         "form": form,
         "new_token": text,
-        "tokens": [(token, name_of(token)) for token in own.order_by("-created")],
+        "tokens": [
+            (token, name_of(token), getattr(token, "details", None))
+            for token in own.order_by("-created").select_related("details")
+        ],
     }
     return render(request, "predictions/tokens.html", context)
 

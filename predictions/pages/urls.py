@@ -1,10 +1,18 @@
 from django.urls import path
 
-from predictions.pages import corrections, model_versions, selection, statistics, uploads, views
+from predictions.pages import (
+    corrections,
+    history,
+    model_versions,
+    selection,
+    statistics,
+    uploads,
+    views,
+)
 
 urlpatterns = [
     path("", views.read, name="read"),
-    path("predictions/", views.history, name="predictions"),
+    path("predictions/", history.history, name="predictions"),
     path("predictions/selected", selection.selected, name="predictions-selected"),
     path("predictions/<uuid:prediction_id>/", views.detail, name="prediction-detail"),
     path("uploads/", uploads.send, name="uploads"),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
@@ -14,20 +15,17 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from predictions import services
 from predictions.access import visibility
-from predictions.access.permissions import may_delete, may_read, may_review
-from predictions.core.errors import BadQuery, NoPreview, PredictionsError
+from predictions.access.permissions import is_signed_in, may_delete, may_read, may_review
+from predictions.core.errors import NoPreview, PredictionsError
 from predictions.core.records import PredictionRecord, Source
 from predictions.pages.access import require_permission
 from predictions.pages.examples import EXAMPLES, read_example
-from predictions.pages.forms import FilterForm
 from predictions.pages.presentation import ShownPrediction
 from predictions.pages.programs import programs
 from predictions.recognition.explanations import render_steps
 from predictions.recognition.uploads import upload_from_form
 from predictions.review import corrections
-from predictions.web.list_params import parse_list_query
 
-PAGE_SIZE = 24
 FORM_METHODS = ["GET", "HEAD", "POST"]
 
 
@@ -52,29 +50,6 @@ def read(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @require_permission(may_read)
-def history(request: HttpRequest) -> HttpResponse:
-    asked = request.GET.dict()
-    form = FilterForm(initial=asked)
-    try:
-        query = parse_list_query(asked, default_limit=PAGE_SIZE)
-    except BadQuery as error:
-        return render(
-            request, "predictions/history.html", {"form": form, "error": error}, status=error.status
-        )
-    page = visibility.latest(request.user, query.filters, cursor=query.cursor, limit=query.limit)
-    context = {
-        "form": form,
-        "predictions": with_corrections(page.records),
-        "filtered": any(asked.get(name) for name in form.fields),
-        "newest": _query_with_cursor(request, None) if query.cursor else None,
-        "older": _query_with_cursor(request, page.next) if page.next else None,
-        "may_delete": may_delete(request.user),
-    }
-    return render(request, "predictions/history.html", context)
-
-
-@require_safe
-@require_permission(may_read)
 def detail(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
     return render_detail(request, get_record(request, prediction_id))
 
@@ -93,11 +68,14 @@ def how(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
 
 
 @require_http_methods(FORM_METHODS)
-@require_permission(may_delete)
+@require_permission(is_signed_in)
 def delete(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
     """Ask first, then delete."""
+    record = get_record(request, prediction_id)
+    if not may_delete(request.user, record):
+        raise PermissionDenied
     if request.method != "POST":
-        prediction = ShownPrediction(get_record(request, prediction_id))
+        prediction = ShownPrediction(record)
         return render(request, "predictions/delete.html", {"prediction": prediction})
     if not services.delete(prediction_id, by=request.user):
         raise no_prediction()
@@ -173,7 +151,7 @@ def render_detail(
     (prediction,) = with_corrections([record])
     context = {
         "prediction": prediction,
-        "may_delete": may_delete(request.user),
+        "may_delete": may_delete(request.user, record),
         "may_review": may_review(request.user),
         "programs": programs(request, record),
         "entries": corrections.history(record.id) if may_review(request.user) else [],
@@ -241,12 +219,3 @@ def get_upload(request: HttpRequest, upload_id: str) -> list[PredictionRecord]:
 def no_prediction() -> PredictionsError:
     message = _("There is no prediction with this id. It may have been deleted.")
     return PredictionsError("not_found", message, status=404)
-
-
-def _query_with_cursor(request: HttpRequest, cursor: UUID | None) -> str:
-    """Return the query string of this page with another cursor."""
-    query = request.GET.copy()
-    query.pop("cursor", None)
-    if cursor is not None:
-        query["cursor"] = str(cursor)
-    return query.urlencode()

@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 
 from predictions.core.errors import CorrectionRefused
 from predictions.core.records import PredictionRecord
-from predictions.review.models import Correction
+from predictions.core.terms import terms_of_text
+from predictions.review.models import Correction, CorrectionTerm
 
 MAX_TEXT_LENGTH = 10_000
 
@@ -61,6 +62,10 @@ def add(record: PredictionRecord, *, verdict: Verdict, text: str, by: str) -> Co
         If the text does not fit the verdict, or is not a number.
     """
     text = _checked(verdict, text)
+    CorrectionTerm.objects.bulk_create(
+        [CorrectionTerm(term=t, prediction_id=record.id) for t in sorted(terms_of_text(text))],
+        ignore_conflicts=True,  # from an earlier correction
+    )
     return Correction.objects.create(
         prediction_id=record.id,
         verdict=verdict,
@@ -93,12 +98,15 @@ def undo(prediction_id: UUID, *, by: str) -> Correction | None:
 
 def delete(prediction_ids: Iterable[UUID]) -> None:
     """Delete all corrections of predictions."""
-    Correction.objects.filter(prediction_id__in=list(prediction_ids)).delete()
+    ids = list(prediction_ids)
+    Correction.objects.filter(prediction_id__in=ids).delete()
+    CorrectionTerm.objects.filter(prediction_id__in=ids).delete()
 
 
 def delete_before(first_kept: UUID) -> None:
     """Delete the corrections of predictions older than the first one kept."""
     Correction.objects.filter(prediction_id__lt=first_kept).delete()
+    CorrectionTerm.objects.filter(prediction_id__lt=first_kept).delete()
 
 
 def labels_of(record: PredictionRecord, text: str) -> list[int] | None:

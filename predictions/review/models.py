@@ -5,6 +5,8 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from predictions.core.terms import MAX_TERM_LENGTH
+
 
 class Correction(models.Model):
     """A correction of a prediction; append-only.
@@ -36,6 +38,20 @@ class Correction(models.Model):
 
     def __str__(self) -> str:
         return self.text or self.verdict
+
+
+class CorrectionTerm(models.Model):
+    """A term of a corrected text (`predictions/core/terms.py`), also of one that was undone."""
+
+    pk = models.CompositePrimaryKey("term", "prediction_id")
+    term = models.CharField(max_length=MAX_TERM_LENGTH + 2)
+    prediction_id = models.UUIDField(db_index=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.term} in {self.prediction_id}"
 
 
 class ReviewItem(models.Model):

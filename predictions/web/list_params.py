@@ -19,7 +19,8 @@ from ml.digits import DIGITS
 from predictions.core.calendar import in_site_zone, start_of_day
 from predictions.core.errors import BadQuery
 from predictions.core.ids import day_of
-from predictions.core.records import Filters, Status
+from predictions.core.records import Filters, Source, Status
+from predictions.core.terms import numbers_in
 
 MAX_LIMIT = 200
 ZONE = f"in the site's time zone ({settings.TIME_ZONE})"
@@ -83,6 +84,49 @@ class FilterParams(serializers.Serializer[Any]):
         required=False, help_text=f"Made before this time, {ZONE} unless it has an offset."
     )
 
+    number = serializers.CharField(
+        required=False,
+        max_length=200,
+        help_text="Only with this number, or with one that begins with these three to eight "
+        "digits; several: with each of them.",
+    )
+    file_name = serializers.CharField(
+        required=False,
+        max_length=255,
+        help_text="Only with a file name that has all of these words and numbers.",
+    )
+    created_by = serializers.CharField(
+        required=False, max_length=150, help_text="Only by this account."
+    )
+    source = serializers.ChoiceField(  # type: ignore[assignment]  # pops off Field.source
+        required=False,
+        choices=[str(source) for source in Source],
+        allow_blank=True,
+        help_text="Only from this source; empty: all.",
+    )
+    model_version = serializers.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=2**31 - 1,
+        help_text="Only read by this model version.",
+    )
+    corrected = serializers.BooleanField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="true: only with a current correction; false: only without; empty: all.",
+    )
+
+    def validate_number(self, number: str) -> str:
+        if not numbers_in(number):
+            raise serializers.ValidationError(_("Use digits, such as 1247."))
+        return number
+
+    def validate_file_name(self, file_name: str) -> str:
+        if not Filters(file_name=file_name).terms:
+            raise serializers.ValidationError(_("Use a word or a number of the file's name."))
+        return file_name
+
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> Self:
         """Validate a query, in which an empty parameter counts as left out.
@@ -110,7 +154,17 @@ class FilterParams(serializers.Serializer[Any]):
             status=Status(asked["status"]) if "status" in asked else None,
             since=asked.get("since"),
             until=asked.get("until"),
+            number=asked.get("number"),
+            file_name=asked.get("file_name"),
+            created_by=asked.get("created_by"),
+            source=Source(asked["source"]) if "source" in asked else None,
+            model_version=asked.get("model_version"),
         )
+
+    @property
+    def wants_corrected(self) -> bool | None:
+        corrected: bool | None = self.validated_data["corrected"]
+        return corrected
 
 
 class ListParams(FilterParams):
@@ -121,6 +175,7 @@ class ListParams(FilterParams):
 @dataclass(frozen=True, kw_only=True)
 class ListQuery:
     filters: Filters
+    corrected: bool | None
     cursor: UUID | None
     limit: int
 
@@ -130,6 +185,7 @@ def parse_list_query(query: Mapping[str, str], *, default_limit: int = 50) -> Li
     asked = params.validated_data
     return ListQuery(
         filters=params.filters,
+        corrected=params.wants_corrected,
         cursor=asked.get("cursor"),
         limit=asked.get("limit", default_limit),
     )

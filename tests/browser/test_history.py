@@ -41,18 +41,26 @@ def test_lists_filters_and_opens(page: Page, send: Callable[[str, str], str]) ->
     assert names(page)[:2] == ["blank.png", "three.png"]
     thumbnail = page.locator(".history img").nth(1)
     assert thumbnail.evaluate("image => image.decode().then(() => image.naturalWidth)") == 200
-    page.get_by_label("Digit").select_option("3")
-    page.get_by_role("button", name="Filter").click()
+    page.get_by_text("More filters").click()
+    page.get_by_label("Digit", exact=True).select_option("3")
+    page.get_by_role("button", name="Search").click()
     assert names(page)[0] == "three.png"
     assert set(page.locator(".history-text").all_inner_texts()) == {"3"}
-    page.get_by_label("Digit").select_option("")
-    page.get_by_label("Status").select_option("Could not be read")
-    page.get_by_role("button", name="Filter").click()
+    page.get_by_label("Digit", exact=True).select_option("")
+    page.get_by_label("Status", exact=True).select_option("Could not be read")
+    page.get_by_role("button", name="Search").click()
     assert names(page)[0] == "blank.png"
-    page.get_by_label("Status").select_option("")
-    page.get_by_label("From").fill("2090-01-01")
-    page.get_by_role("button", name="Filter").click()
+    page.get_by_label("Status", exact=True).select_option("")
+    page.get_by_label("From (UTC)", exact=True).fill("2090-01-01")
+    page.get_by_role("button", name="Search").click()
     expect(page.get_by_text("No matching predictions.")).to_be_visible()
+    page.get_by_role("link", name="Remove the filter From").click()
+    page.get_by_label("File name", exact=True).fill("three")
+    page.get_by_label("File name", exact=True).press("Enter")
+    assert names(page)[0] == "three.png"
+    page.get_by_role("link", name="Grid").click()
+    expect(page.locator(".history.grid")).to_be_visible()
+    assert names(page)[0] == "three.png"
     page.get_by_role("link", name="Show all").click()
     # All of an entry is its link.
     page.get_by_role("listitem").nth(1).click()
@@ -181,15 +189,71 @@ def test_what_was_ticked_is_exported_and_deleted(
     sign_in(page, "olga")
     page.goto("/predictions/?limit=2")
     page.locator(f"li[data-id='{gone.split('/')[2]}']").get_by_role("checkbox").check()
+    name = "Export selected as CSV" if scripted else "Export all as CSV"
     with page.expect_download() as download:
-        page.get_by_role("button", name="Export CSV").click()
+        page.get_by_role("button", name=name).click()
     exported = download.value.path().read_text()
     assert "ticked.png" in exported
     assert "unticked.png" not in exported
-    page.get_by_role("button", name="Delete selected…").click()
+    page.get_by_role("button", name="Delete").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Delete these predictions?")
     page.get_by_role("button", name="Delete").click()
     expect(page.get_by_text("1 prediction was deleted with its picture.")).to_be_visible()
     assert page.url.endswith("?limit=2")
     assert page.request.get(gone).status == 404
     assert page.request.get(stays).status == 200
+
+
+@pytest.mark.each_store
+@pytest.mark.parametrize("scripted", [True, False])
+def test_all_that_match_is_exported_and_deleted_in_parts(
+    new_page: NewPage, send: Callable[[str, str], str], sign_in: SignIn, scripted: bool
+) -> None:
+    word = "heap" if scripted else "stack"
+    for number in range(3):
+        send("1", f"{word} {number}.png")
+    page = new_page(java_script_enabled=scripted)
+    sign_in(page, "olga")
+    page.goto(f"/predictions/?file_name={word}")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export all as CSV").click()
+    assert len(download.value.path().read_text().splitlines()) == 4
+    if scripted:
+        expect(page.get_by_text("Exported: 3").first).to_be_visible()
+    page.get_by_role("button", name="Delete all…").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Delete all of these?")
+    expect(page.get_by_text(f"File name: {word}")).to_be_visible()
+    page.get_by_label("Yes, delete all of them.").check()
+    page.get_by_role("button", name="Delete all").click()
+    expect(page.get_by_text("3 predictions were deleted with their pictures.")).to_be_visible()
+    expect(page.get_by_text("No matching predictions.")).to_be_visible()
+
+
+def test_ones_own_are_listed_and_deleted_by_anybody(
+    page: Page, server: Server, save: Save, sign_in: SignIn
+) -> None:
+    sign_in(page, "vera")
+    page.set_input_files("#picture", save("7", "own.png"))
+    page.wait_for_url("**#answer")
+    page.goto("/predictions/")
+    page.get_by_role("link", name="My readings").click()
+    assert set(names(page)) == {"own.png"}
+    page.get_by_role("checkbox", name="own.png").first.check()
+    page.get_by_role("button", name="Delete selected…").click()
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("1 prediction was deleted with its picture.")).to_be_visible()
+
+
+@pytest.mark.parametrize("view", ["", "grid"])
+def test_a_number_is_never_broken_and_nothing_scrolls_sideways(
+    new_page: NewPage, send: Callable[[str, str], str], view: str
+) -> None:
+    send("1234567", "long.png")
+    page = new_page(viewport={"width": 360, "height": 740})
+    page.goto(f"/predictions/?view={view}&limit=1")
+    text = page.locator(".history-text .clamped, .history-text .nothing").first
+    height, line = text.evaluate(
+        "e => [e.clientHeight, parseFloat(getComputedStyle(e).lineHeight)]"
+    )
+    assert height <= 2 * line + 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360

@@ -102,8 +102,16 @@ def sign_in(browser: Get, username: str) -> None:
 
 def test_migrating_changes_only_what_is_derived_and_keeps_every_row(var_dir: Path) -> None:
     applied = re.findall(r"Applying predictions\.(\w+)", upgrade(var_dir))
-    # Daily counts; four empty columns and an index on one of them.
-    assert applied == ["0007_counted_period", "0008_marks", "0010_batches"]
+    # Daily counts; empty columns; the order of the review; what the search needs; tokens' names.
+    assert applied == [
+        "0007_counted_period",
+        "0008_marks",
+        "0009_whole_versions",
+        "0010_batches",
+        "0011_review_order",
+        "0012_search",
+        "0013_tokendetails",
+    ]
     assert run(var_dir, "makemigrations", "--check") == "No changes detected\n"
     with sqlite3.connect(var_dir / "db.sqlite3") as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -115,6 +123,19 @@ def test_migrating_changes_only_what_is_derived_and_keeps_every_row(var_dir: Pat
     assert counts["correction"] == sum(map(len, RELEASE["corrections"].values()))
     assert counts["activation"] == len(RELEASE["activations"])
     assert counts["auditentry"] == 17
+
+
+@pytest.mark.server
+def test_predictions_of_before_are_searched(get: Get) -> None:
+    for prediction in RELEASE["list"]:
+        for name in ("file_name", "source", "model_version", "created_by"):
+            if prediction[name] not in (None, ""):
+                query = urlencode({name: prediction[name], "limit": 200})
+                found = json.loads(get(f"{API}?{query}"))["results"]
+                assert prediction["id"] in {result["id"] for result in found}
+        for number in prediction["text"].split():
+            found = json.loads(get(f"{API}?limit=200&number={number}"))["results"]
+            assert prediction["id"] in {result["id"] for result in found}
 
 
 @pytest.mark.server

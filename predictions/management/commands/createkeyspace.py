@@ -2,7 +2,7 @@
 
 import time
 from argparse import ArgumentParser
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -16,8 +16,8 @@ T = TypeVar("T")
 
 class Command(BaseCommand):
     help = (
-        "Waits for the Cassandra cluster, then creates missing keyspaces, tables and indexes. "
-        "Running it again changes nothing."
+        "Waits for the Cassandra cluster, then creates missing keyspaces, tables and indexes, and "
+        "makes older predictions searchable. Running it again changes nothing."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -39,12 +39,14 @@ class Command(BaseCommand):
                 "Cassandra."
             )
         # Only now: without the engine in INSTALLED_APPS its models cannot be imported.
+        from predictions.stores.cassandra.indexing import add_missing_terms
         from predictions.stores.cassandra.schema import (
             SchemaContradiction,
             Wanted,
             bring_up_to_date,
         )
         from predictions.stores.cassandra.session import CassandraSession
+        from predictions.stores.cassandra.store import CassandraStore
 
         ((datacenter, copies),) = settings.CASSANDRA_REPLICATION.items()
         wanted = Wanted(
@@ -58,7 +60,13 @@ class Command(BaseCommand):
         missing: dict[str, None] = {}
 
         def make() -> None:
-            for what in bring_up_to_date(session, wanted, check=options["check"]):
+            report(bring_up_to_date(session, wanted, check=options["check"]))
+            if not (options["check"] and missing):  # otherwise its tables may be missing
+                store = CassandraStore(CassandraSession(wanted.keyspace))
+                report(add_missing_terms(store, check=options["check"]))
+
+        def report(changes: Iterable[str]) -> None:
+            for what in changes:
                 if what not in missing:
                     self.stdout.write(f"{'Missing' if options['check'] else 'Made'}: {what}")
                 missing[what] = None

@@ -9,6 +9,7 @@ from django.core.management import BaseCommand, CommandError
 
 from predictions.core.errors import PredictionsError
 from predictions.exports.files import Format, export
+from predictions.review import search
 from predictions.web.list_params import ZONE, FilterParams
 
 
@@ -25,14 +26,20 @@ class Command(BaseCommand):
         )
         parser.add_argument("--digit", help="only predictions with this digit")
         parser.add_argument("--status", help="read, needs_review or unreadable")
+        parser.add_argument("--number", help="only with this number, or its beginning")
+        parser.add_argument("--file-name", help="only with these words in the file's name")
+        parser.add_argument("--created-by", help="only by this account")
+        parser.add_argument("--source", help="page, api, canvas, command or legacy")
+        parser.add_argument("--model-version", help="only read by this model version")
         parser.add_argument("--since", help=f"made at or after this date, or date and time, {ZONE}")
         parser.add_argument("--until", help=f"made before this date, or date and time, {ZONE}")
 
     def handle(self, **options: Any) -> None:
         output: Path | None = options["output"]
         try:
+            params = FilterParams.parse(options)
             pieces = export(
-                FilterParams.parse(options).filters,
+                search.export(params.filters, corrected=params.wants_corrected),
                 Format(options["format"]),
                 corrected_only=options["corrected_only"],
             )

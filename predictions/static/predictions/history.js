@@ -10,6 +10,7 @@ if (form) {
   const list = form.querySelector("[data-list]");
   navigateByKeyboard(list);
   trackSelection(form, list);
+  showProgress(form);
   if (form.dataset.watch) watch(form, list);
 }
 
@@ -34,11 +35,14 @@ function trackSelection(form, list) {
   const label = form.querySelector("[data-count]");
   const selectAll = label.textContent;
   const boxes = () => [...list.querySelectorAll("[name=selected]")];
+  const buttons = [...form.querySelectorAll("button[data-selected]")];
+  const labels = new Map(buttons.map((button) => [button, button.textContent]));
   const update = () => {
     const selected = boxes().filter((box) => box.checked).length;
     all.checked = selected > 0 && selected === boxes().length;
     all.indeterminate = selected > 0 && !all.checked;
     label.textContent = selected ? form.dataset.selected.replace("{number}", selected) : selectAll;
+    for (const button of buttons) button.textContent = selected ? button.dataset.selected : labels.get(button);
   };
   all.addEventListener("change", () => {
     for (const box of boxes()) box.checked = all.checked;
@@ -46,6 +50,52 @@ function trackSelection(form, list) {
   });
   list.addEventListener("change", update);
   window.addEventListener("pageshow", update); // going back restores the selection
+}
+
+/** Count the rows of an export of all while it arrives, then save it. */
+function showProgress(form) {
+  const progress = form.querySelector("[data-progress]");
+  form.addEventListener("submit", async (event) => {
+    const { submitter } = event;
+    if (submitter?.value === "delete" || form.querySelector("[name=selected]:checked")) return;
+    event.preventDefault();
+    const body = new FormData(form, submitter); // which leaves out a disabled button
+    const buttons = form.querySelectorAll("button");
+    for (const button of buttons) button.disabled = true;
+    try {
+      const response = await fetch(form.getAttribute("action"), { method: "POST", body });
+      if (!response.ok || response.redirected) throw new Error(response.status);
+      const disposition = response.headers.get("Content-Disposition");
+      const rows = await saveStream(response, /filename="(.+)"/.exec(disposition)[1], (count) => {
+        progress.textContent = form.dataset.exporting.replace("{number}", count.toLocaleString());
+      });
+      progress.textContent = form.dataset.exported.replace("{number}", rows.toLocaleString());
+    } catch {
+      progress.textContent = form.dataset.failed;
+    }
+    form.querySelector("[data-live]").textContent = progress.textContent;
+    for (const button of buttons) button.disabled = false;
+  });
+}
+
+async function saveStream(response, name, show) {
+  const parts = [];
+  const csv = name.endsWith(".csv");
+  const [header, end] = csv ? [1, 13] : [0, 10]; // the texts in a CSV have line feeds too
+  let lines = 0;
+  for (const reader = response.body.getReader(); ; ) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    parts.push(value);
+    for (let at = value.indexOf(end); at >= 0; at = value.indexOf(end, at + 1)) lines += 1;
+    show(Math.max(0, lines - header));
+  }
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob(parts, { type: response.headers.get("Content-Type") }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  return Math.max(0, lines - header);
 }
 
 /** Poll for the newest id; when it changes, prepend the new entries. */

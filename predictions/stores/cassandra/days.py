@@ -10,6 +10,7 @@ from predictions.stores.cassandra.statements import Statements
 from predictions.stores.cassandra.tables import ALL_DAYS
 
 DAYS_PER_READ = 8
+DAYS_PER_READ_OF_MONTHS = 400
 
 
 class Days:
@@ -62,6 +63,22 @@ class Days:
 
     def newest(self, least: UUID, before: UUID) -> list[tuple[date, int]]:
         """Return days, newest first, that may hold ids in [least, before), with shard counts."""
+        return self._read(least, before, DAYS_PER_READ)
+
+    def months(self, least: UUID, before: UUID, limit: int) -> tuple[list[date], bool]:
+        """Return months that may hold ids in [least, before), and whether these are all.
+
+        Newest first, each by its first day, at most `limit`.
+        """
+        months: list[date] = []
+        while days := self._read(least, before, DAYS_PER_READ_OF_MONTHS):
+            months += dict.fromkeys(day.replace(day=1) for day, _ in days)
+            if len(months) > limit:
+                return months[:limit], False
+            before = first_id_of_day(months[-1])
+        return months, True
+
+    def _read(self, least: UUID, before: UUID, limit: int) -> list[tuple[date, int]]:
         newest, oldest = day_of(before), day_of(least)
         if least >= before or newest is None or oldest is None:
             return []
@@ -69,6 +86,6 @@ class Days:
             newest -= timedelta(days=1)
         rows = self._session.run(
             self._statements.days_before,
-            {"bucket": ALL_DAYS, "newest": newest, "oldest": oldest, "n": DAYS_PER_READ},
+            {"bucket": ALL_DAYS, "newest": newest, "oldest": oldest, "n": limit},
         )
         return [(row["day"].date(), row["shards"]) for row in rows]

@@ -18,13 +18,15 @@ from predictions.stores.cassandra.tables import (
     CassandraIdempotencyKey,
     CassandraPicture,
     CassandraPrediction,
+    CassandraTerm,
 )
 
 # Storage-attached indexes; cqlengine's `index=True` creates the legacy kind.
 INDEXES = {"predictions_digits": "VALUES(digits)", "predictions_status": "status"}
 # Tables whose rows expire after RETENTION_DAYS; days outlast them.
 PREDICTION_TABLES = {
-    model.__table_name__ for model in (CassandraPrediction, CassandraPicture, CassandraBatchEntry)
+    model.__table_name__
+    for model in (CassandraPrediction, CassandraPicture, CassandraBatchEntry, CassandraTerm)
 }
 
 

@@ -1,8 +1,9 @@
 """One session with the cluster per process, connected at first use and after a failure."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import Any, ClassVar
 
@@ -15,7 +16,7 @@ from cassandra.cqlengine import connection as cqlengine
 from cassandra.protocol import ErrorMessage
 from cassandra.query import PreparedStatement
 
-from predictions.core.errors import store_outage
+from predictions.core.errors import StoreUnavailable, store_outage
 
 log = structlog.get_logger(__name__)
 
@@ -91,6 +92,19 @@ class CassandraSession:
                 return list(future.result())
 
         return wait
+
+    def run_together(self, *statements: tuple[str, Mapping[str, Any]]) -> Rows:
+        """Run statements concurrently, each to its end, and return all their rows."""
+        waiting = deque(self.start(cql, values) for cql, values in statements)
+        rows: Rows = []
+        try:
+            while waiting:
+                rows += waiting.popleft()()
+        finally:
+            for wait in waiting:
+                with suppress(StoreUnavailable):
+                    wait()
+        return rows
 
     def connect(self) -> Session:
         """Return the connected session.

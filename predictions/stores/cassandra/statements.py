@@ -9,6 +9,7 @@ from predictions.stores.cassandra.tables import (
     CassandraIdempotencyKey,
     CassandraPicture,
     CassandraPrediction,
+    CassandraTerm,
 )
 from predictions.stores.interface import KEYS_KEPT_S
 
@@ -29,6 +30,7 @@ class Statements:
         self.pictures = f"{keyspace}.{CassandraPicture.__table_name__}"
         self.batches = f"{keyspace}.{CassandraBatchEntry.__table_name__}"
         self.days = f"{keyspace}.{CassandraDay.__table_name__}"
+        self.terms = f"{keyspace}.{CassandraTerm.__table_name__}"
         self.keys = f"{keyspace}.{CassandraIdempotencyKey.__table_name__}"
         self.ttl = f" USING TTL {ttl_s}" if ttl_s else ""
 
@@ -47,6 +49,10 @@ class Statements:
     @cached_property
     def ids_in_batch(self) -> str:
         return f"SELECT id FROM {self.batches} WHERE batch_id = :batch_id LIMIT :n"
+
+    @cached_property
+    def add_term(self) -> str:
+        return self._insert(self.terms, list(CassandraTerm._columns))
 
     @cached_property
     def get(self) -> str:
@@ -79,9 +85,24 @@ class Statements:
         )
 
     @cached_property
+    def newest_of_term(self) -> str:
+        return (
+            f"SELECT id, digits, status, source, model_version FROM {self.terms}"
+            " WHERE term = :term AND month = :month AND id >= :least AND id < :before LIMIT :n"
+        )
+
+    @cached_property
+    def having_term(self) -> str:
+        return (
+            f"SELECT id FROM {self.terms}"
+            " WHERE term = :term AND month = :month AND id IN :ids LIMIT :n"
+        )
+
+    @cached_property
     def written_at(self) -> str:
         return (
-            f"SELECT writetime(status) AS written, batch_id, position FROM {self.predictions}"
+            "SELECT id, text, file_name, created_by, source, model_version, batch_id, position,"
+            f" writetime(status) AS written FROM {self.predictions}"
             " WHERE day = :day AND shard = :shard AND id = :id"
         )
 
@@ -108,6 +129,13 @@ class Statements:
         )
 
     @cached_property
+    def delete_term(self) -> str:
+        return (
+            f"DELETE FROM {self.terms} USING TIMESTAMP :later"
+            " WHERE term = :term AND month = :month AND id = :id"
+        )
+
+    @cached_property
     def day(self) -> str:
         return f"SELECT shards FROM {self.days} WHERE bucket = :bucket AND day = :day"
 
@@ -122,9 +150,17 @@ class Statements:
     @cached_property
     def add_day(self) -> str:
         return (
-            f"INSERT INTO {self.days} (bucket, day, shards) VALUES (:bucket, :day, :shards)"
-            " IF NOT EXISTS"
+            f"INSERT INTO {self.days} (bucket, day, shards, searchable)"
+            " VALUES (:bucket, :day, :shards, true) IF NOT EXISTS"
         )
+
+    @cached_property
+    def all_days(self) -> str:
+        return f"SELECT day, searchable FROM {self.days} WHERE bucket = :bucket LIMIT 1000000"
+
+    @cached_property
+    def mark_searchable(self) -> str:
+        return f"UPDATE {self.days} SET searchable = true WHERE bucket = :bucket AND day = :day"
 
     @cached_property
     def add_key(self) -> str:

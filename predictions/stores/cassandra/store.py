@@ -30,7 +30,8 @@ from predictions.core.records import (
     RequestKey,
 )
 from predictions.stores.cassandra.days import Days
-from predictions.stores.cassandra.session import CassandraSession
+from predictions.stores.cassandra.search import Search, term_keys, terms_of_filters
+from predictions.stores.cassandra.session import CassandraSession, Rows
 from predictions.stores.cassandra.statements import Statements
 from predictions.stores.interface import EVERYTHING, MAX_PER_BATCH, Pair, PredictionStore
 from predictions.stores.serialization import columns_of, digits_to_json, marks_to_json, record_of
@@ -41,8 +42,6 @@ MAX_ID = first_id_at(datetime.max.replace(tzinfo=UTC))
 MAX_PARTITIONS_PER_PAGE = 128
 READS_IN_FLIGHT = 32
 WRITES_IN_FLIGHT = 128
-
-Rows = list[dict[str, Any]]
 
 
 class CassandraStore(PredictionStore):
@@ -71,6 +70,7 @@ class CassandraStore(PredictionStore):
         self.days = Days(
             self.session, self.statements, new_shards=shards or settings.CASSANDRA_SHARDS
         )
+        self.search = Search(self.session, self.statements, self.days)
 
     def add_many(self, pairs: Iterable[Pair]) -> None:
         """Keep predictions and their pictures; many are sent before the first is answered."""
@@ -91,7 +91,7 @@ class CassandraStore(PredictionStore):
     def statements_to_add(
         self, record: PredictionRecord, picture: PictureRecord
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield the statements that write a prediction and then its picture."""
+        """Yield the statements that write a prediction, its picture, its batch and its terms."""
         prediction_values = columns_of(record) | {
             **self.days.new_key(record.id),
             "digits": record.digit_set,
@@ -104,6 +104,7 @@ class CassandraStore(PredictionStore):
         if record.batch_id is not None:
             entry = {"batch_id": record.batch_id, "position": record.position, "id": record.id}
             yield self.statements.add_batch_entry, entry
+        yield from self.search.statements_to_add(record)
 
     def ids_in_batch(self, batch_id: UUID) -> list[UUID]:
         values = {"batch_id": batch_id, "n": MAX_PER_BATCH}
@@ -116,7 +117,7 @@ class CassandraStore(PredictionStore):
         found: dict[UUID, PredictionRecord] = {}
         for batch in batched(dict.fromkeys(prediction_ids), READS_IN_FLIGHT):
             keys = [key for prediction_id in batch if (key := self.days.key(prediction_id))]
-            rows = self._run_together(*((self.statements.get, key) for key in keys))
+            rows = self.session.run_together(*((self.statements.get, key) for key in keys))
             found |= {row["id"]: _to_record(row) for row in rows}
         return found
 
@@ -131,7 +132,9 @@ class CassandraStore(PredictionStore):
     def glyphs(self, prediction_ids: Iterable[UUID]) -> dict[UUID, bytes]:
         found: dict[UUID, bytes] = {}
         for batch in batched(dict.fromkeys(prediction_ids), READS_IN_FLIGHT):
-            rows = self._run_together(*((self.statements.glyphs, {"id": key}) for key in batch))
+            rows = self.session.run_together(
+                *((self.statements.glyphs, {"id": key}) for key in batch)
+            )
             found |= {row["id"]: row["glyphs"] or b"" for row in rows}
         return found
 
@@ -142,6 +145,10 @@ class CassandraStore(PredictionStore):
         before = MAX_ID if filters.until is None else first_id_at(filters.until)
         if cursor is not None:
             before = min(before, cursor)
+        if terms := terms_of_filters(filters):
+            ids, following = self.search.newest(terms, filters, (least, before), limit)
+            found = self.get_many(ids)
+            return Page([found[i] for i in ids if i in found], following)
         rows: Rows = []
         partitions = 0
         while days := self.days.newest(least, before):
@@ -173,19 +180,23 @@ class CassandraStore(PredictionStore):
         times = [row["written"] for row in written + pictured if row["written"] is not None]
         later = {"later": max(time.time_ns() // 1000, *(written_us + 1 for written_us in times))}
         id_only = {"id": prediction_id}
+        (row,) = written
         statements = [
             (self.statements.delete_prediction, key | later),
             (self.statements.delete_picture, id_only | later),
+            *((self.statements.delete_term, term | later) for term in term_keys(row)),
         ]
-        (row,) = written
         if row["batch_id"] is not None:
             place = {name: row[name] for name in ("batch_id", "position")}
             statements.append((self.statements.delete_batch_entry, place | id_only | later))
-        self._run_together(*statements)
+        self.session.run_together(*statements)
         return True
 
     def discard(self, prediction_ids: Iterable[UUID]) -> None:
-        """Write tombstones that outlast writes which have not arrived yet."""
+        """Write tombstones that outlast writes which have not arrived yet.
+
+        Terms and a place in a batch may stay: what they lead to and is not there is left out.
+        """
         later = {"later": self.session.connect().cluster.timestamp_generator()}
         statements = [
             statement
@@ -197,9 +208,9 @@ class CassandraStore(PredictionStore):
             )
         ]
         try:
-            self._run_together(*statements)
+            self.session.run_together(*statements)
         except StoreUnavailable:
-            self._run_together(*statements)
+            self.session.run_together(*statements)
 
     def claim(self, request_key: RequestKey, prediction_id: UUID, *, lease_s: float) -> Claim:
         """Claim a client's key by compare-and-set.
@@ -283,19 +294,6 @@ class CassandraStore(PredictionStore):
         shards_rows = [wait() for wait in waiting]
         merged = heapq.merge(*shards_rows, key=lambda row: row["id"], reverse=True)
         return list(islice(merged, limit))
-
-    def _run_together(self, *statements: tuple[str, Mapping[str, Any]]) -> Rows:
-        """Run statements concurrently, each to its end, and return all their rows."""
-        waiting = deque(self.session.start(cql, values) for cql, values in statements)
-        rows: Rows = []
-        try:
-            while waiting:
-                rows += waiting.popleft()()
-        finally:
-            for wait in waiting:
-                with suppress(StoreUnavailable):
-                    wait()
-        return rows
 
 
 def _as_json(values: list[dict[str, Any]]) -> str:

@@ -82,9 +82,32 @@ class CassandraDay(DjangoCassandraModel):  # type: ignore[misc]
     bucket = columns.Integer(partition_key=True)
     day = columns.Date(primary_key=True, clustering_order="DESC")
     shards = columns.SmallInt()
+    searchable = columns.Boolean()  # null if it has predictions from before there were terms
 
     class Meta:
         get_pk_field = "day"
+        managed = False
+
+
+class CassandraTerm(DjangoCassandraModel):  # type: ignore[misc]
+    """A term of a prediction: the index behind the search, one partition a term and month.
+
+    Status, digits, source and model version stand here too, so that a search can leave out
+    predictions without reading them.
+    """
+
+    __table_name__ = "terms"
+
+    term = columns.Text(partition_key=True)
+    month = columns.Date(partition_key=True)  # its first day
+    id = columns.UUID(primary_key=True, clustering_order="DESC")
+    digits = columns.SmallInt()  # a bit for each
+    status = columns.Text()
+    source = columns.Text()
+    model_version = columns.Integer()
+
+    class Meta:
+        get_pk_field = "id"
         managed = False
 
 
@@ -110,5 +133,6 @@ TABLES = (
     CassandraPicture,
     CassandraBatchEntry,
     CassandraDay,
+    CassandraTerm,
     CassandraIdempotencyKey,
 )

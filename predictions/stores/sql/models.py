@@ -5,6 +5,8 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from predictions.core.terms import MAX_TERM_LENGTH
+
 
 class Prediction(models.Model):
     """A prediction (`records.PredictionRecord`). Rows are added and deleted, never changed.
@@ -47,6 +49,13 @@ class Prediction(models.Model):
                 name="prediction_batch",
                 condition=models.Q(batch_id__isnull=False),
             ),
+            models.Index(fields=["source", "-id"], name="prediction_source"),
+            models.Index(fields=["model_version", "-id"], name="prediction_model_version"),
+            models.Index(
+                fields=["created_by", "-id"],
+                name="prediction_created_by",
+                condition=models.Q(created_by__isnull=False),
+            ),
         ]
         default_permissions = ("view", "delete")
         permissions: ClassVar = [("review_prediction", "Can review predictions")]
@@ -73,6 +82,23 @@ class PredictionDigit(models.Model):
 
     def __str__(self) -> str:
         return f"{self.digit} in {self.prediction_id}"
+
+
+class PredictionTerm(models.Model):
+    """A term of a prediction (`predictions/core/terms.py`): the index behind the search.
+
+    No foreign key: its index would take as much room again. The store deletes both together.
+    """
+
+    pk = models.CompositePrimaryKey("term", "prediction_id")
+    term = models.CharField(max_length=MAX_TERM_LENGTH + 2)
+    prediction_id = models.UUIDField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.term} in {self.prediction_id}"
 
 
 class Picture(models.Model):

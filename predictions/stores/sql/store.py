@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -28,6 +29,7 @@ from predictions.core.records import (
     PredictionRecord,
     RequestKey,
 )
+from predictions.core.terms import terms_of_file_name, terms_of_text
 from predictions.stores.interface import (
     EVERYTHING,
     KEYS_KEPT_S,
@@ -35,8 +37,15 @@ from predictions.stores.interface import (
     Pair,
     PredictionStore,
 )
+from predictions.stores.intersection import MAX_SCANNED, Condition, end_of, intersect
 from predictions.stores.serialization import columns_of, digits_to_json, marks_to_json, record_of
-from predictions.stores.sql.models import IdempotencyKey, Picture, Prediction, PredictionDigit
+from predictions.stores.sql.models import (
+    IdempotencyKey,
+    Picture,
+    Prediction,
+    PredictionDigit,
+    PredictionTerm,
+)
 
 # Fields that need no conversion for the database.
 UNCONVERTED_FIELDS = (BooleanField, CharField, FloatField, IntegerField, TextField)
@@ -61,10 +70,16 @@ class SQLStore(PredictionStore):
         pictures = [
             {"prediction": p.id, "preview": p.preview, "glyphs": p.glyphs} for _, p in pairs
         ]
+        terms = [
+            {"term": term, "prediction_id": record.id}
+            for record, _ in pairs
+            for term in sorted(record.terms)
+        ]
         # Prepared first: other writers wait for the whole transaction.
         insertions = [
             _insertion(Prediction, predictions),
             _insertion(PredictionDigit, digits),
+            _insertion(PredictionTerm, terms),
             _insertion(Picture, pictures),
         ]
         committing = False
@@ -114,18 +129,17 @@ class SQLStore(PredictionStore):
     ) -> Page:
         with _database():
             # One more than the page holds shows whether another page follows.
-            rows = list(_newest_first(filters, cursor, limit + 1))
+            rows, following = _newest_first(filters, cursor, limit + 1)
         records = [_to_record(row) for row in rows[:limit]]
-        return Page(records, records[-1].id if len(rows) > limit else None)
+        return Page(records, records[-1].id if len(rows) > limit else following)
 
     def delete(self, prediction_id: UUID) -> bool:
         with _database():
-            deleted, _ = Prediction.objects.filter(pk=prediction_id).delete()
-        return deleted > 0
+            return _delete([prediction_id])
 
     def discard(self, prediction_ids: Iterable[UUID]) -> None:
         with _database():
-            Prediction.objects.filter(pk__in=list(prediction_ids)).delete()
+            _delete(list(prediction_ids))
 
     def claim(self, request_key: RequestKey, prediction_id: UUID, *, lease_s: float) -> Claim:
         """Claim a client's key; the unique index lets one succeed."""
@@ -237,8 +251,24 @@ def _statement(
     return text, [None if isinstance(f, UNCONVERTED_FIELDS) else f.get_db_prep_save for f in fields]
 
 
-def _newest_first(filters: Filters, cursor: UUID | None, limit: int) -> QuerySet[Prediction]:
-    """Select a page by one index: by id, (status, id), (digit, id) or (digit, status, id)."""
+@transaction.atomic
+def _delete(prediction_ids: Sequence[UUID]) -> bool:
+    """Delete predictions with everything kept of them; return whether any existed."""
+    rows = Prediction.objects.filter(pk__in=prediction_ids)
+    for prediction_id, text, file_name in rows.values_list("pk", "text", "file_name"):
+        terms = terms_of_text(text) | terms_of_file_name(file_name)
+        PredictionTerm.objects.filter(term__in=terms, prediction_id=prediction_id).delete()
+    deleted, _ = rows.delete()
+    return deleted > 0
+
+
+def _newest_first(
+    filters: Filters, cursor: UUID | None, limit: int
+) -> tuple[list[Prediction], UUID | None]:
+    """Return a page, and the cursor of the next one if this page may be short.
+
+    A single condition is read along its index, several are intersected.
+    """
     bounds: dict[str, UUID] = {}
     if filters.since is not None:
         bounds["gte"] = first_id_at(filters.since)
@@ -246,18 +276,61 @@ def _newest_first(filters: Filters, cursor: UUID | None, limit: int) -> QuerySet
         bounds["lt"] = first_id_at(filters.until)
     if cursor is not None:
         bounds["lt"] = min(cursor, bounds.get("lt", cursor))
-    status = {} if filters.status is None else {"status": filters.status}
-    if filters.digit is None:
-        within = {f"pk__{bound}": value for bound, value in bounds.items()}
-        return Prediction.objects.filter(**within, **status).order_by("-pk")[:limit]
-    within = {f"prediction_id__{bound}": value for bound, value in bounds.items()}
+    conditions = [_Ids(rows, bounds) for rows in _conditions(filters)]
+    if len(conditions) == 1 and conditions[0].rows.model is Prediction:
+        return list(conditions[0].bounded.order_by("-pk")[:limit]), None
     # With the ids as a list, every planner uses the index, however digits are distributed.
-    ids = (
-        PredictionDigit.objects.filter(digit=filters.digit, **within, **status)
-        .order_by("-prediction_id")
-        .values_list("prediction_id", flat=True)[:limit]
-    )
-    return Prediction.objects.filter(pk__in=list(ids)).order_by("-pk")
+    following = None
+    if len(conditions) == 1:
+        ids = conditions[0].newest(limit)
+    else:
+        ids, following = intersect([each.scanned() for each in conditions], limit)
+    return list(Prediction.objects.filter(pk__in=ids).order_by("-pk")), following
+
+
+@dataclass(frozen=True)
+class _Ids:
+    """The ids of the predictions that meet a condition, within bounds."""
+
+    rows: QuerySet[Any]
+    bounds: Mapping[str, UUID]
+
+    @property
+    def name(self) -> str:
+        return "pk" if self.rows.model is Prediction else "prediction_id"
+
+    @property
+    def bounded(self) -> QuerySet[Any]:
+        return self.rows.filter(**{f"{self.name}__{b}": value for b, value in self.bounds.items()})
+
+    def newest(self, limit: int) -> list[UUID]:
+        ordered = self.bounded.order_by(f"-{self.name}")
+        return list(ordered.values_list(self.name, flat=True)[:limit])
+
+    def scanned(self) -> Condition:
+        newest = self.newest(MAX_SCANNED)
+        return Condition(newest, end_of(newest, MAX_SCANNED), self.having)
+
+    def having(self, ids: Sequence[UUID]) -> set[UUID]:
+        found = self.rows.filter(**{f"{self.name}__in": ids})
+        return set(found.values_list(self.name, flat=True))
+
+
+def _conditions(filters: Filters) -> list[QuerySet[Any]]:
+    """Return the rows that meet each condition; each has an index that ends with the id."""
+    predictions = Prediction.objects.all()
+    status = {} if filters.status is None else {"status": filters.status}
+    conditions: list[QuerySet[Any]] = [
+        predictions.filter(**{name: getattr(filters, name)})
+        for name in ("source", "model_version", "created_by")
+        if getattr(filters, name) is not None
+    ]
+    if filters.digit is not None:
+        conditions.append(PredictionDigit.objects.filter(digit=filters.digit, **status))
+    elif status:
+        conditions.append(predictions.filter(**status))
+    conditions += [PredictionTerm.objects.filter(term=term) for term in filters.terms]
+    return conditions or [predictions]
 
 
 def _to_record(row: Prediction) -> PredictionRecord:

@@ -1,15 +1,16 @@
 """Who may not see all predictions sees their own, on both stores."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
-from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.models import AnonymousUser, Permission, User
 from rest_framework.test import APIClient
 
 from predictions.access import visibility
-from predictions.core.records import Filters, PredictionRecord
+from predictions.core.records import Filters, PredictionRecord, Source
 from predictions.stores.interface import PredictionStore
 from predictions.stores.sql.store import SQLStore
 from tests.support.records import NOON, make_picture, make_record, minutes
@@ -24,7 +25,8 @@ def store(
     settings.ANONYMOUS_READING = False
     name = request.param
     kept: Any = SQLStore() if name == "sql" else request.getfixturevalue("cassandra_store")
-    monkeypatch.setattr("predictions.access.visibility.get_store", lambda: kept)
+    for module in ("access.visibility", "review.search"):
+        monkeypatch.setattr(f"predictions.{module}.get_store", lambda: kept)
     return kept  # type: ignore[no-any-return]
 
 
@@ -72,15 +74,58 @@ def test_a_list_of_ones_own_comes_whole_and_in_order(store: PredictionStore, ada
     assert all_pages(ada, limit=2) == (own, [2, 2, 1])
 
 
-def test_a_call_looks_through_a_bounded_part(
-    store: PredictionStore, ada: User, monkeypatch: pytest.MonkeyPatch
+def test_ones_own_are_found_at_once_behind_many_of_others(
+    store: PredictionStore, ada: User
 ) -> None:
-    monkeypatch.setattr(visibility, "PAGE_SIZE", 2)
-    monkeypatch.setattr(visibility, "MAX_SCANNED", 4)
     (hers, *_others) = keep(store, ["ada"] + ["bob"] * 9)
-    found, sizes = all_pages(ada, limit=50)
-    assert found == [hers]
-    assert sizes == [0, 0, 1]
+    assert all_pages(ada, limit=5) == ([hers], [1])
+    others = visibility.latest(ada, Filters(created_by="bob"), cursor=None, limit=5)
+    assert others.records == []
+
+
+@pytest.mark.parametrize(
+    ("visible_to", "ada_sees", "nobody_sees"),
+    [("everyone", 3, 3), ("signed-in", 3, 0), ("own", 1, 0)],
+)
+def test_a_setting_says_who_sees_what_is_kept(
+    store: PredictionStore,
+    ada: User,
+    settings: LazySettings,
+    visible_to: str,
+    ada_sees: int,
+    nobody_sees: int,
+) -> None:
+    settings.ANONYMOUS_READING = True
+    settings.HISTORY_VISIBLE_TO = visible_to
+    keep(store, ["bob", None])
+    (mine,) = keep(store, ["ada"])
+    for viewer, count in ((ada, ada_sees), (AnonymousUser(), nobody_sees)):
+        page = visibility.latest(viewer, Filters(), cursor=None, limit=50)
+        assert len(page.records) == len(list(visibility.export(viewer, Filters()))) == count
+    assert visibility.get(ada, mine.id) == mine
+    viewer = User.objects.create_user("vera")
+    viewer.user_permissions.add(Permission.objects.get(codename="view_prediction"))
+    assert len(visibility.latest(viewer, Filters(), cursor=None, limit=50).records) == 3
+
+
+def test_who_is_not_known_sees_by_its_address_what_was_just_sent(
+    store: PredictionStore, ada: User, settings: LazySettings
+) -> None:
+    settings.ANONYMOUS_READING = True
+    settings.HISTORY_VISIBLE_TO = "own"
+    now = datetime.now(UTC)
+    fresh, old = make_record(at=now), make_record(at=now - minutes(61))
+    command = make_record(at=now, source=Source.COMMAND)
+    hers = make_record(at=now, created_by="ada")
+    for record in (fresh, old, command, hers):
+        store.add(record, make_picture(record))
+    nobody = AnonymousUser()
+    assert visibility.get(nobody, fresh.id) == fresh
+    assert visibility.picture(nobody, fresh.id) == make_picture(fresh)
+    for record in (old, command, hers):
+        assert visibility.get(nobody, record.id) is None
+        assert visibility.picture(nobody, record.id) is None
+    assert visibility.get(ada, fresh.id) is None
 
 
 def test_the_api_hides_what_is_somebody_elses(store: PredictionStore, ada: User) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.conf import LazySettings
 from django.contrib.auth.models import Group, User
 from django.core.signing import Signer
 from django.urls import reverse
@@ -12,7 +13,9 @@ from rest_framework.test import APIClient
 
 from predictions.access.tokens import create_token
 from predictions.core.ids import first_id_at
-from predictions.core.records import PredictionRecord, Status
+from predictions.core.records import PredictionRecord, Source, Status
+from predictions.review.corrections import Verdict
+from predictions.services import correct
 from predictions.stores import get_store
 from tests.support.records import NOON, make_id, make_picture, make_record, minutes
 
@@ -40,6 +43,54 @@ def test_lists_newest_first_and_pages_to_the_end(api: APIClient) -> None:
     assert ids(first) + ids(second) + ids(third) == [str(r.id) for r in reversed(records)]
     assert third.json()["next"] is None
     assert "limit=2" in first.json()["next"]
+
+
+def test_searches_by_number_file_name_who_source_version_and_correction(api: APIClient) -> None:
+    records = keep(3)
+    wanted = make_record(
+        "1247673",
+        at=NOON + minutes(9),
+        file_name="Scan 17.png",
+        created_by="ada",
+        source=Source.CANVAS,
+        model_version=3,
+    )
+    get_store().add(wanted, make_picture(wanted))
+    for query in (
+        {"number": "1247"},
+        {"number": "1,247,673"},
+        {"file_name": "scan"},
+        {"created_by": "ada"},
+        {"source": "canvas"},
+        {"model_version": "3"},
+        {"number": "124", "file_name": "17", "created_by": "ada", "source": "canvas", "digit": "6"},
+    ):
+        assert ids(api.get(URL, query)) == [str(wanted.id)], query
+    assert ids(api.get(URL, {"corrected": "true"})) == []
+    correct(wanted, verdict=Verdict.TEXT, text="1247674", by=User.objects.create_user("grace"))
+    assert ids(api.get(URL, {"corrected": "true"})) == [str(wanted.id)]
+    assert ids(api.get(URL, {"number": "1247674"})) == [str(wanted.id)]
+    assert ids(api.get(URL, {"corrected": "false"})) == [str(r.id) for r in records[::-1]]
+    exported = api.get(f"{URL}/export", {"format": "jsonl", "number": "1247"})
+    assert b"".join(exported).count(b"\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("number", "seven"),
+        ("file_name", "-- ."),
+        ("source", "fax"),
+        ("model_version", "-1"),
+        ("model_version", "9999999999"),
+        ("corrected", "perhaps"),
+    ],
+)
+def test_a_search_for_nothing_is_named(api: APIClient, name: str, value: str) -> None:
+    response = api.get(URL, {name: value})
+    assert response.status_code == 400
+    assert response.json()["error"]["code"] == "bad_query"
+    assert name in response.json()["error"]["message"]
 
 
 def test_an_empty_list(api: APIClient) -> None:
@@ -163,6 +214,34 @@ def test_nobody_deletes_without_signing_in(api: APIClient) -> None:
     response = api.delete(f"{URL}/{record.id}")
     assert response.status_code == 401
     assert get_store().get(record.id) == record
+
+
+def test_anybody_deletes_their_own(api: APIClient) -> None:
+    (own,) = keep(1, created_by="vera")
+    api.force_authenticate(User.objects.create_user("vera"))
+    assert api.delete(f"{URL}/{own.id}").status_code == 204
+    assert get_store().get(own.id) is None
+    assert api.delete(f"{URL}/{own.id}").status_code == 404
+
+
+@pytest.mark.parametrize(("visible_to", "listed"), [("everyone", 2), ("signed-in", 2), ("own", 1)])
+def test_lists_exports_and_previews_keep_to_who_may_see_them(
+    api: APIClient, settings: LazySettings, visible_to: str, listed: int
+) -> None:
+    settings.HISTORY_VISIBLE_TO = visible_to
+    (foreign,), (own,) = keep(1, created_by="eve"), keep(1, created_by="vera")
+    nobody_sees = 2 if visible_to == "everyone" else 0
+    for user, count in ((None, nobody_sees), (User.objects.create_user("vera"), listed)):
+        api.force_authenticate(user)
+        assert len(ids(api.get(URL))) == count
+        exported = b"".join(api.get(f"{URL}/export", {"format": "jsonl"}))
+        assert exported.count(b"\n") == count
+        status = 200 if count == 2 else 404
+        for rest in ("", "/preview.webp", "/digits/0.png"):
+            assert api.get(f"{URL}/{foreign.id}{rest}").status_code == status
+    assert api.get(f"{URL}/{own.id}").status_code == 200
+    if visible_to == "own":
+        assert api.delete(f"{URL}/{foreign.id}").status_code == 404
 
 
 def test_who_has_not_the_permission_deletes_nothing(api: APIClient) -> None:

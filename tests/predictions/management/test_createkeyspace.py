@@ -1,6 +1,7 @@
 """manage.py createkeyspace, and that django-cassandra-engine's own command does no harm."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -8,6 +9,7 @@ import pytest
 from cassandra.cluster import Session
 from django.conf import settings
 
+from predictions.core.records import Filters, Source
 from predictions.stores.cassandra.session import CassandraSession
 from predictions.stores.cassandra.store import CassandraStore
 from tests.support.manage import manage
@@ -85,6 +87,34 @@ def test_a_keyspace_from_before_there_were_marks_gets_their_columns(
     new = make_record("248", marked_text="2.48", marks=(make_mark(".", after=0),))
     store.add(new, make_picture(new))
     assert store.get(new.id) == new
+
+
+def test_a_keyspace_from_before_there_was_a_search_is_made_searchable(
+    cassandra_keyspace: Session, name: str, settings_of: dict[str, str], var_dir: Path
+) -> None:
+    assert manage(var_dir, "createkeyspace", **settings_of).returncode == 0
+    today = describe(cassandra_keyspace, name)
+    old = [make_record("1247", at=NOON), make_record("1248", at=NOON + timedelta(days=40))]
+    store = CassandraStore(CassandraSession(name), retention_days=0)
+    store.add_many((record, make_picture(record)) for record in old)
+    cassandra_keyspace.execute(f"DROP TABLE {name}.terms")
+    cassandra_keyspace.execute(f"ALTER TABLE {name}.days DROP searchable")
+
+    checked = manage(var_dir, "createkeyspace", "--check", **settings_of)
+    assert checked.returncode == 1
+    assert checked.stdout == "Missing: columns of days: searchable\nMissing: table terms\n"
+    upgraded = manage(var_dir, "createkeyspace", **settings_of)
+    assert upgraded.returncode == 0, upgraded.stderr
+    assert upgraded.stdout.splitlines()[2:] == [
+        "Made: search terms of 2026-04-10",
+        "Made: search terms of 2026-03-01",
+    ]
+    assert describe(cassandra_keyspace, name) == today
+    again = manage(var_dir, "createkeyspace", "--check", **settings_of)
+    assert again.stdout == "Everything is there; nothing was changed.\n"
+    store = CassandraStore(CassandraSession(name), retention_days=0)
+    assert list(store.latest(Filters(number="124"))) == old[::-1]
+    assert list(store.latest(Filters(number="1248", source=Source.API))) == [old[1]]
 
 
 def test_sync_cassandra_does_no_harm(

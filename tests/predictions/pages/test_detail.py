@@ -36,7 +36,7 @@ def test_shows_all_that_is_kept(
     assert text_of(response, "output") == "7"
     assert facts(response) == {
         "File": "seven.png",
-        "Read at": "March 1, 2026, noon UTC",
+        "Read at": "Mar 1, 2026, 12:00 PM UTC",
         "Uploaded by": "ada",
         "Source": "API",
         "Picture": "280 × 140 pixels, 1.2 KB",

@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from predictions.core.records import Status
-from predictions.pages.views import PAGE_SIZE
+from predictions.pages.history import PAGE_SIZE
 from predictions.stores.interface import PredictionStore
 from tests.predictions.conftest import Keep
 from tests.support.html import find, text_of

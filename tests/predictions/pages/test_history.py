@@ -10,7 +10,9 @@ from django.db import OperationalError, connection
 from django.test import Client
 
 from predictions.core.records import Status
-from predictions.pages.views import PAGE_SIZE
+from predictions.pages.history import PAGE_SIZE
+from predictions.review.corrections import Verdict
+from predictions.services import correct
 from tests.predictions.conftest import Keep
 from tests.support.html import alerts, find, text_of
 from tests.support.records import NOON, make_mark, minutes
@@ -47,7 +49,7 @@ def test_lists_newest_first_with_what_is_known(client: Client, keep: Keep) -> No
     response = client.get(URL)
     assert texts(response) == ["4", "1"]
     first = find(response, "li")[0].text
-    for words in ("Needs review", "91.0%", "four.png", "model version 3", "March 1, 2026"):
+    for words in ("Needs review", "91.0%", "four.png", "model version 3", "Mar 1, 2026, 12:01 PM"):
         assert words in first
     (time, _) = find(response, "time")
     assert time.attributes["datetime"] == "2026-03-01T12:01:00+00:00"
@@ -136,7 +138,7 @@ def test_a_filter_that_means_nothing_is_named(
     assert response.status_code == 400
     (said,) = alerts(response)
     assert name in said
-    assert not find(response, "li")
+    assert not find(response, "ol")
     assert address(response, "Show all") == URL
 
 
@@ -159,6 +161,99 @@ def test_a_page_stays_cheap_for_people_signed_in(
     # Session, user, list, corrections; and by itself and by its groups, whether it may delete.
     with django_assert_max_num_queries(6):
         client.get(URL)
+    everything = {
+        "number": "7",
+        "file_name": "seven",
+        "created_by": "ada",
+        "source": "api",
+        "model_version": "0",
+        "digit": "7",
+        "status": "read",
+        "corrected": "false",
+    }
+    with django_assert_max_num_queries(12):
+        client.get(URL, everything)
+
+
+@pytest.mark.usefixtures("each_store")
+def test_searches_and_shows_each_filter_as_a_chip_that_takes_it_away(
+    client: Client, keep: Keep
+) -> None:
+    keep("1247673", file_name="Scan 17.png", created_by="ada")
+    keep("1247", at=NOON + minutes(1), file_name="Scan 18.png")
+    keep("9")
+    page = client.get(URL, {"number": "1247", "file_name": "scan", "since": "2026-03-01"})
+    assert texts(page) == ["1247", "1247673"]
+    chips = find(page, "a", class_="chip")
+    assert [chip.text for chip in chips] == [
+        "Number: 1247 ×",
+        "File name: scan ×",
+        "From (UTC): Mar 1, 2026 ×",
+    ]
+    assert chips[0].attributes["href"] == "?file_name=scan&since=2026-03-01"
+    assert texts(client.get(URL + chips[0].attributes["href"])) == ["1247", "1247673"]
+    assert texts(client.get(URL, {"created_by": "ada"})) == ["1247673"]
+    assert find(page, "input", name="number", value="1247")
+
+
+def test_a_corrected_reading_is_called_so(client: Client, keep: Keep, ada: User) -> None:
+    wrong = keep("4", status=Status.NEEDS_REVIEW)
+    right = keep("5", at=NOON + minutes(1), status=Status.NEEDS_REVIEW)
+    correct(wrong, verdict=Verdict.TEXT, text="9", by=ada)
+    correct(right, verdict=Verdict.TEXT, text="5", by=ada)
+    page = client.get(URL)
+    assert [e.text for e in find(page, "span", class_="status read")] == ["Confirmed", "Corrected"]
+    assert texts(client.get(URL, {"number": "9"})) == ["9 4"]
+
+
+def test_leaves_out_what_every_row_repeats(client: Client, keep: Keep) -> None:
+    keep("1", model_version=3)
+    keep("2", model_version=3, at=NOON + minutes(1))
+    assert "model version" not in find(client.get(URL), "ol", class_="history")[0].text
+    keep("3", model_version=4, at=NOON + minutes(2))
+    assert "model version 3" in find(client.get(URL), "ol", class_="history")[0].text
+
+
+def test_a_list_or_a_grid(client: Client, keep: Keep) -> None:
+    for i in range(3):
+        keep("5", at=NOON + minutes(i))
+    assert not find(client.get(URL), "ol", class_="history grid")
+    page = client.get(URL, {"view": "grid", "digit": "5", "limit": "2"})
+    assert find(page, "ol", class_="history grid")
+    assert "view=grid" in (address(page, "Older") or "")
+    assert address(page, "List") == "?digit=5&limit=2"
+
+
+def test_a_long_reading_shows_two_lines_and_says_how_many_follow(
+    client: Client, keep: Keep
+) -> None:
+    keep("1\n2\n3\n4")
+    assert "and 2 more lines" in texts(client.get(URL))[0]
+
+
+def test_my_readings(client: Client, keep: Keep, ada: User, settings: LazySettings) -> None:
+    keep("1", created_by="ada")
+    keep("2", created_by="eve")
+    assert address(client.get(URL), "My readings") is None
+    client.force_login(ada)
+    mine = address(client.get(URL), "My readings")
+    assert mine == "?created_by=ada"
+    assert texts(client.get(URL + mine)) == ["1"]
+    settings.HISTORY_VISIBLE_TO = "own"
+    assert texts(client.get(URL)) == ["1"]
+    assert address(client.get(URL), "My readings") is None
+
+
+@pytest.mark.usefixtures("each_store")
+def test_who_is_not_signed_in_is_told_who_sees_the_list(
+    client: Client, keep: Keep, settings: LazySettings
+) -> None:
+    keep("1")
+    settings.HISTORY_VISIBLE_TO = "signed-in"
+    page = client.get(URL)
+    assert texts(page) == []
+    assert "Readings are listed for people who are signed in." in text_of(page, "main")
+    assert address(page, "signed in") == "/accounts/login/?next=%2Fpredictions%2F"
 
 
 def test_file_names_are_shown_escaped(client: Client, keep: Keep) -> None:

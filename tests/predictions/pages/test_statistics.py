@@ -71,7 +71,7 @@ def test_every_chart_has_its_table(client: Client, keep: Keep) -> None:
     ]
     assert len(find(page, "table")) == len(charts)
     rows = [element.text for element in find(page, "tr")]
-    for row in ("03/01/2026 2", "03/02/2026 1", "03/31/2026 0", "4 2", "2 1", "90–95% 2"):
+    for row in ("Mar 1, 2026 2", "Mar 2, 2026 1", "Mar 31, 2026 0", "4 2", "2 1", "90–95% 2"):
         assert row in rows
     assert "Needs review 1" in rows
 
@@ -93,9 +93,9 @@ def test_corrections_are_counted_of_the_days_of_their_predictions(
 @pytest.mark.parametrize(
     ("since", "name", "rows"),
     [
-        ("2026-02-01", "Predictions per day", {"03/01/2026 1"}),
-        ("2025-04-01", "Predictions per week", {"02/23/2026 1", "03/02/2026 1"}),
-        ("2020-01-01", "Predictions per month", {"03/01/2026 2"}),
+        ("2026-02-01", "Predictions per day", {"Mar 1, 2026 1"}),
+        ("2025-04-01", "Predictions per week", {"Feb 23, 2026 1", "Mar 2, 2026 1"}),
+        ("2020-01-01", "Predictions per month", {"Mar 1, 2026 2"}),
     ],
 )
 def test_many_days_are_put_together(

@@ -1,11 +1,13 @@
 """The page on which people make and revoke their own tokens."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from knox.models import AuthToken
 
-from predictions.access.models import AuditEntry
+from predictions.access.models import AuditEntry, TokenDetails
 from predictions.access.tokens import create_token
 from tests.support.html import find, text_of
 
@@ -54,3 +56,31 @@ def test_a_lifetime_that_is_not_offered_makes_nothing(client: Client, ada: User)
     page = client.post(URL, {"days": "100000"})
     assert find(page, "p", class_="error")
     assert not AuthToken.objects.exists()
+
+
+def test_a_token_has_a_name_and_says_when_it_was_last_used(client: Client, ada: User) -> None:
+    client.force_login(ada)
+    text = text_of(client.post(URL, {"days": "30", "name": "Scanner"}), "code", class_="secret")
+    (entry,) = find(client.get(URL), "li", class_="card")
+    assert "Scanner" in entry.text
+    assert "Not used yet" in entry.text
+    program = Client(headers={"Authorization": f"Token {text}"})
+    for _ in range(2):
+        assert program.get("/api/v1/").status_code == 200
+    (entry,) = find(client.get(URL), "li", class_="card")
+    assert "Last used" in entry.text
+    used = TokenDetails.objects.get().last_used_at
+    assert used is not None
+    TokenDetails.objects.update(last_used_at=used - timedelta(minutes=11))
+    program.get("/api/v1/")
+    assert (TokenDetails.objects.get().last_used_at or used) > used
+
+
+def test_a_token_from_before_there_were_names_works(client: Client, ada: User) -> None:
+    _token, text = create_token(ada, by=ada)
+    TokenDetails.objects.all().delete()
+    client.force_login(ada)
+    assert "Without a name" in client.get(URL).content.decode()
+    answer = Client().get("/api/v1/", headers={"Authorization": f"Token {text}"})
+    assert answer.status_code == 200
+    assert TokenDetails.objects.get().last_used_at is not None

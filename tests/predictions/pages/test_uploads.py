@@ -148,16 +148,26 @@ def test_a_deleted_page_is_missing_among_the_siblings(
     assert find(detail, "a", rel="prev")[0].attributes["href"].split("/")[2] == str(records["3"].id)
 
 
+@pytest.mark.parametrize("view", ["", "grid"])
 def test_the_history_shows_the_pages_of_a_file_as_one_row_that_opens(
-    browser: Client, pdf: SimpleUploadedFile, keep: Keep
+    browser: Client, pdf: SimpleUploadedFile, keep: Keep, view: str
 ) -> None:
     keep("5", at=datetime.now(UTC) - timedelta(hours=1))
     browser.post("/", {"file": pdf})
-    page = browser.get("/predictions/")
+    page = browser.get("/predictions/", {"view": view})
     (row,) = find(page, "li", class_="history-upload")
     assert row.text.startswith("2 pages two.pdf")
     assert "two.pdf, page 1" in row.text
     assert [link.text for link in find(page, "a", class_="history-text")] == ["7", "0", "5"]
+
+
+def test_the_search_finds_what_was_sent_together(browser: Client, batch: str) -> None:
+    def found(**sought: str) -> list[str]:
+        page = browser.get("/predictions/", sought)
+        return [link.text for link in find(page, "a", class_="history-text")]
+
+    assert found(file_name="two") == ["7", "0"]
+    assert found(number="3") == ["3"]
 
 
 def test_only_who_may_see_the_predictions_sees_their_table(

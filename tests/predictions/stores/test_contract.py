@@ -1,7 +1,9 @@
 """What every store promises (predictions/stores/interface.py). Runs over each of them."""
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -237,6 +239,105 @@ def test_filters_alone_and_together(
     records[4] = replace(records[4], status=Status.NEEDS_REVIEW)
     keep(store, *records)
     assert all_pages(store, filters, limit=limit) == [records[i] for i in expected]
+
+
+ROWS: list[tuple[str, str, dict[str, Any]]] = [
+    ("1247673\n8952481", "Scan_17.png", {"created_by": "ada", "source": Source.PAGE}),
+    ("1247", "scan 18.PNG", {"created_by": "ada", "model_version": 3}),
+    ("12", "IMG2034.jpg", {"created_by": "Ada"}),
+    ("7", "drawing.png", {"source": Source.CANVAS}),
+    ("", "", {}),
+    ("123456789012", "Füße-17.pdf", {"created_by": "eve", "model_version": 3}),
+]
+SEARCHED = [
+    make_record(text, at=NOON + timedelta(days=20 * i), file_name=file_name, **fields)
+    for i, (text, file_name, fields) in enumerate(ROWS)
+]
+SEARCHED[1] = replace(SEARCHED[1], status=Status.NEEDS_REVIEW)
+SEARCHED[5] = replace(SEARCHED[5], source=Source.PAGE)
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        (Filters(number="1247"), [1, 0]),  # whole, and as a beginning
+        (Filters(number="124"), [1, 0]),
+        (Filters(number="12"), [2]),  # below three digits whole only
+        (Filters(number="8952481"), [0]),  # on a further line
+        (Filters(number="952481"), []),
+        (Filters(number="12345678"), [5]),
+        (Filters(number="1234567890"), []),  # a beginning has at most eight digits
+        (Filters(number="123456789012"), [5]),
+        (Filters(number="1,247"), [1, 0]),
+        (Filters(number="8952481 124"), [0]),
+        (Filters(file_name="scan"), [1, 0]),
+        (Filters(file_name="SCAN_17.png"), [0]),
+        (Filters(file_name="17"), [5, 0]),
+        (Filters(file_name="2034"), [2]),
+        (Filters(file_name="FÜSSE"), [5]),
+        (Filters(file_name="sca"), []),
+        (Filters(created_by="ada"), [1, 0]),
+        (Filters(created_by="ad"), []),
+        (Filters(source=Source.PAGE), [5, 0]),
+        (Filters(model_version=3), [5, 1]),
+        (Filters(model_version=4), []),
+        (Filters(number="124", created_by="ada", status=Status.READ), [0]),
+        (Filters(number="124", model_version=3), [1]),
+        (Filters(source=Source.PAGE, model_version=3), [5]),
+        (Filters(source=Source.PAGE, digit=0), [5]),
+        (Filters(created_by="ada", file_name="png", digit=3), [0]),
+        (Filters(created_by="ada", since=NOON + timedelta(days=1)), [1]),
+        (Filters(file_name="17", until=NOON + timedelta(days=1)), [0]),
+        (Filters(created_by="eve", number="7"), []),
+    ],
+)
+@pytest.mark.parametrize("limit", [1, 50])
+def test_searches_alone_and_together(
+    store: PredictionStore, filters: Filters, expected: list[int], limit: int
+) -> None:
+    keep(store, *SEARCHED)
+    found = all_pages(store, filters, limit=limit)
+    assert found == [SEARCHED[i] for i in expected]
+    assert found == [record for record in SEARCHED[::-1] if filters.match(record)]
+
+
+@pytest.mark.parametrize("scanned", [2, 5])
+def test_a_search_for_two_common_things_goes_on_where_its_page_ended(
+    store: PredictionStore, monkeypatch: pytest.MonkeyPatch, scanned: int
+) -> None:
+    for module in ("sql.store", "cassandra.search"):
+        with suppress(ImportError):  # of the other store
+            monkeypatch.setattr(f"predictions.stores.{module}.MAX_SCANNED", scanned)
+    records = [
+        make_record(
+            "1247" if i % 3 else "9",
+            at=NOON + timedelta(days=i),
+            created_by="ada" if i % 4 == 0 else None,
+            source=Source.PAGE if i % 2 else Source.API,
+        )
+        for i in range(40)
+    ]
+    keep(store, *records)
+    for filters in (
+        Filters(number="1247", created_by="ada"),
+        Filters(number="1247", source=Source.PAGE),
+        Filters(created_by="ada", source=Source.PAGE),  # never together
+    ):
+        for limit in (1, 3, 50):
+            expected = [record for record in records[::-1] if filters.match(record)]
+            assert all_pages(store, filters, limit=limit) == expected
+
+
+def test_nothing_deleted_or_discarded_is_found(store: PredictionStore) -> None:
+    gone, discarded = make_record("1247", created_by="ada"), make_record("1247")
+    stays = make_record("1247")
+    keep(store, gone, discarded, stays)
+    store.delete(gone.id)
+    store.discard([discarded.id])
+    assert all_pages(store, Filters(number="1247")) == [stays]
+    assert all_pages(store, Filters(created_by="ada")) == []
+    keep(store, replace(discarded, text="1", marked_text="1", id=make_id()))
+    assert all_pages(store, Filters(number="1247")) == [stays]
 
 
 def test_since_is_inclusive_and_until_exclusive_to_the_microsecond(store: PredictionStore) -> None:

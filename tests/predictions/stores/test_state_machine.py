@@ -26,9 +26,10 @@ from predictions.core.records import (
     Source,
     Status,
 )
-from predictions.stores.cassandra import days, store
+from predictions.stores.cassandra import days, search, store
 from predictions.stores.cassandra.store import CassandraStore
 from predictions.stores.interface import PredictionStore
+from predictions.stores.sql import store as sql_store
 from predictions.stores.sql.store import SQLStore
 from tests.support.records import make_digit, make_picture, make_record
 
@@ -50,6 +51,11 @@ FILTERS = st.builds(
     status=st.none() | st.sampled_from(Status),
     since=st.none() | MOMENTS,
     until=st.none() | MOMENTS,
+    number=st.none() | st.text("0123456789 ", min_size=1, max_size=4),
+    file_name=st.none() | st.text("ab1 ", max_size=3),
+    created_by=st.none() | st.sampled_from(["ada", "grace", "nobody"]),
+    source=st.none() | st.sampled_from(Source),
+    model_version=st.none() | st.integers(0, 1),
 )
 KEYS = st.sampled_from("ab")
 BODIES = st.sampled_from([b"one", b"two"])
@@ -72,7 +78,10 @@ def records(draw: st.DrawFn) -> PredictionRecord:
         digits=digits,
         status=draw(st.sampled_from(Status)),
         source=draw(st.sampled_from(Source)),
-        file_name=draw(st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12)),
+        file_name=draw(
+            st.text("ab1 .", max_size=5)
+            | st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12)
+        ),
         confidence=draw(st.none() | st.floats(0, 1)),
         margin=draw(st.none() | st.floats(0, 1)),
         upload=draw(st.none() | st.uuids()),
@@ -191,6 +200,10 @@ def test_both_stores_answer_alike(
     # So few that pages are cut short within the days that there are.
     monkeypatch.setattr(store, "MAX_PARTITIONS_PER_PAGE", 4)
     monkeypatch.setattr(days, "DAYS_PER_READ", 2)
+    monkeypatch.setattr(days, "DAYS_PER_READ_OF_MONTHS", 2)
+    monkeypatch.setattr(search, "MAX_MONTHS", 1)
+    monkeypatch.setattr(search, "MAX_SCANNED", 3)
+    monkeypatch.setattr(sql_store, "MAX_SCANNED", 4)
 
     class SQLAndCassandra(BothStores):
         def make_stores(self) -> tuple[PredictionStore, PredictionStore]:

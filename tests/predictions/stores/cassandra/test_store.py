@@ -205,7 +205,7 @@ def test_a_write_that_is_sent_again_changes_nothing(cassandra_store: CassandraSt
 
 def test_what_is_absent_is_left_unset(cassandra_store: CassandraStore) -> None:
     record = make_record("", created_by=None)
-    (_, values), _ = cassandra_store.statements_to_add(record, make_picture(record))
+    (_, values), *_ = cassandra_store.statements_to_add(record, make_picture(record))
     assert not {
         "upload",
         "batch_id",

@@ -8,10 +8,10 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from predictions.core.errors import StoreUnavailable
-from predictions.core.records import Filters, Status
-from predictions.stores.sql.models import Picture, Prediction, PredictionDigit
-from predictions.stores.sql.store import SQLStore
-from tests.support.records import make_picture, make_record
+from predictions.core.records import Filters, Source, Status
+from predictions.stores.sql.models import Picture, Prediction, PredictionDigit, PredictionTerm
+from predictions.stores.sql.store import SQLStore, _conditions, _Ids, _newest_first
+from tests.support.records import make_id, make_picture, make_record
 
 pytestmark = pytest.mark.django_db
 
@@ -82,6 +82,11 @@ def test_lists_never_touch_pictures() -> None:
         (Filters(status=Status.READ), "prediction_status"),
         (Filters(digit=3), "PRIMARY KEY|digit_status|sqlite_autoindex_predictions_predictiondigit"),
         (Filters(digit=3, status=Status.READ), "digit_status"),
+        (Filters(number="124"), "sqlite_autoindex_predictions_predictionterm_1"),
+        (Filters(file_name="scan"), "sqlite_autoindex_predictions_predictionterm_1"),
+        (Filters(created_by="ada"), "prediction_created_by"),
+        (Filters(source=Source.API), "prediction_source"),
+        (Filters(model_version=3), "prediction_model_version"),
     ],
 )
 def test_every_list_is_read_along_an_index(filters: Filters, index: str) -> None:
@@ -94,3 +99,35 @@ def test_every_list_is_read_along_an_index(filters: Filters, index: str) -> None
         plan = " / ".join(row[3] for row in cursor.fetchall())
     assert any(name in plan for name in index.split("|")), plan
     assert "TEMP B-TREE" not in plan, plan
+
+
+def test_every_query_of_a_search_for_several_things_uses_an_index() -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("reads SQLite's query plans")
+    filters = Filters(
+        number="124 7",
+        file_name="scan 17",
+        created_by="ada",
+        source=Source.API,
+        model_version=3,
+        digit=4,
+        status=Status.READ,
+    )
+    with CaptureQueriesContext(connection) as queries:
+        _newest_first(filters, None, 51)
+        for rows in _conditions(filters):
+            _Ids(rows, {}).having([make_id()])
+    with connection.cursor() as cursor:
+        for query in queries:
+            cursor.execute("EXPLAIN QUERY PLAN " + query["sql"])
+            for row in cursor.fetchall():
+                assert "SCAN" not in row[3], (query, row)
+                assert "ORDER BY" not in row[3] or "id IN" in query["sql"], (query, row)
+
+
+def test_terms_go_with_their_prediction() -> None:
+    store, record = SQLStore(), make_record("1247", file_name="scan.png")
+    store.add(record, make_picture(record))
+    assert set(PredictionTerm.objects.values_list("term", flat=True)) == record.terms
+    store.delete(record.id)
+    assert not PredictionTerm.objects.exists()

@@ -1,0 +1,25 @@
+"""The sign-in page."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.views import LoginView
+from django.urls import Resolver404, resolve
+
+
+class SignIn(LoginView):
+    """Says whether the page that follows needs an account, or is only where one came from."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context = super().get_context_data(**kwargs)
+        return context | {"account_needed": _needs_account(context["next"])}
+
+
+def _needs_account(address: str) -> bool:
+    try:
+        view = resolve(urlsplit(address).path).func
+    except (Resolver404, ValueError):
+        return False
+    allowed = getattr(view, "allowed", None)
+    return allowed is not None and not allowed(AnonymousUser())
