@@ -18,6 +18,8 @@ from django.core.management import CommandError, call_command
 
 from ml.model.classifier import load_classifier
 from ml.reading.page_reader import load_page_reader
+from ml.training import fit_part
+from ml.training.page_reader import FILES  # binds `validate` before a test replaces it
 from predictions.registry import versions
 from predictions.registry.models import ModelVersion
 from tests.conftest import ROOT
@@ -240,7 +242,7 @@ def test_a_part_is_trained_alone_and_makes_a_whole_candidate(mnist: Path, tmp_pa
     assert f"The network lies in {directory}" in text
     assert {path.name for path in directory.iterdir()} == {
         "line_reader.keras",
-        "line_reader.tflite",
+        FILES["lines"],
         "page_reader.json",
     }
     assert not list(tmp_path.glob("*.checkpoint.npz"))
@@ -296,7 +298,7 @@ def test_all_parts_make_one_complete_model_and_go_on_where_they_were_interrupted
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("ml.training.fit_part.validate", interrupt)
+        patch.setattr(fit_part, "validate", interrupt)
         with pytest.raises(SystemExit) as stopped:
             train(*arguments)
     assert stopped.value.code == 130
