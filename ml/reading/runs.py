@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from ml.digits import DIGITS, MARKS, Grey
+from ml.digits import DIGITS, MARKS, SYMBOLS, Grey
 from ml.reading.finder import Candidate, Level
 from ml.reading.line_reader import BLANK, LineReader, Place, places
 from ml.reading.networks import FloatArray
@@ -33,6 +33,7 @@ _MARK_BOXES: dict[str, Box] = {
     "/": (0.0, 0.0, 0.6, 1.0),
     ":": (0.2, 0.2, 0.2, 0.8),
 }
+_SLASH = SYMBOLS.index("/")
 _UNKNOWN = np.full(DIGITS, 0.1, np.float32)
 
 
@@ -140,7 +141,7 @@ class RunReader:
             level.contrast, [scaled(c.box, level.scale) for c in run], slope=self._slope
         )
         frames = self._line_reader.frames(strip)
-        seen = places(frames, threshold=MIN_THERE)
+        seen = _without_leading_slash(places(frames, threshold=MIN_THERE))
         candidates = [(strip.place(*middle(scaled(c.box, level.scale)))[0], c) for c in run]
         candidates += self._weak_in(strip, level.scale, height)
         candidates.sort(key=lambda pair: pair[0])
@@ -229,6 +230,16 @@ def _take(slot: Slot, place: Place) -> None:
     digits = p[:DIGITS] + 1e-6
     slot.mark = float(p[DIGITS:BLANK].sum() / max(1e-6, slot.there))
     slot.line_reader = np.asarray(digits / digits.sum(), np.float32)
+
+
+def _without_leading_slash(seen: list[Place]) -> list[Place]:
+    """A long stroke before a number is a 1: a slash stands between two."""
+    if not seen:
+        return seen
+    probabilities = seen[0].probabilities.copy()
+    probabilities[1] += probabilities[_SLASH]
+    probabilities[_SLASH] = 0
+    return [Place(seen[0].x, probabilities), *seen[1:]]
 
 
 def _nearest(seen: dict[int, Place], x: float, reach: float) -> int | None:

@@ -31,6 +31,7 @@ def test_who_may_activates_a_version_and_rolls_back(
     page: Page, server: Server, number: int, sign_in: SignIn, complaints: Complaints
 ) -> None:
     complaints.expect("status of 409")
+    page.set_default_timeout(120_000)  # a version reads some pages before it is activated
     sign_in(page, "olga")
     page.goto("/models/")
     page.get_by_role("link", name=f"Version {number}").click()
