@@ -21,6 +21,8 @@ from ml.reading.networks import FloatArray
 from ml.reading.runs import Slot
 
 ACCEPTED = 0.5  # probability from which a slot is a digit
+AGREED = 0.6  # probability, at least, of a slot that all three networks surely see the same in
+DOUBTFUL = 0.25  # probability from which a slot that is left out makes its page doubtful
 READING_FEATURES = 14
 FLOOR = 0.003  # of a probability in the pool: no network is ever sure
 
@@ -118,6 +120,8 @@ class Judgement:
         if not slots:
             return [], []
         p = self._is_digit(np.array([slot.features for slot in slots]))
+        agreed = np.array([_all_agree(slot) for slot in slots])
+        p = np.where(agreed, np.maximum(p, AGREED), p)  # however small, and wherever it stands
         for slot, q in zip(slots, p, strict=True):
             slot.probability = float(q)
         digits = [
@@ -132,7 +136,16 @@ class Judgement:
     ) -> float:
         """Return the probability that a page's text is right as a whole."""
         features = reading_features(digits, left_out, evidence)
-        return float(self._reading(features[np.newaxis])[0])
+        confidence = float(self._reading(features[np.newaxis])[0])
+        doubt = max(left_out, default=0.0)
+        return confidence * (1 - doubt) if doubt >= DOUBTFUL else confidence
+
+
+def _all_agree(slot: Slot) -> bool:
+    """Return whether all three networks surely see a digit, and the same."""
+    is_sure = slot.found >= 0.5 and slot.there >= 0.95 and slot.mark < 0.1 and slot.is_digit >= 0.95
+    says = {int(p.argmax()) for p in (slot.finder, slot.line_reader, slot.network)}
+    return is_sure and len(says) == 1
 
 
 def pooled(slot: Slot, pool: tuple[float, ...]) -> FloatArray:

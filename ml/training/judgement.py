@@ -145,10 +145,8 @@ def fit(pages: list[JudgedPage], *, seed: int = 0) -> dict[str, Any]:
     truth = np.array([t for p in pages for t in p.truth], int)
     x = np.array([s.features for s in slots])
     known, there = truth > -2, truth >= 0
-    # A cheque's few digits count nearly as much as a table's hundreds.
-    counts = np.array([len(p.evidence.slots) for p in pages for _ in p.evidence.slots])
     weights: dict[str, Any] = {
-        "is_digit": _fit_perceptron(x[known], there[known], FEATURES, counts[known] ** -0.5),
+        "is_digit": _fit_perceptron(x[known], there[known], FEATURES),
         "pool": _fit_pool([s for s, t in zip(slots, there, strict=True) if t], truth[there]),
         "reading": _always_no(READING_FEATURES),
     }
@@ -193,12 +191,7 @@ def _fit_pool(slots: list[Slot], labels: NDArray[np.int64]) -> list[float]:
     return [float(w) for w in pool]
 
 
-def _fit_perceptron(
-    x: NDArray[np.float32],
-    y: NDArray[np.bool_],
-    inputs: int,
-    weights: NDArray[np.float64] | None = None,
-) -> dict[str, Any]:
+def _fit_perceptron(x: NDArray[np.float32], y: NDArray[np.bool_], inputs: int) -> dict[str, Any]:
     import keras
     from keras import layers
 
@@ -221,7 +214,6 @@ def _fit_perceptron(
     model.fit(
         (x - mean) / scale,
         y.astype(np.float32),
-        sample_weight=None if weights is None else weights / weights.mean(),
         batch_size=_BATCH_SIZE,
         epochs=_EPOCHS,
         verbose=0,

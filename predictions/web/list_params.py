@@ -86,17 +86,19 @@ class FilterParams(serializers.Serializer[Any]):
 
     number = serializers.CharField(
         required=False,
+        allow_blank=True,
         max_length=200,
         help_text="Only with this number, or with one that begins with these three to eight "
         "digits; several: with each of them.",
     )
     file_name = serializers.CharField(
         required=False,
+        allow_blank=True,
         max_length=255,
         help_text="Only with a file name that has all of these words and numbers.",
     )
     created_by = serializers.CharField(
-        required=False, max_length=150, help_text="Only by this account."
+        required=False, allow_blank=True, max_length=150, help_text="Only by this account."
     )
     source = serializers.ChoiceField(  # type: ignore[assignment]  # pops off Field.source
         required=False,
@@ -118,12 +120,12 @@ class FilterParams(serializers.Serializer[Any]):
     )
 
     def validate_number(self, number: str) -> str:
-        if not numbers_in(number):
+        if number and not numbers_in(number):
             raise serializers.ValidationError(_("Use digits, such as 1247."))
         return number
 
     def validate_file_name(self, file_name: str) -> str:
-        if not Filters(file_name=file_name).terms:
+        if file_name and not Filters(file_name=file_name).terms:
             raise serializers.ValidationError(_("Use a word or a number of the file's name."))
         return file_name
 

@@ -41,9 +41,11 @@ def connections_stay_open() -> Iterator[None]:
         signal.connect(close_old_connections)
 
 
-# Which bytes are a picture, and which cursors are ours, no description can say.
+# Which bytes are a picture, which cursors are ours, and that a period ends after it begins, no
+# description can say.
 NOT_DESCRIBED = {
     "predictions_list",
+    "predictions_export",
     "predictions_create",
     "predictions_batch",
     "models_import",
