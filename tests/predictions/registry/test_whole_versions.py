@@ -54,9 +54,9 @@ def add(tmp_path: Path) -> Callable[..., ModelVersion]:
 
 
 def doubting(files: Files) -> bytes:
-    """A judgement that takes nothing on a page for a digit."""
+    """A judgement that takes every digit for the least likely one."""
     judgement = json.loads(files["judgement.json"])
-    judgement["is_digit"]["out_bias"] = -50.0
+    judgement["pool"] = [-1.0, -1.0, -1.0]
     return json.dumps(judgement).encode()
 
 
