@@ -18,8 +18,24 @@ const fill = (template, { file, text }) =>
 let latest = []; // the files of the last selection
 let shown = location.search; // of the predictions shown
 
+/** Wait for the style sheets of another page that this one has not loaded. */
+function addStyles(other) {
+  const has = ({ href }) => [...document.styleSheets].some((sheet) => sheet.href === href);
+  const missing = [...other.querySelectorAll("link[rel=stylesheet]")]
+    .map((link) => document.importNode(link))
+    .filter((link) => !has(link));
+  return Promise.all(
+    missing.map((link) => {
+      const loaded = new Promise((resolve) => (link.onload = link.onerror = resolve));
+      document.head.append(link);
+      return loaded;
+    }),
+  );
+}
+
 /** Show predictions under a URL that can be reloaded and shared. */
 async function show(parts, url) {
+  await addStyles(parts[0].ownerDocument); // not needed before there is an answer
   page.dataset.view = "answers";
   answers.replaceChildren(...parts.map((part) => document.importNode(part, true)));
   const [title] = answers.querySelectorAll("output");
