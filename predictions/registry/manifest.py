@@ -49,7 +49,7 @@ _SIDE = _object({}, count=_COUNT, writers={"type": ["integer", "null"], "minimum
 _ARGUMENTS = _values({"anyOf": [_SCALAR, _array(_SCALAR)]})
 _DATA = _object(
     {},
-    extra=_values(_object({"count": _COUNT, "weight": {"type": "number"}})),
+    extra=_values(_object({"count": _COUNT}, weight={"type": "number"}, left_out=_COUNT)),
     split=_object({}, training=_SIDE, validation=_SIDE),
 )
 # How a part of the page reader was made; null where that is not known.

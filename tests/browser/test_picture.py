@@ -152,7 +152,7 @@ def test_each_line_is_one_row_and_no_number_is_broken(
 
 def test_arrow_keys_and_clicks_choose_a_digit(show: Callable[..., Page]) -> None:
     page = show(lines_of("1237", "7310"))
-    chosen = page.get_by_role("option", selected=True)
+    chosen = page.locator(".printed").get_by_role("option", selected=True)
     heading = page.locator(".digit h3")
     page.locator(".printed rect").nth(2).click()
     expect(chosen).to_have_text("3")
@@ -265,7 +265,7 @@ def test_three_hundred_digits_stay_usable(new_page: NewPage, server: Server) -> 
         assert page.evaluate("document.documentElement.scrollHeight") < 2600
         page.locator(".printed").focus()
         page.keyboard.press("End")
-        expect(page.get_by_role("option", selected=True)).to_have_attribute("data-number", "299")
+        expect(page.locator(".printed").get_by_role("option", selected=True)).to_have_attribute("data-number", "299")
         expect(page.locator(".glyph")).to_have_attribute("src", re.compile("/digits/299.png$"))
         took = page.evaluate(
             """async () => {

@@ -143,7 +143,7 @@ export class Queue {
 
   #showResult(entry, { status, response, responseURL }) {
     const problem = response?.querySelector("[role=alert]:not([hidden])");
-    const predictions = [...(response?.querySelectorAll(".answer") ?? [])];
+    const predictions = [...(response?.querySelectorAll("[data-answers] > .answer") ?? [])];
     if (predictions.length > 0) entry.succeed(predictions, responseURL);
     else if (status < 400) location.assign(responseURL); // to sign in, or to a page of its own
     else {

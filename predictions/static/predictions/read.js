@@ -77,7 +77,7 @@ startDrawing(page, async (id) => {
   const url = `${draw.dataset.read}?prediction=${id}`;
   const response = await fetch(url, { headers: { Accept: "text/html" } });
   const saved = new DOMParser().parseFromString(await response.text(), "text/html");
-  show([...saved.querySelectorAll(".answer")], url);
+  show([...saved.querySelectorAll("[data-answers] > .answer")], url);
 });
 
 input.multiple = true;
