@@ -35,17 +35,17 @@ function addStyles(other) {
 
 /** Show predictions under a URL that can be reloaded and shared. */
 async function show(parts, url) {
-  await addStyles(parts[0].ownerDocument); // not needed before there is an answer
+  // Not needed before there is an answer.
+  const [{ makeInteractive }] = await Promise.all([import("./answer.js"), addStyles(parts[0].ownerDocument)]);
   page.dataset.view = "answers";
   answers.replaceChildren(...parts.map((part) => document.importNode(part, true)));
+  makeInteractive(answers);
   const [title] = answers.querySelectorAll("output");
   document.title = messages.title.replace("{text}", title.textContent.trim());
   history.pushState(null, "", `${url}#answer`);
   shown = location.search;
   answers.firstElementChild.focus({ preventScroll: true });
   answers.firstElementChild.scrollIntoView(); // CSS decides how, and leaves room above
-  const { makeInteractive } = await import("./answer.js"); // not needed before there is one
-  makeInteractive(answers);
 }
 
 const queue = new Queue({

@@ -235,7 +235,7 @@ FIGURES = PageFigures(pages=100, digits=1000, errors=100, exact=60, wrong=2)
         ({"errors": 120, "exact": 52, "wrong": 5}, False),
         ({"errors": 121}, True),
         ({"exact": 51}, True),
-        ({"wrong": 6}, True),
+        ({"wrong": 10}, True),
         ({"errors": 0, "exact": 100, "wrong": 0}, False),
     ],
 )
