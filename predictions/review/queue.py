@@ -179,7 +179,10 @@ def _free() -> QuerySet[ReviewItem]:
     taken = ReviewItem.objects.filter(
         picture=OuterRef("picture"), claimed_until__gte=timezone.now()
     )
-    return ReviewItem.objects.filter(~Exists(taken))
+    # Its own claim once more: PostgreSQL checks again, after waiting for another's update, what
+    # the row itself says, and not what it finds elsewhere.
+    unclaimed = Q(claimed_until=None) | Q(claimed_until__lt=timezone.now())
+    return ReviewItem.objects.filter(unclaimed, ~Exists(taken))
 
 
 def _current(
