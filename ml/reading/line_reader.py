@@ -42,9 +42,8 @@ class LineReader:
         self._network = Network(network, "line reader")
 
     def warm_up(self, threads: int) -> None:
-        """Prepare for as many threads, so that the first line is not slower."""
-        for width in _WIDTHS:
-            self._network.warm_up((HEIGHT, width), threads)
+        """Prepare for as many threads, so that the first line is not slower, unless it is long."""
+        self._network.warm_up((HEIGHT, _WIDTHS[0]), threads)
 
     def frames(self, strip: Strip) -> FloatArray:
         """Return the probabilities at every `FRAME` pixels of a strip, float32 (T, `BLANK` + 1)."""
