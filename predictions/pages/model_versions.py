@@ -162,4 +162,7 @@ def _arguments(manifest: dict[str, Any]) -> list[tuple[str, Any]]:
 def _sources(manifest: dict[str, Any]) -> list[tuple[str, int, float]]:
     """Return the training data besides MNIST: name, number of digits, sampling weight."""
     extra = manifest.get("data", {}).get("extra", {})
-    return [(Path(name).name, source["count"], source.get("weight", 1)) for name, source in extra.items()]
+    return [
+        (Path(name).name, source["count"], source.get("weight", 1))
+        for name, source in extra.items()
+    ]

@@ -265,7 +265,9 @@ def test_three_hundred_digits_stay_usable(new_page: NewPage, server: Server) -> 
         assert page.evaluate("document.documentElement.scrollHeight") < 2600
         page.locator(".printed").focus()
         page.keyboard.press("End")
-        expect(page.locator(".printed").get_by_role("option", selected=True)).to_have_attribute("data-number", "299")
+        expect(page.locator(".printed").get_by_role("option", selected=True)).to_have_attribute(
+            "data-number", "299"
+        )
         expect(page.locator(".glyph")).to_have_attribute("src", re.compile("/digits/299.png$"))
         took = page.evaluate(
             """async () => {
