@@ -41,7 +41,7 @@ MAX_ID = first_id_at(datetime.max.replace(tzinfo=UTC))
 # After this many partitions a list returns a short page with a cursor.
 MAX_PARTITIONS_PER_PAGE = 128
 READS_IN_FLIGHT = 32
-WRITES_IN_FLIGHT = 128
+WRITES_IN_FLIGHT = 64
 
 
 class CassandraStore(PredictionStore):
