@@ -27,7 +27,7 @@ from ml.reading.runs import (
     split_runs,
     with_marks_found,
 )
-from ml.reading.unread import Unread, count_unread
+from ml.reading.unread import Unread, count_unread, overlap
 
 STRONG = 0.3  # score of candidates that make lines
 MAX_RUNS, MAX_SLOTS = 500, 1000  # per page; a page of 300 digits takes 300, and a few more
@@ -170,7 +170,7 @@ def _describe(slots: list[Slot], marks: list[Candidate]) -> None:
     scores = np.array([m.score for m in marks])
     for n, slot in enumerate(slots):
         covered = _covered(boxes, n, strength)
-        signed = _overlap(boxes[n], signs)
+        signed = overlap(boxes[n], signs)
         sign = float((scores * signed).max()) if len(scores) else 0.0
         size = float(np.log(slot.box[3] / usual))
         slot.features = np.array(
@@ -213,16 +213,7 @@ def _strength_at(slots: list[Slot], n: int, run: int) -> float:
 def _covered(boxes: npt.NDArray[np.float64], n: int, strength: npt.NDArray[np.float64]) -> float:
     """Return the share of a box that a stronger one covers."""
     others = strength > strength[n]
-    return float(_overlap(boxes[n], boxes[others]).max()) if others.any() else 0.0
-
-
-def _overlap(
-    box: npt.NDArray[np.float64], others: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
-    """Return the shares of a box (4,) that others (n, 4) cover."""
-    low = np.maximum(box[:2], others[:, :2])
-    high = np.minimum(box[:2] + box[2:], others[:, :2] + others[:, 2:])
-    return np.asarray(np.clip(high - low, 0, None).prod(axis=1) / max(1e-6, box[2] * box[3]))
+    return float(overlap(boxes[n], boxes[others]).max()) if others.any() else 0.0
 
 
 def _logit(p: float) -> float:

@@ -58,7 +58,7 @@ def count_unread(contrast: FloatArray, digits: Sequence[Box], marks: Sequence[Bo
     alike = (h > _HEIGHTS[0] * height) & (h < _HEIGHTS[1] * height) & (w < _WIDTH * height)
     pieces = np.stack([x, y, w, h], axis=1)[alike][:_MOST]
     everything = np.array([*digits, *marks])
-    unread = pieces[[_covered(piece, everything) < _COVERED for piece in pieces]]
+    unread = pieces[[overlap(piece, everything).sum() < _COVERED for piece in pieces]]
     across, down = (
         np.abs((unread[:, axis] + unread[:, axis + 2] / 2)[:, np.newaxis] - middles)
         for axis, middles in enumerate((read[:, :2] + read[:, 2:] / 2).T)
@@ -72,8 +72,10 @@ def _cut(contrast: FloatArray, box: Box) -> FloatArray:
     return contrast[max(0, y) : y + height + 1, max(0, x) : x + width + 1]
 
 
-def _covered(piece: npt.NDArray[np.float64], others: npt.NDArray[np.float64]) -> float:
-    """Return the share of a box that others cover, those among themselves counted once at least."""
-    low = np.maximum(piece[:2], others[:, :2])
-    high = np.minimum(piece[:2] + piece[2:], others[:, :2] + others[:, 2:])
-    return float(np.clip(high - low, 0, None).prod(axis=1).sum() / piece[2:].prod())
+def overlap(
+    box: npt.NDArray[np.float64], others: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return the shares of a box (4,) that others (n, 4) cover."""
+    low = np.maximum(box[:2], others[:, :2])
+    high = np.minimum(box[:2] + box[2:], others[:, :2] + others[:, 2:])
+    return np.asarray(np.clip(high - low, 0, None).prod(axis=1) / max(1e-6, box[2] * box[3]))
