@@ -231,7 +231,7 @@ def test_all_is_reached_by_keyboard_in_order_and_seen_to_have_the_focus(
         "/models/",
         "/api/v1/predictions?limit=1",
     ):
-        page.goto(address)
+        page.goto(address, wait_until="networkidle")  # scripts bring parts of some pages
         everything = page.evaluate(NUMBER)
         page.evaluate("document.activeElement.blur()")
         passed: list[int] = []

@@ -45,7 +45,7 @@ def test_lists_filters_and_opens(page: Page, send: Callable[[str, str], str]) ->
     page.get_by_label("Digit", exact=True).select_option("3")
     page.get_by_role("button", name="Search").click()
     assert names(page)[0] == "three.png"
-    assert set(page.locator(".history-text").all_inner_texts()) == {"3"}
+    assert all("3" in text for text in page.locator(".history-text").all_inner_texts())
     page.get_by_label("Digit", exact=True).select_option("")
     page.get_by_label("Status", exact=True).select_option("Could not be read")
     page.get_by_role("button", name="Search").click()

@@ -132,6 +132,7 @@ def test_works_by_keyboard_alone(page: Page, save: Save) -> None:
     assert page.locator(".choose").evaluate(outline) == "solid"
     page.keyboard.press("Enter")
     page.wait_for_url("**#answer")
+    expect(page.get_by_role("option", name="5")).to_be_visible()
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Copy")).to_be_focused()
     page.keyboard.press("Tab")
