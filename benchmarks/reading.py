@@ -55,7 +55,8 @@ REFUSED = "refused"
 T = TypeVar("T")
 
 # Returns text, marked text and status, or `refused`, of a picture.
-Read = Callable[[LabelledPicture, bool], tuple[str, str, str]]
+Answer = tuple[str, str, str, float | None]  # text, marked text, status, confidence
+Read = Callable[[LabelledPicture, bool], Answer]
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class Outcome:
     text: str
     marked_text: str
     status: str
+    confidence: float | None
     duration_ms: float
 
     @property
@@ -92,11 +94,11 @@ def main() -> None:
         return
     prototype = Prototype(classifier)
 
-    def by_prototype(picture: LabelledPicture, several: bool) -> tuple[str, str, str]:
+    def by_prototype(picture: LabelledPicture, several: bool) -> Answer:
         text = prototype.read(picture.content, several=several)
-        return text, text, str(Status.READ)
+        return text, text, str(Status.READ), None
 
-    def by_reader(picture: LabelledPicture, several: bool) -> tuple[str, str, str]:
+    def by_reader(picture: LabelledPicture, several: bool) -> Answer:
         return read(reader, picture)
 
     ways: dict[str, Read] = {"reader": by_reader}
@@ -115,23 +117,22 @@ def main() -> None:
                 _print_errors(outcomes)
 
 
-def read(reader: Reader, picture: LabelledPicture) -> tuple[str, str, str]:
+def read(reader: Reader, picture: LabelledPicture) -> Answer:
     from predictions.services.prediction import status_of  # needs Django to be set up
 
     try:
         reading = reader.read(picture.content)
     except PictureError:
-        return "", "", REFUSED
-    return reading.text, reading.marked_text, str(status_of(reading))
+        return "", "", REFUSED, None
+    return reading.text, reading.marked_text, str(status_of(reading)), reading.confidence
 
 
 def measure(pictures: list[LabelledPicture], read_one: Read, *, several: bool) -> list[Outcome]:
     outcomes = []
     for picture in tqdm(pictures, unit=" pictures", leave=False, disable=None):
         start = time.perf_counter()
-        text, marked_text, status = read_one(picture, several)
-        duration_ms = 1000 * (time.perf_counter() - start)
-        outcomes.append(Outcome(picture, text, marked_text, status, duration_ms))
+        answer = read_one(picture, several)
+        outcomes.append(Outcome(picture, *answer, 1000 * (time.perf_counter() - start)))
     return outcomes
 
 
@@ -142,8 +143,8 @@ def _digits_only(text: str) -> str:
 def _print_head() -> None:
     print(
         "| folder | by | pictures | exactly right | digit errors | mean error a picture "
-        "| `read` and wrong | status `read` | `needs_review` | `unreadable` | refused "
-        "| ms per picture (median) |\n|---|---|" + "---:|" * 10
+        "| `read` and wrong | of those `read` right | said | status `read` | `needs_review` "
+        "| `unreadable` | refused | ms per picture (median) |\n|---|---|" + "---:|" * 12
     )
 
 
@@ -152,7 +153,7 @@ def _print_row(folder: str, way: str, outcomes: list[Outcome]) -> None:
     statuses = Counter(outcome.status for outcome in outcomes)
     truths = sum(len(outcome.truth) for outcome in outcomes)
     errors = [count_errors(_digits_only(outcome.text), outcome.truth) for outcome in outcomes]
-    mean = surely_wrong = "–"
+    mean = surely_wrong = surely_right = said = "–"
     if folder == NOT_DIGITS:
         made_up = sum(outcome.status == Status.READ and bool(outcome.text) for outcome in outcomes)
         right, wrong = f"({_share(made_up, count)} given a digit as `read`)", "–"
@@ -164,10 +165,15 @@ def _print_row(folder: str, way: str, outcomes: list[Outcome]) -> None:
         ]
         mean = f"{100 * statistics.mean(shares_wrong):.1f} %"
         surely_wrong = _share(sum(outcome.read_and_wrong for outcome in outcomes), count)
+        of_read = [o for o in outcomes if o.status == Status.READ and o.confidence is not None]
+        if of_read:
+            surely_right = _share(sum(o.right for o in of_read), len(of_read))
+            said = f"{100 * statistics.mean(o.confidence or 0 for o in of_read):.1f} %"
     shares = [_share(statuses[status], count) for status in [*map(str, Status), REFUSED]]
     duration = statistics.median(outcome.duration_ms for outcome in outcomes)
     print(
         f"| {folder} | {way} | {count} | {right} | {wrong} | {mean} | {surely_wrong} "
+        f"| {surely_right} | {said} "
         f"| {' | '.join(shares)} "
         f"| {duration:.1f} |",
         flush=True,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ml.digits import SIDE, Box, Grey
+from ml.digits import Box, Grey
 from ml.errors import PictureError
 from ml.files.decoding import decode, decode_pages
 from ml.files.images import DecodedPicture
@@ -187,7 +187,7 @@ class Reader:
         one = None
         if is_small(page):
             one = look_at(page, self.classifier)
-            if one is None or one.is_clear:
+            if one and one.is_clear:
                 return _as_interpretation(one)
         found = self.page_reader.read(page, self.classifier)
         if one is None and len(found.digits) <= 1:
@@ -248,16 +248,17 @@ def _look_at_large(page: Grey, classifier: Classifier) -> OneDigit | None:
 
 
 def _is_better(found: PageReading, one: OneDigit) -> bool:
-    """Return whether the page's digits make more sense than its ink as one digit."""
-    if len(found.digits) > 1:
-        return found.confidence > one.confidence
-    return bool(found.digits) and found.digits[0].confidence > one.best.confidence
+    """Return whether the page's digits make more sense than its ink as one digit.
+
+    A reading of many digits is seldom right as a whole, so digits are compared with a digit.
+    """
+    if not found.digits:
+        return False
+    return float(np.mean([each.confidence for each in found.digits])) > one.best.confidence
 
 
-def _as_interpretation(one: OneDigit | None, found: PageReading | None = None) -> Interpretation:
+def _as_interpretation(one: OneDigit, found: PageReading | None = None) -> Interpretation:
     """Return one digit; its confidence is less where the page reader says something else."""
-    if one is None:
-        return Interpretation((), np.zeros((0, SIDE, SIDE), np.uint8))
     look, confidence = one.best, one.confidence
     digit = int(look.probabilities.argmax())
     box, evidence = one.box, None if found is None else found.evidence
