@@ -26,7 +26,8 @@ from ml.reading.evidence import Evidence, collect_evidence
 from ml.reading.ink import is_ink_dark
 from ml.reading.page_reader import MIN_MARK, PageReader
 from ml.reading.runs import Slot
-from ml.synthesis.pages import UNKNOWN, ComposedPage, Composer, Symbol
+from ml.synthesis.pages import ComposedPage, Composer
+from ml.synthesis.sheet import UNKNOWN, Symbol
 
 MAX_READINGS = 1000  # that are learned from: bounds memory (64 kB each) and time
 _MAX_PIXELS = 4_000_000  # of a preview

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from ml.digits import DIGITS
 from ml.reading.contrast import local_contrast
 from ml.reading.heat import HEATS, MAX_HEIGHT, MIN_HEIGHT, STRIDE, TYPICAL_SIDE
-from ml.synthesis.pages import ComposedPage, Composer, Symbol
+from ml.synthesis.pages import ComposedPage, Composer
+from ml.synthesis.sheet import Symbol
 
 SIDE = 160  # pixels of a piece
 PIECES_PER_PAGE = 4

@@ -24,7 +24,8 @@ from ml.reading.judgement import (
 )
 from ml.reading.line_reader import LineReader
 from ml.reading.runs import Slot
-from ml.synthesis.pages import ComposedPage, Composer, Symbol
+from ml.synthesis.pages import ComposedPage, Composer
+from ml.synthesis.sheet import Symbol
 
 _SEEN, _UNSEEN = 0.7, 0.15  # visible shares, as in ml.training.finder_pieces
 _HIDDEN = 24

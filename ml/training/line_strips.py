@@ -14,7 +14,8 @@ from ml.reading.contrast import local_contrast
 from ml.reading.line_reader import BLANK
 from ml.reading.runs import MAX_GAP
 from ml.reading.strips import FRAME, HEIGHT, Box, Strip, cut_strip
-from ml.synthesis.pages import UNKNOWN, ComposedPage, Composer, Symbol
+from ml.synthesis.pages import ComposedPage, Composer
+from ml.synthesis.sheet import UNKNOWN, Symbol
 
 WIDTH = 192  # pixels of a strip in training
 FRAMES = WIDTH // FRAME

@@ -10,7 +10,9 @@ from ml.data.dataset import load_digits, split
 from ml.digits import DIGITS
 from ml.model.classifier import load_classifier
 from ml.reading.reader import Interpretation, Reader
-from ml.synthesis.pages import KINDS, UNKNOWN, Composer
+from ml.synthesis.layouts import KINDS
+from ml.synthesis.pages import Composer
+from ml.synthesis.sheet import UNKNOWN
 
 pytestmark = [pytest.mark.shared, pytest.mark.timeout(600)]
 PAGES = 160

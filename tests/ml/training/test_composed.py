@@ -5,7 +5,8 @@ from ml.digits import DIGITS, SYMBOLS
 from ml.reading.heat import STRIDE, TYPICAL_SIDE
 from ml.reading.line_reader import BLANK
 from ml.reading.strips import FRAME
-from ml.synthesis.pages import Composer, Symbol
+from ml.synthesis.pages import Composer
+from ml.synthesis.sheet import Symbol
 from ml.training import finder_pieces, line_strips
 from ml.training.composed import Batch, compose, composed_batches
 from ml.training.recipes import PageNetwork

@@ -19,7 +19,8 @@ from ml.reading.line_reader import BLANK
 from ml.reading.page_reader import load_page_reader
 from ml.reading.runs import SeenMark, Slot
 from ml.reading.unread import Unread
-from ml.synthesis.pages import UNKNOWN, ComposedPage, Composer, Symbol
+from ml.synthesis.pages import ComposedPage, Composer
+from ml.synthesis.sheet import UNKNOWN, Symbol
 from ml.training import finder_pieces, line_strips
 from ml.training.corrected_pages import (
     CorrectedReading,

@@ -14,7 +14,8 @@ from ml.reading.judgement import Judgement
 from ml.reading.page_reader import JUDGEMENT_FILE, load_page_reader
 from ml.reading.runs import Slot
 from ml.reading.unread import Unread
-from ml.synthesis.pages import ComposedPage, Composer, Symbol
+from ml.synthesis.pages import ComposedPage, Composer
+from ml.synthesis.sheet import Symbol
 from ml.training.judgement import JudgedPage, evaluate, fit, judge_pages, match
 from ml.training.page_reader import fit_judgement
 from ml.training.recipes import JUDGEMENT, JudgementRecipe, choose_judgement_recipe
