@@ -1,7 +1,7 @@
 from django.urls import path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from predictions.api import batch, corrections, exports, model_versions, views
+from predictions.api import batch, corrections, description, exports, model_versions, views
 
 app_name = "api"
 
@@ -56,7 +56,7 @@ urlpatterns = [
         model_versions.ActivateModelVersion.as_view(),
         name="activate-model",
     ),
-    path("v1/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("v1/schema", description.Description.as_view(), name="schema"),
     path("v1/<path:path>/", views.without_slash),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
 ]

@@ -1,6 +1,8 @@
 """That the API does what its description says, and describes what it does."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -10,14 +12,17 @@ from django.contrib.auth.models import Group, User
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 from django.test import Client
+from drf_spectacular.extensions import OpenApiSerializerExtension
 from hypothesis import HealthCheck
 from hypothesis import settings as with_settings
+from rest_framework.test import APIRequestFactory
 from schemathesis.checks import CheckFunction
 from schemathesis.config import GenerationConfig, ProjectConfig, ProjectsConfig, SchemathesisConfig
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from mnistsite.wsgi import application
 from predictions.access.tokens import create_token
+from predictions.api.description import Description
 
 pytestmark = pytest.mark.django_db
 Case = schemathesis.Case[Any]
@@ -86,3 +91,21 @@ def test_says_what_is_open_to_everybody(
         assert ({} in paths["/api/v1/predictions"][method]["security"]) is anonymous_reading
     assert {} not in paths["/api/v1/review"]["get"]["security"]
     assert {} not in paths["/api/v1/predictions/{prediction_id}"]["delete"]["security"]
+
+
+def test_is_described_to_many_who_ask_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The framework's extensions are looked up when they are first asked for."""
+    (pydantic,) = (
+        each
+        for each in OpenApiSerializerExtension._registry
+        if each.__name__ == "PydanticExtension"
+    )
+    monkeypatch.setattr(pydantic, "target_class", "pydantic.BaseModel")
+    begin = threading.Barrier(8)
+
+    def ask(_: int) -> int:
+        begin.wait()
+        return int(Description.as_view()(APIRequestFactory().get("/api/v1/schema")).status_code)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask, range(8))) == [200] * 8
