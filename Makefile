@@ -30,7 +30,12 @@ run: $(VENV)/serve $(STATIC) $(if $(filter cassandra,$(STORE)),$(VENV)/cassandra
 	@$(WITH_STORE) sh -c '$(PREPARE) && exec $(BIN)/python -m gunicorn -c python:mnistsite.gunicorn_config'
 
 test: $(VENV)/dev ## Install everything and run the tests (TESTS="tests/predictions/api -x" for some)
+ifdef TESTS
 	$(BIN)/python -m pytest $(TESTS)
+else
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not server and not container"
+	$(BIN)/python -m pytest -m "server and not container" # one after another, since they measure time
+endif
 
 test-container: $(VENV)/dev ## Build the container image and test containers of it
 	$(BIN)/python -m pytest -m container tests/container

@@ -26,6 +26,8 @@ def test_says_that_a_picture_is_on_its_way(page: Page, save: Save) -> None:
     expect(line.get_by_text("Sending…")).to_be_visible()
     expect(line.locator("img")).to_be_visible()
     expect(line.get_by_role("progressbar", name="seven.png")).to_be_visible()
+    while not held:
+        page.wait_for_timeout(20)
     held[0].continue_()
     page.unroute("**/")
     expect(page.locator("output.text")).to_have_text("7")
