@@ -1,5 +1,7 @@
 """Errors of `ml`; each message says what went wrong and what to do about it."""
 
+from collections.abc import Mapping
+
 Value = int | str
 
 
@@ -19,7 +21,7 @@ def gettext_noop(sentence: str) -> str:
     return sentence
 
 
-def fill(sentence: str, values: dict[str, Value]) -> str:
+def fill(sentence: str, values: Mapping[str, Value]) -> str:
     """Put values into a sentence, with commas in large numbers.
 
     Parameters
