@@ -21,7 +21,7 @@ export HOST PORT VAR_DIR
 export PREDICTION_STORE ?= $(STORE)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-container check format lock screenshots train audit clean
+.PHONY: help run test test-container check format messages lock screenshots train audit clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -54,6 +54,11 @@ format: $(VENV)/dev ## Format code and templates
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/djlint --reformat --quiet templates
+
+messages: $(VENV)/dev ## Collect what is to be translated into locale/, and compile it (needs GNU gettext)
+	$(BIN)/python manage.py makemessages --all --add-location never --no-wrap --no-obsolete \
+		--ignore tests --ignore benchmarks --ignore tools --ignore build --ignore var
+	$(BIN)/python manage.py compilemessages --ignore .venv
 
 screenshots: $(VENV)/dev ## Take the docs' screenshots of the site at URL (make run in another terminal)
 	$(BIN)/python -m tests.browser.screenshots $(URL)

@@ -10,6 +10,10 @@ from csp.constants import HEADER as CSP_HEADER
 from csp.utils import build_policy
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.middleware.locale import LocaleMiddleware
+from django.utils import translation
+from django.utils.cache import patch_vary_headers
 from django.utils.deprecation import MiddlewareMixin
 
 from ml.timings import collect_timings
@@ -36,6 +40,7 @@ class RequestLogMiddleware:
             request_id = secrets.token_hex(16)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
+        translation.deactivate()  # the thread still has that of its last request
         started = time.perf_counter()
         with collect_timings() as timings_ms:
             response = self.get_response(request)
@@ -61,6 +66,16 @@ class RequestLogMiddleware:
 def is_staff(request: HttpRequest) -> bool:
     """Return whether the user is staff; the API sets the user of a token."""
     return hasattr(request, "user") and request.user.is_active and request.user.is_staff
+
+
+class LanguageMiddleware(LocaleMiddleware):
+    """Answers in the language that the visitor chose, else in the browser's."""
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        patch_vary_headers(response, ("Cookie",))  # which holds what was chosen
+        return super().process_response(request, response)
 
 
 class ContentSecurityPolicyMiddleware(MiddlewareMixin):

@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 
 from csp.constants import NONE, SELF
-from django.utils.translation import gettext_lazy as _
 from environs import Env, validate
 
 from mnistsite import cassandra
@@ -64,7 +63,13 @@ CONTENT_SECURITY_POLICY = {
 # --- Languages and time -------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", _("English"))]
+# Each in its own words. The language of a request is the one chosen in the footer, which a cookie
+# remembers, else the browser's; docs and command lines speak English.
+LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("es", "Español")]
+LANGUAGE_COOKIE_AGE = 31_536_000
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SECURE = HTTPS
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = time_zone(env, "TIME_ZONE", "UTC")
 FORMAT_MODULE_PATH = ["mnistsite.formats"]
@@ -104,9 +109,10 @@ MIDDLEWARE = [
     "django.middleware.http.ConditionalGetMiddleware",
     "mnistsite.middleware.PrivateMiddleware",
     "mnistsite.middleware.ContentSecurityPolicyMiddleware",
+    # Before whatever says something.
+    "mnistsite.middleware.LanguageMiddleware",
     "mnistsite.middleware.BodyLimitMiddleware",
     "mnistsite.middleware.UnavailableMiddleware",
-    *(["django.middleware.locale.LocaleMiddleware"] if len(LANGUAGES) > 1 else []),
     "django.middleware.common.CommonMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "predictions.api.plain.PlainUploadMiddleware",
@@ -121,7 +127,7 @@ MIDDLEWARE = [
 # The path below which a proxy serves the site, such as /digits.
 SCRIPT_NAME = read_script_name(env)
 FORCE_SCRIPT_NAME = SCRIPT_NAME or None
-SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = f"{SCRIPT_NAME}/"
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = LANGUAGE_COOKIE_PATH = f"{SCRIPT_NAME}/"
 
 ROOT_URLCONF = "mnistsite.urls"
 WSGI_APPLICATION = "mnistsite.wsgi.application"

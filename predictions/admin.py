@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from predictions import services
 from predictions.access import admin as access_admin  # noqa: F401 - registers
@@ -25,8 +26,8 @@ from predictions.stores import get_store
 from predictions.stores.sql.models import Prediction
 from predictions.web.list_params import parse_list_query
 
-admin.site.site_header = _("Handwritten digits")
-admin.site.site_title = _("Handwritten digits")
+admin.site.site_header = gettext_lazy("Handwritten digits")
+admin.site.site_title = gettext_lazy("Handwritten digits")
 
 
 @admin.register(Prediction)

@@ -7,7 +7,7 @@ what could take long or much memory is decoded in a process of its own (`ml.file
 
 from collections.abc import Iterator
 
-from ml.errors import PictureError
+from ml.errors import PictureError, gettext_noop
 from ml.files.images import IMAGE_FORMATS, SIGNATURES, DecodedPicture, decode_image, is_plain
 from ml.files.isolation import decode_isolated
 from ml.files.numbers import decode_grids, decode_text
@@ -72,7 +72,9 @@ def decode_pages(content: bytes, *, max_pixels: int, max_pages: int) -> Iterator
         If too many files that need a process of their own are decoded at the moment.
     """
     if not content:
-        raise PictureError("empty_file", "This file is empty. Choose a picture of a digit.")
+        raise PictureError(
+            "empty_file", gettext_noop("This file is empty. Choose a picture of a digit.")
+        )
     limits = {"max_pixels": max_pixels, "max_pages": max_pages}
     if not content.startswith(SIGNATURES):
         if is_pdf(content):

@@ -11,7 +11,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, TiffImagePlugin, TiffTags, UnidentifiedImageError
 
-from ml.errors import PictureError, broken_file, too_many_pages, too_many_pixels
+from ml.errors import (
+    PictureError,
+    broken_file,
+    gettext_noop,
+    too_many_pages,
+    too_many_pixels,
+)
 from ml.files.colours import to_grey, to_rgb_or_grey
 
 IMAGE_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
@@ -280,20 +286,29 @@ def _open(content: bytes, max_pixels: int) -> Image.Image:
     try:
         return Image.open(io.BytesIO(content), formats=IMAGE_FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as e:
-        raise too_many_pixels("This picture", max_pixels) from e
+        raise too_many_pixels(
+            gettext_noop(
+                "This picture is too large: the limit is %(limit)s pixels (width x height)."
+            ),
+            max_pixels,
+        ) from e
     except UnidentifiedImageError as e:
         if content.startswith(SIGNATURES):
             raise _unsupported_tiff(content) or broken_file() from e
         if content[4:8] == b"ftyp" and content[8:12] in _HEIF_BRANDS:
             raise PictureError(
                 "unsupported_format",
-                "This is a HEIC photo, which is not supported. Save or share it as JPEG; an iPhone "
-                "does so by itself with Settings, Camera, Formats, Most Compatible.",
+                gettext_noop(
+                    "This is a HEIC photo, which is not supported. Save or share it as JPEG; an "
+                    "iPhone does so by itself with Settings, Camera, Formats, Most Compatible."
+                ),
             ) from e
         raise PictureError(
             "unsupported_format",
-            "This file format is not supported. Send a PNG, JPEG, GIF, BMP, WebP or TIFF picture, "
-            "a PDF, or 28x28 numbers as text.",
+            gettext_noop(
+                "This file format is not supported. Send a PNG, JPEG, GIF, BMP, WebP or TIFF "
+                "picture, a PDF, or 28x28 numbers as text."
+            ),
         ) from e
     except MemoryError:
         raise
@@ -310,22 +325,35 @@ def _unsupported_tiff(content: bytes) -> PictureError | None:
             return None
     return PictureError(
         "unsupported_format",
-        "This kind of TIFF is not supported, such as one with 64-bit numbers or colours as "
-        "floating-point numbers. Save it as a PNG or JPEG and resend it.",
+        gettext_noop(
+            "This kind of TIFF is not supported, such as one with 64-bit numbers or colours as "
+            "floating-point numbers. Save it as a PNG or JPEG and resend it."
+        ),
     )
 
 
 def _check_size(image: Image.Image, max_pixels: int, size: tuple[int, int] | None = None) -> None:
     """Refuse what is too large, also once it is stretched to ``size``."""
     width, height = size or image.size
-    subject = f"This picture of {width:,} x {height:,} pixels"
     if width * height > max_pixels:
-        raise too_many_pixels(subject, max_pixels)
+        raise too_many_pixels(
+            gettext_noop(
+                "This picture of %(width)s x %(height)s pixels is too large: the limit is "
+                "%(limit)s pixels (width x height)."
+            ),
+            max_pixels,
+            width=width,
+            height=height,
+        )
     if _bytes_to_decode(image) > MAX_DECODED_BYTES:
         raise PictureError(
             "too_many_pixels",
-            f"{subject} takes too much memory to decode. Scale it down, or save it as a grey PNG "
-            "or JPEG.",
+            gettext_noop(
+                "This picture of %(width)s x %(height)s pixels takes too much memory to decode. "
+                "Scale it down, or save it as a grey PNG or JPEG."
+            ),
+            width=width,
+            height=height,
         )
 
 
@@ -390,4 +418,7 @@ def _pages_of_tiff(image: Image.Image, max_pages: int) -> list[int]:
             raise broken_file(frame) from e
         if is_page:
             pages.append(frame)
-    raise too_many_pages(f"This TIFF has more than {max_pages:,} pages", max_pages)
+    raise too_many_pages(
+        gettext_noop("This TIFF has more than %(most)s pages: at most %(most)s are read at once."),
+        max_pages,
+    )

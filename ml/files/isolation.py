@@ -135,7 +135,7 @@ def _receive(connection: Connection) -> DecodedPicture | None:
     """Receive the next page; None after the last one."""
     head: dict[str, Any] = json.loads(connection.recv_bytes())
     if "code" in head:
-        raise PictureError(head["code"], head["message"])
+        raise PictureError(head["code"], *head["sentences"], **head["values"])
     if "page" not in head:
         return None
     page = np.frombuffer(connection.recv_bytes(), np.uint8).reshape(head["page"])
@@ -162,7 +162,7 @@ def _serve(
             connection.send_bytes(picture.image.tobytes())
         _send(connection)
     except PictureError as error:
-        _send(connection, code=error.code, message=error.message)
+        _send(connection, code=error.code, sentences=error.sentences, values=error.values)
     finally:  # at once: nothing of a hostile file is cleaned up
         os._exit(0)
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from ml.digits import SIDE
-from ml.errors import PictureError, too_many_pages
+from ml.errors import PictureError, Value, gettext_noop, too_many_pages
 from ml.files.images import DecodedPicture
 
 PIXELS = SIDE * SIDE
@@ -49,14 +49,25 @@ def picture_from_pixels(pixels: Sequence[Sequence[float]]) -> DecodedPicture:
     PictureError
         ``wrong_pixels``: wrong shape, not numbers, not finite, or out of range.
     """
-    _check_length(pixels, "pixels", "rows")
+    _check_length(
+        pixels,
+        gettext_noop("pixels should be a list of 28 rows."),
+        gettext_noop("pixels has %(count)s rows."),
+    )
     for y, row in enumerate(pixels):
-        _check_length(row, f"Row {y}", "numbers")
+        _check_length(
+            row,
+            gettext_noop("Row %(row)s should be a list of 28 numbers."),
+            gettext_noop("Row %(row)s has %(count)s numbers."),
+            row=y,
+        )
         for x, value in enumerate(row):
             if isinstance(value, bool) or not isinstance(value, int | float):
-                raise _wrong_pixels(f"Pixel {x} of row {y} is not a number.")
+                not_a_number = gettext_noop("Pixel %(pixel)s of row %(row)s is not a number.")
+                raise _wrong_pixels(not_a_number, pixel=x, row=y)
             if not 0 <= value <= 255:  # also refuses NaN
-                raise _wrong_pixels(f"Pixel {x} of row {y} is not between 0 and 255.")
+                outside = gettext_noop("Pixel %(pixel)s of row %(row)s is not between 0 and 255.")
+                raise _wrong_pixels(outside, pixel=x, row=y)
     return _picture(_as_greys(np.array(pixels, np.float64)))
 
 
@@ -112,12 +123,17 @@ def decode_grids(text: str, *, max_pages: int) -> Iterator[DecodedPicture]:
     names, rows = _rows(text, max_pages)
     widths = {len(row) for row in rows}
     if len(widths) > 1:
-        raise _wrong_grid(f"Its rows have from {min(widths)} to {max(widths)} numbers.")
+        uneven = gettext_noop("Its rows have from %(least)s to %(most)s numbers.")
+        raise _wrong_grid(uneven, least=min(widths), most=max(widths))
     rows = _pixel_columns(names, rows)
     numbers = np.array([_floats(row, y) for y, row in enumerate(rows)])  # (rows, width)
     if numbers.shape[1] not in {SIDE, PIXELS} or numbers.size % PIXELS:
         height, width = numbers.shape
-        raise _wrong_grid(f"It has {height} row{'s'[: height > 1]} of {width} numbers.")
+        one, several = (
+            gettext_noop("It has 1 row of %(width)s numbers."),
+            gettext_noop("It has %(height)s rows of %(width)s numbers."),
+        )
+        raise _wrong_grid(several if height > 1 else one, height=height, width=width)
     for page in _as_greys(numbers).reshape(-1, SIDE, SIDE):
         yield _picture(page)
 
@@ -162,13 +178,17 @@ def _rows(text: str, max_pages: int) -> tuple[list[str], list[list[str]]]:
             names = [name.lower() for name in _fields(line)]
             continue
         if len(line) > MAX_LINE_LENGTH:
-            raise _wrong_grid(f"Line {number + 1} is too long.")
+            raise _wrong_grid(gettext_noop("Line %(line)s is too long."), line=number + 1)
         rows.append(_fields(line))
         if len(rows[-1]) > PIXELS + 2:  # with a row number and a label
-            raise _wrong_grid(f"Line {number + 1} has {len(rows[-1]):,} numbers.")
+            too_many = gettext_noop("Line %(line)s has %(count)s numbers.")
+            raise _wrong_grid(too_many, line=number + 1, count=len(rows[-1]))
         rows_per_picture = SIDE if len(rows[0]) < PIXELS else 1
         if len(rows) > max_pages * rows_per_picture:
-            raise too_many_pages(f"This text holds more than {max_pages:,} pictures", max_pages)
+            more = gettext_noop(
+                "This text holds more than %(most)s pictures: at most %(most)s are read at once."
+            )
+            raise too_many_pages(more, max_pages)
     if len(names) == SIDE and _counts_columns(names) and len(rows) % SIDE == SIDE - 1:
         return [], [names, *rows]  # a shade that begins like numbered columns
     return names, rows
@@ -198,9 +218,10 @@ def _pixel_columns(names: list[str], rows: list[list[str]]) -> list[list[str]]:
     if len(left_out) < surplus and width > PIXELS:
         label = next(n for n in range(width) if n not in left_out)
         if not all(_is_label(row[label]) for row in rows):
-            raise _wrong_grid(
-                f"It has rows of {width} numbers that do not start with a label from 0 to 9."
+            unlabelled = gettext_noop(
+                "It has rows of %(width)s numbers that do not start with a label from 0 to 9."
             )
+            raise _wrong_grid(unlabelled, width=width)
         left_out.append(label)
     kept = [n for n in range(width) if n not in left_out]
     return [[row[n] for n in kept] for row in rows]
@@ -224,9 +245,11 @@ def _floats(row: list[str], y: int) -> list[float]:
         try:
             value = float(field)
         except ValueError as e:
-            raise _wrong_grid(f"Number {x + 1} of row {y + 1} is not a number.") from e
+            not_a_number = gettext_noop("Number %(number)s of row %(row)s is not a number.")
+            raise _wrong_grid(not_a_number, number=x + 1, row=y + 1) from e
         if not 0 <= value <= 255:  # also refuses NaN
-            raise _wrong_grid(f"Number {x + 1} of row {y + 1} is not between 0 and 255.")
+            outside = gettext_noop("Number %(number)s of row %(row)s is not between 0 and 255.")
+            raise _wrong_grid(outside, number=x + 1, row=y + 1)
         values.append(value)
     return values
 
@@ -236,21 +259,26 @@ def _as_greys(numbers: npt.NDArray[np.float64]) -> Page:
     return np.rint(numbers * 255 if numbers.max() <= 1 else numbers).astype(np.uint8)
 
 
-def _check_length(values: object, name: str, unit: str) -> None:
+def _check_length(values: object, no_list: str, wrong_length: str, **where: Value) -> None:
     if isinstance(values, str | bytes) or not isinstance(values, Sequence):
-        raise _wrong_pixels(f"{name} should be a list of {SIDE} {unit}.")
+        raise _wrong_pixels(no_list, **where)
     if len(values) != SIDE:
-        raise _wrong_pixels(f"{name} has {len(values)} {unit}.")
+        raise _wrong_pixels(wrong_length, count=len(values), **where)
 
 
-def _wrong_pixels(problem: str) -> PictureError:
-    needed = f"Send {SIDE} rows of {SIDE} numbers from 0 to 255 (or from 0 to 1)."
-    return PictureError("wrong_pixels", f"{problem} {needed}")
+def _wrong_pixels(problem: str, **values: Value) -> PictureError:
+    needed = gettext_noop("Send 28 rows of 28 numbers from 0 to 255 (or from 0 to 1).")
+    return PictureError("wrong_pixels", problem, needed, **values)
 
 
-def _wrong_grid(problem: str) -> PictureError:
+def _wrong_grid(problem: str, **values: Value) -> PictureError:
     return PictureError(
         "wrong_pixels",
-        f"This text is not a picture as numbers. {problem} Send {SIDE} rows of {SIDE} numbers from "
-        f"0 to 255 (or from 0 to 1), or rows of {PIXELS}, each a picture.",
+        gettext_noop("This text is not a picture as numbers."),
+        problem,
+        gettext_noop(
+            "Send 28 rows of 28 numbers from 0 to 255 (or from 0 to 1), or rows of 784, each a "
+            "picture."
+        ),
+        **values,
     )

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from ml.errors import PictureError, broken_file, too_many_pages, too_many_pixels
+from ml.errors import (
+    PictureError,
+    broken_file,
+    gettext_noop,
+    too_many_pages,
+    too_many_pixels,
+)
 from ml.files.images import DecodedPicture, make_picture
 
 if TYPE_CHECKING:
@@ -52,7 +58,11 @@ def decode_pdf(content: bytes, *, max_pixels: int, max_pages: int) -> Iterator[D
     document = _open(content)
     count = len(document)
     if count > max_pages:
-        raise too_many_pages(f"This PDF has {count:,} pages", max_pages)
+        raise too_many_pages(
+            gettext_noop("This PDF has %(count)s pages: at most %(most)s are read at once."),
+            max_pages,
+            count=count,
+        )
     for number in range(count):
         yield make_picture(_draw(document, number, max_pixels), "PDF")
 
@@ -70,7 +80,9 @@ def _open(content: bytes) -> "PdfDocument":
         if e.err_code == FPDF_ERR_PASSWORD:
             raise PictureError(
                 "encrypted_file",
-                "This PDF is protected by a password. Save it without one and resend it.",
+                gettext_noop(
+                    "This PDF is protected by a password. Save it without one and resend it."
+                ),
             ) from e
         raise broken_file() from e
 
@@ -102,8 +114,16 @@ def _check_pictures(page: "PdfPage", number: int, max_pixels: int) -> None:
     for picture in page.get_objects(filter=[FPDF_PAGEOBJ_IMAGE]):
         width, height = picture.get_px_size()
         if width * height > max_pixels:
-            subject = f"A picture of {width:,} x {height:,} pixels on page {number + 1}"
-            raise too_many_pixels(subject, max_pixels)
+            raise too_many_pixels(
+                gettext_noop(
+                    "A picture of %(width)s x %(height)s pixels on page %(page)s is too large: the "
+                    "limit is %(limit)s pixels (width x height)."
+                ),
+                max_pixels,
+                width=width,
+                height=height,
+                page=number + 1,
+            )
 
 
 def _size(page: "PdfPage", max_pixels: int) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
+from django.apps import apps
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
@@ -13,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from knox.models import AuthToken
 
-from predictions.access.audit import Action
+from predictions.access.audit import ACTION_LABELS, Action
 from predictions.access.models import AuditEntry
 from predictions.access.tokens import create_token, name_of, revoke_token
 
@@ -23,7 +24,7 @@ class ActionFilter(admin.SimpleListFilter):
     parameter_name = "action"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(str(action), str(action).replace("_", " ")) for action in Action]
+        return [(str(action), str(label)) for action, label in ACTION_LABELS.items()]
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[AuditEntry]
@@ -35,10 +36,16 @@ class ActionFilter(admin.SimpleListFilter):
 class AuditEntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     """Read-only view of the audit log."""
 
-    list_display = ("at", "actor", "action", "target", "request_id")
+    list_display = ("at", "actor", "action_label", "target", "request_id")
+    fields = ("at", "actor", "action_label", "target", "details", "request_id")
     list_filter = (ActionFilter,)
     search_fields = ("actor__exact", "target__exact", "request_id__exact")
     show_full_result_count = False
+
+    @admin.display(description=gettext_lazy("action"), ordering="action")
+    def action_label(self, entry: AuditEntry) -> str:
+        known = entry.action in list(Action)
+        return str(ACTION_LABELS[Action(entry.action)]) if known else entry.action
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -64,6 +71,16 @@ class TokenForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the st
 
 
 admin.site.unregister(AuthToken)
+# knox names them in English only.
+apps.get_app_config("knox").verbose_name = gettext_lazy("API")
+AuthToken._meta.verbose_name = gettext_lazy("token")
+AuthToken._meta.verbose_name_plural = gettext_lazy("tokens")
+for name, label in (
+    ("user", gettext_lazy("user")),
+    ("created", gettext_lazy("created at")),
+    ("expiry", gettext_lazy("valid until")),
+):
+    AuthToken._meta.get_field(name).verbose_name = label
 
 
 @admin.register(AuthToken)

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
+from django.utils.translation import gettext_lazy
 from structlog.contextvars import get_contextvars
 
 from predictions.access.models import AuditEntry
@@ -26,6 +27,22 @@ class Action(StrEnum):
     PURGED = "purged"
     ADDED = "added"
     ACTIVATED = "activated"
+
+
+ACTION_LABELS = {
+    Action.SIGNED_IN: gettext_lazy("signed in"),
+    Action.SIGNED_OUT: gettext_lazy("signed out"),
+    Action.SIGN_IN_REFUSED: gettext_lazy("sign in refused"),
+    Action.SIGN_IN_LOCKED: gettext_lazy("sign in locked"),
+    Action.PASSWORD_CHANGED: gettext_lazy("password changed"),
+    Action.TOKEN_MADE: gettext_lazy("token made"),
+    Action.TOKEN_REVOKED: gettext_lazy("token revoked"),
+    Action.CORRECTED: gettext_lazy("corrected"),
+    Action.DELETED: gettext_lazy("deleted"),
+    Action.PURGED: gettext_lazy("purged"),
+    Action.ADDED: gettext_lazy("added"),
+    Action.ACTIVATED: gettext_lazy("activated"),
+}
 
 
 def audit(

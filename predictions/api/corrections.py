@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.exceptions import NotFound
@@ -45,7 +46,7 @@ class ReviewView(APIView):
     def get_record(self, request: Request, prediction_id: UUID) -> PredictionRecord:
         record = visibility.get(request.user, prediction_id)
         if record is None:
-            raise NotFound("There is no prediction with this id.")
+            raise NotFound(_("There is no prediction with this id."))
         return record
 
     def parse_correction(self, request: Request) -> dict[str, Any]:

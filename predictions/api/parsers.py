@@ -16,6 +16,7 @@ from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpRequest, QueryDict
 from django.http.multipartparser import MultiPartParserError
 from django.utils.datastructures import MultiValueDict
+from django.utils.formats import number_format
 from django.utils.http import parse_header_parameters
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import ParseError
@@ -256,7 +257,7 @@ class UTF8JSONParser(JSONParser):
             raise UploadRefused(
                 "too_large",
                 _("The JSON in the body has too many values: at most %(most)s are read.")
-                % {"most": f"{MAX_JSON_VALUES:,}"},
+                % {"most": number_format(MAX_JSON_VALUES, force_grouping=True)},
                 status=413,
             )
         try:
@@ -265,11 +266,11 @@ class UTF8JSONParser(JSONParser):
                 json.dumps(value, ensure_ascii=False).encode()  # surrogates are no characters
             return value
         except UnicodeEncodeError as error:
-            raise ParseError("The JSON in the body has half a surrogate pair.") from error
+            raise ParseError(_("The JSON in the body has half a surrogate pair.")) from error
         except ValueError as error:
-            raise ParseError(f"The body is not JSON: {error}.") from error
+            raise ParseError(_("The body is not JSON: %(error)s.") % {"error": error}) from error
         except RecursionError as error:
-            raise ParseError("The JSON in the body is nested too deeply.") from error
+            raise ParseError(_("The JSON in the body is nested too deeply.")) from error
 
 
 def _refuse_constant(name: str) -> None:

@@ -3,6 +3,9 @@
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -24,7 +27,8 @@ VERDICTS = [str(verdict) for verdict in Verdict]
 
 def none_of(choices: list[str]) -> dict[str, Any]:
     """Return a choice field's messages, which do not repeat what was sent."""
-    return {"invalid_choice": f"It is none of: {', '.join(choices)}."}
+    message = gettext_lazy("It is none of: {choices}.")
+    return {"invalid_choice": format_lazy(message, choices=", ".join(choices))}
 
 
 class SourceSerializer(serializers.Serializer[Any]):
@@ -90,7 +94,7 @@ class JSONPictureSerializer(SourceSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("image" in attrs) == ("pixels" in attrs):
-            raise serializers.ValidationError("Send either “image” or “pixels”.")
+            raise serializers.ValidationError(_("Send either “image” or “pixels”."))
         return attrs
 
 
@@ -260,8 +264,8 @@ def explained_body(
     explained: list[tuple[PredictionRecord, list[Step]]], request: HttpRequest | Request
 ) -> dict[str, Any]:
     """Return the predictions of an upload with the explanation of each page."""
-    body = upload_body([record for record, _ in explained], request, kept=False)
-    for result, (_, steps) in zip(body.get("results", [body]), explained, strict=True):
+    body = upload_body([record for record, _steps in explained], request, kept=False)
+    for result, (_record, steps) in zip(body.get("results", [body]), explained, strict=True):
         result["explanation"] = steps_body(steps)
     return body
 

@@ -64,7 +64,7 @@ class JSONResult(NamedTuple):
 
 
 def _no_prediction() -> NotFound:
-    return NotFound("There is no prediction with this id.")
+    return NotFound(_("There is no prediction with this id."))
 
 
 class PredictionList(GenericAPIView[Any]):
@@ -261,7 +261,7 @@ class Preview(PictureView):
     def get(self, request: Request, prediction_id: UUID) -> HttpResponse:
         preview = self._picture(request, prediction_id).preview
         if preview is None:
-            raise NotFound("This prediction has no preview.")
+            raise NotFound(_("This prediction has no preview."))
         return _picture_response(preview, "image/webp")
 
 
@@ -292,7 +292,7 @@ class DigitPicture(PictureView):
     def get(self, request: Request, prediction_id: UUID, position: int) -> HttpResponse:
         glyph = self._picture(request, prediction_id).glyph(position)
         if glyph is None:
-            raise NotFound("This prediction has no picture of this digit.")
+            raise NotFound(_("This prediction has no picture of this digit."))
         return _picture_response(png_of(glyph), "image/png")
 
 

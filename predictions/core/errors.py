@@ -4,8 +4,10 @@ import copyreg
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, OperationalError
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
+from ml.errors import PictureError, fill
 from predictions.core.metrics import STORE_ERRORS
 
 READ_ONLY = "25006"  # PostgreSQL's code
@@ -31,6 +33,15 @@ class PredictionsError(Exception):
 
 class UploadRefused(PredictionsError):
     """An upload that cannot be read; nothing of it was kept."""
+
+
+def in_words(error: PictureError) -> str:
+    """Return why a picture cannot be read, in the language of the request."""
+    values = {
+        name: value if isinstance(value, str) else number_format(value, force_grouping=True)
+        for name, value in error.values.items()
+    }
+    return " ".join(fill(_(sentence), values) for sentence in error.sentences)
 
 
 class DecodersBusy(UploadRefused):

@@ -15,7 +15,6 @@ from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import Cluster, NoHostAvailable, Session
 from cassandra.query import SimpleStatement
 from django.conf import settings
-from django.utils.translation import gettext as _
 
 from predictions.core.errors import PredictionsError
 from predictions.core.ids import EPOCH, id_of
@@ -117,19 +116,13 @@ def open_table(keyspace: str, table: str) -> Iterator[Iterator[list[LegacyRow]]]
             yield _read(cluster.connect(), f"{keyspace}.{table}")
         except NoHostAvailable as error:
             raise LegacyTableUnreadable(
-                _(
-                    "No node answered at %(host)s. See CASSANDRA_CONTACT_POINTS, CASSANDRA_PORT "
-                    "and CASSANDRA_DATACENTER. (%(error)s)"
-                )
-                % {"host": database["HOST"], "error": error}
+                f"No node answered at {database['HOST']}. See CASSANDRA_CONTACT_POINTS, "
+                f"CASSANDRA_PORT and CASSANDRA_DATACENTER. ({error})"
             ) from error
         except InvalidRequest as error:
             raise LegacyTableUnreadable(
-                _(
-                    "%(table)s cannot be read as the original's table: %(error)s. "
-                    "See --keyspace and --table."
-                )
-                % {"table": f"{keyspace}.{table}", "error": error.args[0]}
+                f"{keyspace}.{table} cannot be read as the original's table: {error.args[0]}. "
+                "See --keyspace and --table."
             ) from error
 
 

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import django
 from django.conf import settings
-from django.utils.translation import gettext as _
 
 from predictions.core.errors import PredictionsError, UploadRefused
 from predictions.core.records import PredictionRecord, Source
@@ -95,7 +94,7 @@ def _read(path: Path, *, store: bool) -> Outcome:
     except OSError as error:
         return UploadRefused(
             "unreadable_file",
-            _("The file cannot be read: %(reason)s.") % {"reason": error.strerror},
+            f"The file cannot be read: {error.strerror}.",
         )
     try:
         return services.predict(upload, source=Source.COMMAND, store=store)

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -13,7 +13,8 @@ NAMES = {
     "lines": gettext_lazy("Line reader"),
     "judgement": gettext_lazy("Judgement"),
 }
-Facts = list[tuple[str, Any]]
+Facts = list[tuple[str, Any, str]]  # a name, its value, and the language of both
+ENGLISH = "en"  # of the options of the command that trains, and of its measures
 
 
 def part_facts(manifest: dict[str, Any]) -> list[tuple[str, Facts]]:
@@ -27,21 +28,21 @@ def _facts(part: str, made: dict[str, Any]) -> Facts:
     written = made.get("data", {}).get("split", {}).get(side, {})
     facts: Facts = []
     if "count" in written:
-        facts.append((_("Trained on pages composed from"), _digits(**written)))
+        facts.append((_("Trained on pages composed from"), _digits(**written), ""))
     if "weights" in made:
-        facts.append((_("Parameters"), f"{made['weights']:,}"))
+        facts.append((_("Parameters"), number_format(made["weights"], force_grouping=True), ""))
     facts += [
-        (name.replace("_", " "), value)
+        (name.replace("_", " "), value, ENGLISH)
         for name, value in made.get("arguments", {}).items()
         if value is not None and name != "part"
     ]
     facts += [
-        (_("validation: %(name)s") % {"name": name.replace("_", " ")}, f"{value:.4f}")
+        (f"validation: {name.replace('_', ' ')}", f"{value:.4f}", ENGLISH)
         for name, value in made.get("metrics", {}).get("validation", {}).items()
     ]
     at = _parse_time(made.get("created_at", ""))
     if at is not None:
-        facts.append((_("Trained at"), date_format(at, "DATETIME_FORMAT")))
+        facts.append((_("Trained at"), date_format(at, "DATETIME_FORMAT"), ""))
     return facts
 
 
@@ -49,7 +50,10 @@ def _digits(*, count: int, writers: int | None = None, **_more: Any) -> str:
     words = (
         _("%(count)s digits") if writers is None else _("%(count)s digits of %(writers)s writers")
     )
-    return words % {"count": f"{count:,}", "writers": f"{writers or 0:,}"}
+    return words % {
+        "count": number_format(count, force_grouping=True),
+        "writers": number_format(writers or 0, force_grouping=True),
+    }
 
 
 def _parse_time(text: str) -> datetime | None:

@@ -231,9 +231,9 @@ def _in_words(mark: MarkReading, digits: Sequence[DigitReading]) -> str:
 def percent(probability: float) -> str:
     """Format a probability; never as 0% or 100%."""
     if probability > 0.999:
-        return _(">\u00a0%s%%") % number_format(99.9, 1)
+        return f">\N{NO-BREAK SPACE}{_('%s%%') % number_format(99.9, 1)}"
     if probability < 0.001:
-        return _("<\u00a0%s%%") % number_format(0.1, 1)
+        return f"<\N{NO-BREAK SPACE}{_('%s%%') % number_format(0.1, 1)}"
     return _("%s%%") % number_format(round(probability * 100, 1), 1)
 
 

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 from knox.models import AuthToken
@@ -32,8 +32,8 @@ class TokenForm(forms.Form):
         label=gettext_lazy("Valid for"),
         coerce=int,
         initial=90,
-        choices=[
-            (days, ngettext_lazy("%d day", "%d days", days) % days) for days in LIFETIMES_DAYS
+        choices=lambda: [
+            (days, ngettext("%d day", "%d days", days) % days) for days in LIFETIMES_DAYS
         ],
     )
 

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.http.request import HttpRequest
 from django.utils.datastructures import MultiValueDict
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from predictions.core.errors import UploadRefused
@@ -168,14 +169,14 @@ def refuse_oversized(request: HttpRequest) -> None:
         raise UploadRefused(
             "too_large",
             _("This batch is too large: at most %(size)s MB are read at once. Send it in parts.")
-            % {"size": f"{limit / 1e6:g}"},
+            % {"size": number_format(f"{limit / 1e6:g}")},
             status=413,
         )
     if limit == MAX_OTHER_BODY_BYTES:
         raise UploadRefused(
             "too_large",
             _("This request is too large: at most %(size)s MB are read here.")
-            % {"size": f"{limit / 1e6:g}"},
+            % {"size": number_format(f"{limit / 1e6:g}")},
             status=413,
         )
     raise too_large()
@@ -185,7 +186,7 @@ def too_large() -> UploadRefused:
     return UploadRefused(
         "too_large",
         _("This is too large: a file may have at most %(size)s MB. Send a smaller one.")
-        % {"size": f"{settings.MAX_UPLOAD_BYTES / 1e6:g}"},
+        % {"size": number_format(f"{settings.MAX_UPLOAD_BYTES / 1e6:g}")},
         status=413,
     )
 

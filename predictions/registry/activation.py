@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 from django.db import IntegrityError, transaction
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from ml.data.dataset import Digits, as_input
@@ -223,11 +224,11 @@ def _reads_worse(
         % {
             "number": candidate.number,
             "active": active.number,
-            "count": f"{comparison.count:,}",
+            "count": number_format(comparison.count, force_grouping=True),
             "pictures": pictures,
-            "only_first": f"{comparison.only_first:,}",
-            "only_second": f"{comparison.only_second:,}",
-            "p_value": f"{comparison.p_value:.2g}",
+            "only_first": number_format(comparison.only_first, force_grouping=True),
+            "only_second": number_format(comparison.only_second, force_grouping=True),
+            "p_value": number_format(f"{comparison.p_value:.2g}"),
         },
     )
 

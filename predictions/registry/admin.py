@@ -8,6 +8,9 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.formats import number_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -87,11 +90,12 @@ class ModelVersionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic 
 
     @admin.display(description=gettext_lazy("validation accuracy"))
     def accuracy(self, version: ModelVersion) -> str:
-        return "–" if version.accuracy is None else f"{version.accuracy:.4f}"
+        return "–" if version.accuracy is None else number_format(version.accuracy, 4)
 
     @admin.display(description=gettext_lazy("manifest"))
-    def manifest_json(self, version: ModelVersion) -> str:
-        return version.problem or json.dumps(version.manifest, indent=1)
+    def manifest_json(self, version: ModelVersion) -> SafeString:
+        text = version.problem or json.dumps(version.manifest, indent=1)
+        return format_html('<pre lang="en">{}</pre>', text)
 
     @admin.action(description=gettext_lazy("Activate"), permissions=["activate"])
     def activate_version(self, request: HttpRequest, selected: QuerySet[ModelVersion]) -> None:

@@ -37,7 +37,8 @@ def pack(version: ModelVersion) -> bytes:
         versions.classifier_of(version)
         contents = versions.files_of(version)
     except ModelError as error:
-        raise VersionRefused("version_damaged", str(error)) from error
+        message = _("This model version is damaged: %(error)s") % {"error": error}
+        raise VersionRefused("version_damaged", message) from error
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in contents.items():

@@ -280,7 +280,8 @@ def from_files(files: Files, *, base: ModelVersion | None = None) -> ModelVersio
     try:
         others = files_of(base or shipped())
     except ModelError as error:
-        raise VersionRefused("version_damaged", str(error)) from error
+        message = _("This model version is damaged: %(error)s") % {"error": error}
+        raise VersionRefused("version_damaged", message) from error
     if base is None:
         others = {name: content for name, content in others.items() if name not in DIGIT_FILES}
     return _version_of(files, others)

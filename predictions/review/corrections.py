@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from predictions.core.errors import CorrectionRefused
@@ -148,6 +149,7 @@ def _checked(verdict: Verdict, text: str) -> str:
     if len(text) > MAX_TEXT_LENGTH:
         raise CorrectionRefused(
             "long_text",
-            _("The text has more than %(most)s signs.") % {"most": f"{MAX_TEXT_LENGTH:,}"},
+            _("The text has more than %(most)s signs.")
+            % {"most": number_format(MAX_TEXT_LENGTH, force_grouping=True)},
         )
     return "\n".join(lines)

@@ -14,7 +14,13 @@ from ml.errors import DecodingBusy, PictureError
 from ml.reading.explanation import Step, read_explained, read_pixels_explained
 from ml.reading.result import DigitReading, Reading
 from ml.timings import step
-from predictions.core.errors import DecodersBusy, NoPreview, StoreUnavailable, UploadRefused
+from predictions.core.errors import (
+    DecodersBusy,
+    NoPreview,
+    StoreUnavailable,
+    UploadRefused,
+    in_words,
+)
 from predictions.core.ids import id_of_page, new_id
 from predictions.core.metrics import count_prediction
 from predictions.core.records import PictureRecord, PredictionRecord, RequestKey, Source, Status
@@ -217,7 +223,7 @@ def _picture_errors() -> Iterator[None]:
         yield
     except PictureError as error:
         status = PICTURE_ERROR_STATUS.get(error.code, 400)
-        raise UploadRefused(error.code, error.message, status=status) from error
+        raise UploadRefused(error.code, in_words(error), status=status) from error
     except DecodingBusy as error:
         raise DecodersBusy from error
 

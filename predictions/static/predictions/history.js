@@ -67,9 +67,9 @@ function showProgress(form) {
       if (!response.ok || response.redirected) throw new Error(response.status);
       const disposition = response.headers.get("Content-Disposition");
       const rows = await saveStream(response, /filename="(.+)"/.exec(disposition)[1], (count) => {
-        progress.textContent = form.dataset.exporting.replace("{number}", count.toLocaleString());
+        progress.textContent = form.dataset.exporting.replace("{number}", count.toLocaleString(document.documentElement.lang));
       });
-      progress.textContent = form.dataset.exported.replace("{number}", rows.toLocaleString());
+      progress.textContent = form.dataset.exported.replace("{number}", rows.toLocaleString(document.documentElement.lang));
     } catch {
       progress.textContent = form.dataset.failed;
     }

@@ -7,7 +7,6 @@ from cassandra.cluster import Session
 from cassandra.cqlengine import management
 from cassandra.cqlengine.models import Model
 from cassandra.metadata import KeyspaceMetadata, ReplicationStrategy
-from django.utils.translation import gettext as _
 from django_cassandra_engine.models import DjangoCassandraModel
 
 from predictions.core.errors import PredictionsError
@@ -100,19 +99,13 @@ def refuse_impossible_replication(session: Session, wanted: Wanted) -> None:
     for name, copies in wanted.replication.items():
         if name not in nodes:
             raise SchemaContradiction(
-                _(
-                    "The cluster has no datacenter “%(name)s”; it has %(others)s. "
-                    "Set CASSANDRA_DATACENTER (or --datacenter) to one of these."
-                )
-                % {"name": name, "others": ", ".join(sorted(nodes))}
+                f"The cluster has no datacenter “{name}”; it has {', '.join(sorted(nodes))}. "
+                "Set CASSANDRA_DATACENTER (or --datacenter) to one of these."
             )
         if copies > nodes[name]:
             raise SchemaContradiction(
-                _(
-                    "%(copies)s copies cannot be kept on %(nodes)s node(s) in “%(name)s”. Lower "
-                    "CASSANDRA_REPLICATION_FACTOR (or --replication-factor), or add nodes first."
-                )
-                % {"copies": copies, "nodes": nodes[name], "name": name}
+                f"{copies} copies cannot be kept on {nodes[name]} node(s) in “{name}”. Lower "
+                "CASSANDRA_REPLICATION_FACTOR (or --replication-factor), or add nodes first."
             )
 
 
@@ -121,18 +114,11 @@ def refuse_contradictions(keyspace: KeyspaceMetadata, wanted: Wanted) -> None:
     there = keyspace.replication_strategy
     if there != ReplicationStrategy.create("NetworkTopologyStrategy", wanted.replication):
         raise SchemaContradiction(
-            _(
-                "The keyspace %(keyspace)s is there with the replication %(there)s, the settings "
-                "want %(wanted)s. Either set CASSANDRA_DATACENTER and CASSANDRA_REPLICATION_FACTOR "
-                "to what is there, or change the keyspace: "
-                "ALTER KEYSPACE %(keyspace)s WITH replication = %(wanted)s; "
-                "and then run `nodetool repair --full` on every node."
-            )
-            % {
-                "keyspace": wanted.keyspace,
-                "there": there.export_for_schema(),
-                "wanted": wanted.replication_cql,
-            }
+            f"The keyspace {wanted.keyspace} is there with the replication "
+            f"{there.export_for_schema()}, the settings want {wanted.replication_cql}. Either set "
+            "CASSANDRA_DATACENTER and CASSANDRA_REPLICATION_FACTOR to what is there, or change the "
+            f"keyspace: ALTER KEYSPACE {wanted.keyspace} WITH replication = "
+            f"{wanted.replication_cql}; and then run `nodetool repair --full` on every node."
         )
     for model in TABLES:
         table = keyspace.tables.get(model.__table_name__)
@@ -141,33 +127,18 @@ def refuse_contradictions(keyspace: KeyspaceMetadata, wanted: Wanted) -> None:
         for name, column in model._columns.items():
             if name in table.columns and table.columns[name].cql_type != column.db_type:
                 raise SchemaContradiction(
-                    _(
-                        "The column %(column)s of %(table)s is of the type %(there)s, not "
-                        "%(wanted)s: this is not a table of this site. Set CASSANDRA_KEYSPACE to "
-                        "another name."
-                    )
-                    % {
-                        "column": name,
-                        "table": f"{keyspace.name}.{table.name}",
-                        "there": table.columns[name].cql_type,
-                        "wanted": column.db_type,
-                    }
+                    f"The column {name} of {keyspace.name}.{table.name} is of the type "
+                    f"{table.columns[name].cql_type}, not {column.db_type}: this is not a table of "
+                    "this site. Set CASSANDRA_KEYSPACE to another name."
                 )
         compaction = table.options["compaction"]
         wanted_compaction = wanted.compaction(table.name)
         if any(not str(compaction.get(k)).endswith(v) for k, v in wanted_compaction.items()):
             raise SchemaContradiction(
-                _(
-                    "%(table)s is compacted by %(there)s, but RETENTION_DAYS=%(days)s wants "
-                    "%(wanted)s. Either set RETENTION_DAYS back, or change the table: ALTER TABLE "
-                    "%(table)s WITH compaction = %(wanted)s;"
-                )
-                % {
-                    "table": f"{keyspace.name}.{table.name}",
-                    "there": dict(compaction),
-                    "days": wanted.retention_days,
-                    "wanted": wanted_compaction,
-                }
+                f"{keyspace.name}.{table.name} is compacted by {dict(compaction)}, but "
+                f"RETENTION_DAYS={wanted.retention_days} wants {wanted_compaction}. Either set "
+                f"RETENTION_DAYS back, or change the table: ALTER TABLE {keyspace.name}."
+                f"{table.name} WITH compaction = {wanted_compaction};"
             )
 
 

@@ -61,6 +61,31 @@ def test_is_answered_as_by_the_framework(
     assert by_the_framework == [answer, headers]
 
 
+@pytest.mark.parametrize(
+    ("query", "form", "words"),
+    [
+        ("", {}, "Es wurde keine Datei gesendet."),
+        ("", {"file": b"just some words"}, "Dieses Dateiformat wird nicht unterstützt."),
+        ("", {"file": b"1 " * 1234}, "Zeile 1 hat 1.234 Zahlen."),
+        ("?store=perhaps", {"file": b"7"}, "„store“ muss true oder false sein."),
+        ("", {"file": b"7", "source": "elsewhere"}, "Nicht darunter: api, canvas, page."),
+    ],
+)
+def test_says_what_is_wrong_in_the_language_of_the_client(
+    api: APIClient, query: str, form: dict[str, Any], words: str
+) -> None:
+    language = {"HTTP_ACCEPT_LANGUAGE": "de"}
+    is_plain, answer, headers = send(api, query, form, **language)
+    assert is_plain
+    assert words in answer[1]["error"]["message"]
+    assert headers["Content-Language"] == "de"
+    by_the_framework = send(api, query, form, HTTP_ACCEPT=BY_THE_FRAMEWORK, **language)
+    assert by_the_framework == (False, answer, headers)
+    in_english = send(api, query, form)[1]
+    assert in_english[1]["error"]["code"] == answer[1]["error"]["code"]
+    assert in_english[1]["error"]["message"] != answer[1]["error"]["message"]
+
+
 def test_a_format_that_the_query_names_is_negotiated(api: APIClient, png: Png) -> None:
     is_plain, answer, _ = send(api, "?format=json", {"file": png("7")})
     assert (is_plain, answer[0]) == (False, 201)

@@ -35,7 +35,7 @@ def test_nothing_is_certain_or_impossible(probability: float, said: str) -> None
 def test_numbers_for_people_are_localised_and_those_for_svg_are_not() -> None:
     with translation.override("de"):
         bar = ShownPrediction(make_record("7")).digits[0].bars[7]
-    assert (bar.percent, bar.length) == ("91,0%", "91.00")
+    assert (bar.percent, bar.length) == ("91,0\N{NO-BREAK SPACE}%", "91.00")
 
 
 @pytest.mark.parametrize(
