@@ -53,6 +53,7 @@ MARK_LABELS = {
 LINE_LENGTHS = (1, 2, 3, 4, 6, 8, 11, 15, 21, 30, 42)
 MAX_SHORT_TEXT = (4, 12)  # lines, and characters of a line, that can stand as a heading
 MAX_TITLE = 40  # characters
+LINE_SEPARATOR = " · "  # where a text stands on one line
 MAX_LIKELIEST = 3
 MAX_CROPS = 12
 SHARP_SIDE = 320  # pixels; a smaller picture is enlarged so much that its pixels are seen
@@ -211,13 +212,22 @@ class ShownPrediction:
     @property
     def title(self) -> str:
         """What the picture shows, on one line."""
-        text = " · ".join((self.marked_text or self.text).split("\n")) or self.no_text
-        return text if len(text) <= MAX_TITLE else text[: MAX_TITLE - 1] + "…"
+        return _on_one_line(self.marked_text or self.text) or self.no_text
+
+    @property
+    def read_as(self) -> str:
+        """What was read, whatever was corrected, on one line."""
+        return _on_one_line(self.record.text) or _("no digit")
 
     @property
     def is_tiny(self) -> bool:
         """Whether the picture is enlarged so much that its pixels are seen."""
         return max(self.record.width, self.record.height) < SHARP_SIDE
+
+
+def _on_one_line(text: str) -> str:
+    joined = text.replace("\n", LINE_SEPARATOR)
+    return joined if len(joined) <= MAX_TITLE else joined[: MAX_TITLE - 1] + "…"
 
 
 def _in_words(mark: MarkReading, digits: Sequence[DigitReading]) -> str:

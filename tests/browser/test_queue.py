@@ -1,15 +1,32 @@
 """Pictures on their way: a queue, what was wrong with each, and a site that comes and goes."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from tests.browser.conftest import Complaints, NewPage, Save
 from tests.conftest import StartServer
+from tests.support.handwriting import write
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
+
+
+@pytest.fixture
+def two_lines(tmp_path: Path, png: Callable[..., bytes]) -> Path:
+    """A picture of 173 above 720, and beside it one of 7."""
+    page = np.full((300, 420), 244, np.uint8)
+    for row, line in enumerate(("173", "720")):
+        for column, digit in enumerate(line):
+            write(page, int(digit), 30 + 95 * column, 30 + 130 * row, 90, ink=60)
+    path = tmp_path / "meter.png"
+    cv2.imwrite(str(path), page)
+    (tmp_path / "7.png").write_bytes(png("7"))
+    return path
 
 
 def entry(page: Page, name: str) -> Locator:
@@ -127,3 +144,29 @@ def test_does_not_send_what_is_too_large(page: Page, tmp_path: Path) -> None:
         "This file is too large. Choose one of at most 20 MB."
     )
     assert "POST" not in sent
+
+
+def test_lines_of_a_text_are_not_run_together_on_one_line(
+    page: Page, two_lines: Path, sign_in: Callable[[Page, str], None]
+) -> None:
+    sign_in(page, "olga")
+    other = two_lines.with_name("7.png")
+    page.set_input_files("#picture", [two_lines, other])
+    page.wait_for_url("**#answer")
+    expect(page.locator("output.text")).to_have_text("173\n720", use_inner_text=True)
+    expect(page).to_have_title("173 · 720 – Handwritten digits")
+    expect(entry(page, "meter.png").locator(".entry-text")).to_have_text("173 · 720")
+    expect(page.locator("[data-live]")).to_have_text(
+        re.compile(r"^(meter\.png: 173 · 720|7\.png: 7)$")
+    )
+    address = page.get_by_role("link", name="Details").get_attribute("href")
+    page.reload()
+    expect(page).to_have_title("173 · 720 – Handwritten digits")
+    page.goto(f"{address}delete")
+    expect(page.get_by_text("“173 · 720”")).to_be_visible()
+    page.goto("/predictions/?limit=2")
+    expect(page.get_by_role("checkbox", name="Select 173 · 720 meter.png")).to_be_visible()
+    page.goto("/uploads/")
+    page.set_input_files("#files", two_lines)
+    page.get_by_role("button", name="Read them").click()
+    expect(page.locator(".task").get_by_role("link")).to_have_text("173 · 720")

@@ -55,8 +55,8 @@ class Entry {
   succeed(predictions, url) {
     Object.assign(this, { predictions, url });
     this.link.href = url;
-    const texts = predictions.map((prediction) => prediction.querySelector("output").textContent.trim());
-    this.#part("text").textContent = this.text = texts.join(" · ");
+    const texts = predictions.map(({ dataset }) => dataset.title);
+    this.#part("text").textContent = this.text = texts.join(" | ");
     this.state = "done";
   }
 

@@ -40,8 +40,7 @@ async function show(parts, url) {
   page.dataset.view = "answers";
   answers.replaceChildren(...parts.map((part) => document.importNode(part, true)));
   makeInteractive(answers);
-  const [title] = answers.querySelectorAll("output");
-  document.title = messages.title.replace("{text}", title.textContent.trim());
+  document.title = messages.title.replace("{text}", answers.firstElementChild.dataset.title);
   history.pushState(null, "", `${url}#answer`);
   shown = location.search;
   answers.firstElementChild.focus({ preventScroll: true });
