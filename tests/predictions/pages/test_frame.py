@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from django.test import Client
 
 from predictions.core.records import Status
 from predictions.review import queue
+from predictions.stores import get_store
 from tests.predictions.conftest import Keep
 from tests.support.html import alerts, find, text_of
+from tests.support.records import make_picture, make_record
 
 pytestmark = pytest.mark.django_db
 OWN_TEMPLATES = sorted(Path(settings.BASE_DIR, "templates").rglob("*.html"))
@@ -91,8 +94,18 @@ def test_no_page_makes_many_queries(
     browser.force_login(olga)
     records = [keep("7", status=Status.NEEDS_REVIEW) for _ in range(5)]
     queue.enqueue(records)
+    first = make_record("7")
+    pages = [
+        replace(first, upload=first.id),
+        *(make_record("7", upload=first.id, page=page) for page in (1, 2)),
+    ]
+    get_store().add_upload([(page, make_picture(page)) for page in pages])
     for path in [
         *paths,
+        "/predictions/?view=grid",
+        "/uploads/",
+        f"/uploads/{first.id}/",
+        "/accounts/password/",
         "/review/",
         "/predictions/?digit=7&status=needs_review",
         f"/api/v1/predictions/{records[0].id}",
