@@ -19,6 +19,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from ml.digits import DIGITS, SIDE
 from ml.errors import ModelError
+from ml.model.litert import allocate_tensors
 from ml.model.metrics import softmax
 from ml.timings import step
 
@@ -213,7 +214,7 @@ def _make_runnable(network: bytes) -> _Runnable:
         source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
         _check_tensor("input", source, [(1, *GLYPH_SHAPE)])
         _check_tensor("output", target, [(1, outputs) for outputs in OUTPUTS])
-        interpreter.allocate_tensors()
+        allocate_tensors(interpreter)
     except (ValueError, RuntimeError, IndexError) as e:
         raise ModelError(f"LiteRT cannot run this network: {e}") from e
     return _Runnable(interpreter, source["index"], target["index"], int(target["shape"][-1]))

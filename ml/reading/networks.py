@@ -9,6 +9,7 @@ import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
 
 from ml.errors import ModelError
+from ml.model.litert import allocate_tensors
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -80,7 +81,7 @@ class Network:
             interpreter = Interpreter(model_content=self._content, num_threads=1)
             source = interpreter.get_input_details()[0]["index"]
             interpreter.resize_tensor_input(source, (1, *shape, 1))
-            interpreter.allocate_tensors()
+            allocate_tensors(interpreter)
             target = interpreter.get_output_details()[0]["index"]
         except (ValueError, RuntimeError, IndexError) as e:
             raise ModelError(f"LiteRT cannot run the {self._name}: {e}") from e

@@ -10,6 +10,7 @@ import numpy as np
 
 from ml.data.idx import write_idx
 from ml.errors import DatasetError
+from ml.training.tensorflow import load_tensorflow
 
 
 class Origin(NamedTuple):
@@ -73,6 +74,7 @@ def download_mnist(directory: Path, *, digits: Origin = DIGITS, writers: Origin 
 
 
 def _fetch(directory: Path, origin: Origin) -> Path:
+    load_tensorflow()
     import keras
 
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 
@@ -27,10 +28,14 @@ _PER_PAGE = 12  # at most, so that full pages do not prevail
 _PAGES_PER_TASK = 16
 _SEEN = 0.9  # visible share
 _SHIFT, _GROWTH = 0.06, 0.08  # standard deviations of a found box, of its height
+OnProgress = Callable[[int, int], None]
+
 _composers: list[Composer] = []  # of a worker process
 
 
-def with_page_glyphs(split: Split, recipe: Recipe) -> Split:
+def with_page_glyphs(
+    split: Split, recipe: Recipe, *, on_progress: OnProgress = lambda done, count: None
+) -> Split:
     """Add digits cut out of pages to those to train on, as many as the recipe says.
 
     Parameters
@@ -39,6 +44,8 @@ def with_page_glyphs(split: Split, recipe: Recipe) -> Split:
         The pages are composed from its training digits.
     recipe
         Gives the share, the length of the run and the seed.
+    on_progress
+        As for `cut_page_glyphs`.
     """
     share = recipe.page_glyphs_share
     if not share:
@@ -46,12 +53,18 @@ def with_page_glyphs(split: Split, recipe: Recipe) -> Split:
     others = sum(source.draws for source in split.sources)
     shown = (recipe.steps or 0) * recipe.batch_size + (recipe.epochs or 0) * others / (1 - share)
     count = min(MAX_COUNT, math.ceil(share * shown))
-    glyphs = cut_page_glyphs(split.training, count, seed=recipe.seed)
+    glyphs = cut_page_glyphs(split.training, count, seed=recipe.seed, on_progress=on_progress)
     source = Source("page glyphs", glyphs, share / (1 - share) * others / count)
     return replace(split, extra=(*split.extra, source))
 
 
-def cut_page_glyphs(digits: Digits, count: int, *, seed: int) -> Digits:
+def cut_page_glyphs(
+    digits: Digits,
+    count: int,
+    *,
+    seed: int,
+    on_progress: OnProgress = lambda done, count: None,
+) -> Digits:
     """Compose pages in worker processes and cut digits out of them.
 
     Parameters
@@ -62,6 +75,8 @@ def cut_page_glyphs(digits: Digits, count: int, *, seed: int) -> Digits:
         How many to return.
     seed
         Determines the pages.
+    on_progress
+        Called now and then with the number of digits that are cut out, and of all.
 
     Returns
     -------
@@ -79,6 +94,7 @@ def cut_page_glyphs(digits: Digits, count: int, *, seed: int) -> Digits:
             images.append(glyphs)
             labels.append(names)
             found += len(names)
+            on_progress(min(found, count), count)
     x, y = np.concatenate(images)[:count], np.concatenate(labels)[:count]
     sha256 = hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest()
     return Digits(x, y, fingerprints={"page glyphs": {"sha256": sha256, "count": count}})

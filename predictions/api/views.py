@@ -24,7 +24,6 @@ from rest_framework.views import APIView
 
 from predictions import services
 from predictions.access import visibility
-from predictions.access.client_address import client_address
 from predictions.access.permissions import is_signed_in, may_delete, may_read
 from predictions.api import plain
 from predictions.api.parsers import FILE_BODY_PARSERS, FormParser, UTF8JSONParser
@@ -47,6 +46,7 @@ from predictions.core.errors import BadQuery
 from predictions.core.records import PictureRecord, Source
 from predictions.recognition.previews import png_of
 from predictions.recognition.uploads import Upload, batch_of, upload_from_base64, upload_from_form
+from predictions.services.idempotency import owner_of
 from predictions.web.json import prediction_json, predictions_json
 from predictions.web.list_params import ListParams, parse_flag, parse_list_query
 
@@ -186,7 +186,7 @@ class PredictionList(GenericAPIView[Any]):
             records, created = services.predict(upload, source=source, user=user), True
         else:
             records, created = services.predict_once(
-                upload, owner=_owner(request, user), key=key, source=source, user=user
+                upload, owner=owner_of(request, user), key=key, source=source, user=user
             )
         body = upload_body(records, request, kept=True, new=created)
         return JSONResult(
@@ -194,13 +194,6 @@ class PredictionList(GenericAPIView[Any]):
             status.HTTP_201_CREATED if created else status.HTTP_200_OK,
             {"Location": body["url"]} if "url" in body else {},
         )
-
-
-def _owner(request: HttpRequest, user: "User | AnonymousUser") -> str:
-    """Return the owner of an Idempotency-Key: the account, or else the client's address."""
-    if user.is_authenticated:
-        return f"user {user.pk}"
-    return f"address {client_address(request)}"
 
 
 class PredictionDetail(APIView):

@@ -34,7 +34,7 @@ def fine_tune(
         return kept
     shutil.rmtree(kept, ignore_errors=True)
     write(f"{len(readings):,} corrected readings for the finder and the line reader.")
-    with closing(ProgressBar(sys.stderr)) as bar:
+    with closing(ProgressBar(sys.stderr, "Loading the networks")) as bar:
         manifest = fine_tune_pages(
             start_from,
             kept,

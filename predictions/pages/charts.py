@@ -1,5 +1,7 @@
 """Bar charts rendered on the server: stretchable SVG with HTML labels around it."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,7 +10,7 @@ from django.utils.formats import number_format
 BAR_WIDTH = 8  # in SVG units; the gap takes the rest of STEP
 STEP = 10
 HEIGHT = 100
-MAX_LABELS = 10  # that fit below a chart on a phone
+MAX_CHARACTERS = 30  # that fit below a chart on a phone
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class Bar:
     x: int
     length: str
     top: str
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Chart:
     category_label: str
     counts: list[tuple[str, int]]
     horizontal: bool = False  # leaves room for labels that are words
+    kinds: Sequence[str] = ()  # of the bars, which have the colours of a status
 
     @cached_property
     def max_count(self) -> int:
@@ -41,8 +45,12 @@ class Chart:
         return self.max_count == 0
 
     @property
-    def max_label(self) -> str:
-        return str(number_format(self.max_count, force_grouping=True))
+    def heights(self) -> list[str]:
+        """The labels of the vertical axis, from the top: the largest count, its half, 0."""
+        half = [] if self.max_count % 2 else [self.max_count // 2]
+        return [
+            str(number_format(count, force_grouping=True)) for count in (self.max_count, *half, 0)
+        ]
 
     @property
     def width(self) -> int:
@@ -54,15 +62,17 @@ class Chart:
         for position, (label, count) in enumerate(self.counts):
             length = HEIGHT * count / self.max_count if self.max_count else 0
             x = STEP * position + (STEP - BAR_WIDTH) // 2
-            bars.append(Bar(label, count, x, f"{length:.2f}", f"{HEIGHT - length:.2f}"))
+            kind = self.kinds[position] if self.kinds else ""
+            bars.append(Bar(label, count, x, f"{length:.2f}", f"{HEIGHT - length:.2f}", kind))
         return bars
 
     @property
-    def shows_all_labels(self) -> bool:
-        return len(self.counts) <= MAX_LABELS
-
-    @property
     def labels(self) -> list[str]:
-        """All labels if they fit below the chart, else the first and the last."""
-        labels = [label for label, _ in self.counts]
-        return labels if self.shows_all_labels else [labels[0], labels[-1]]
+        """A label for each bar; blank where they would not all fit, but never the last."""
+        longest = max(len(label) for label, _ in self.counts)
+        step = math.ceil(len(self.counts) / max(1, MAX_CHARACTERS // (longest + 1)))
+        last = len(self.counts) - 1
+        return [
+            "" if (last - position) % step else label
+            for position, (label, _) in enumerate(self.counts)
+        ]

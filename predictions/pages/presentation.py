@@ -1,5 +1,6 @@
 """Predictions as pages show them: labels, percentages, bars and lines."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -53,6 +54,10 @@ MARK_LABELS = {
 LINE_LENGTHS = (1, 2, 3, 4, 6, 8, 11, 15, 21, 30, 42)
 MAX_SHORT_TEXT = (4, 12)  # lines, and characters of a line, that can stand as a heading
 MAX_TITLE = 40  # characters
+LONG_NUMBER = re.compile(r"[0-9]{6,}")
+THOUSANDS = re.compile(r"(?<=[0-9])(?=(?:[0-9]{3})+$)")
+GROUP_END = "\0"
+LINE_SEPARATOR = " · "  # where a text stands on one line
 MAX_LIKELIEST = 3
 MAX_CROPS = 12
 SHARP_SIDE = 320  # pixels; a smaller picture is enlarged so much that its pixels are seen
@@ -197,6 +202,11 @@ class ShownPrediction:
         return self.text.split("\n")
 
     @property
+    def groups(self) -> list[list[str]]:
+        """The lines, their long numbers in groups of three digits; joined, they are the lines."""
+        return [LONG_NUMBER.sub(_in_groups, line).split(GROUP_END) for line in self.lines]
+
+    @property
     def longest(self) -> int | str:
         """The size class of the text: the length of its longest line, rounded up."""
         length = max(map(len, self.lines))
@@ -211,13 +221,26 @@ class ShownPrediction:
     @property
     def title(self) -> str:
         """What the picture shows, on one line."""
-        text = " · ".join((self.marked_text or self.text).split("\n")) or self.no_text
-        return text if len(text) <= MAX_TITLE else text[: MAX_TITLE - 1] + "…"
+        return _on_one_line(self.marked_text or self.text) or self.no_text
+
+    @property
+    def read_as(self) -> str:
+        """What was read, whatever was corrected, on one line."""
+        return _on_one_line(self.record.text) or _("no digit")
 
     @property
     def is_tiny(self) -> bool:
         """Whether the picture is enlarged so much that its pixels are seen."""
         return max(self.record.width, self.record.height) < SHARP_SIDE
+
+
+def _in_groups(number: re.Match[str]) -> str:
+    return THOUSANDS.sub(GROUP_END, number[0])
+
+
+def _on_one_line(text: str) -> str:
+    joined = text.replace("\n", LINE_SEPARATOR)
+    return joined if len(joined) <= MAX_TITLE else joined[: MAX_TITLE - 1] + "…"
 
 
 def _in_words(mark: MarkReading, digits: Sequence[DigitReading]) -> str:

@@ -33,6 +33,7 @@ from predictions.statistics.daily_counts import (
 
 SHORTCUTS = (7, 30, 90, 365)  # days
 MAX_DAILY_BARS = 92
+MIN_BARS = 7
 MAX_DAYS_BY_WEEK = 2 * 366
 
 
@@ -92,13 +93,14 @@ def _charts(seen: Statistics) -> list[Chart]:
     confidences = _in_order(total["confidence"], range(0, 100, CONFIDENCE_STEP), _percent_range)
     durations = _in_order(total["duration"], [0, *DURATION_STEPS_MS], _number)
     statuses = _named(total["status"], STATUS_LABELS)
+    kinds = [str(status) for status in STATUS_LABELS if total["status"][status]]
     sources = _named(total["source"], SOURCE_LABELS)
     versions = sorted(total["model_version"].items(), key=lambda item: int(item[0]))
     return [
         Chart(_("Digits"), _("Times read"), _("Digit"), _in_order(total["digit"], range(10), str)),
         Chart(_("Confidence"), predictions, _("Lowest of its digits"), confidences),
         Chart(_("Processing time"), predictions, _("At least (ms)"), durations),
-        Chart(_("Status"), predictions, _("Status"), statuses, horizontal=True),
+        Chart(_("Status"), predictions, _("Status"), statuses, horizontal=True, kinds=kinds),
         Chart(_("Model versions"), predictions, _("Model version"), versions, horizontal=True),
         Chart(_("Sources"), predictions, _("Source"), sources, horizontal=True),
     ]
@@ -117,8 +119,14 @@ def _by_time(seen: Statistics, since: date, until: date) -> Chart:
     counts = {bucket(since + ONE_DAY * number): 0 for number in range(length)}
     for day, daily in seen.days.items():
         counts[bucket(day)] += daily.predictions
-    labelled = [(_short_date(day), count) for day, count in counts.items()]
+    labelled = [(_short_date(day), count) for day, count in _from_first_count(counts)]
     return Chart(name, _("Predictions"), unit, labelled)
+
+
+def _from_first_count(counts: dict[date, int]) -> list[tuple[date, int]]:
+    """Leave out what comes before the first prediction, so that no bar stands alone at the end."""
+    empty = next((n for n, count in enumerate(counts.values()) if count), 0)
+    return list(counts.items())[max(0, min(empty, len(counts) - MIN_BARS)) :]
 
 
 def _in_order(

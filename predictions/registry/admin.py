@@ -64,6 +64,12 @@ class ModelVersionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic 
     action_form = ActivationForm
     form = ArchiveForm
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        title = _("Trained model versions (the shipped one, version 0, is on the models page)")
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
         return super().get_queryset(request).defer("network", "weights", "page_reader", "answers")
 

@@ -12,21 +12,34 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import IntegrityError, connections
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
+from predictions.access.client_address import client_address
 from predictions.core.errors import PredictionsError, StoreUnavailable, UploadRefused
 from predictions.core.ids import new_id
 from predictions.core.records import Claim, PredictionRecord, RequestKey
 from predictions.stores import get_store
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
 
 LEASE_S = 5.0  # as long as a client waits to retry when the store does not answer
 RENEW_EVERY_S = LEASE_S / 3
 WAIT_S = 2.0
 POLL_INTERVAL_S = 0.1
 MAX_KEY_LENGTH = 255
+
+
+def owner_of(request: HttpRequest, user: "User | AnonymousUser") -> str:
+    """Return whose key a request carries: the account's, or else the client's address's."""
+    if user.is_authenticated:
+        return f"user {user.pk}"
+    return f"address {client_address(request)}"
 
 
 class KeyConflict(PredictionsError):

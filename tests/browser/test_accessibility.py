@@ -1,9 +1,10 @@
 """WCAG 2.2 AA: axe-core finds nothing on any page, and all of it is reached by keyboard."""
 
 from collections.abc import Callable
+from typing import Any, Literal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import FilePayload, Page, expect
 
 from tests.browser.conftest import Complaints, NewPage
@@ -16,11 +17,18 @@ SignIn = Callable[[Page, str], None]
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 OPTIONS = {
     "resultTypes": ["violations"],
-    "runOnly": {"type": "tag", "values": TAGS},
     "preload": False,  # it would add style sheets, which the policy of this site forbids
 }
-PHONE, DESK = 360, 1280  # CSS pixels
-LOOKS = pytest.mark.parametrize(("scheme", "width"), [("light", DESK), ("dark", PHONE)])
+ALL_RULES = {"runOnly": {"type": "tag", "values": TAGS}}
+OF_COLOUR = ["color-contrast", "link-in-text-block"]
+COLOURS = {"runOnly": {"type": "rule", "values": OF_COLOUR}}
+OF_PLACE = ["target-size", "scrollable-region-focusable"]
+PLACES_AND_COLOURS = {"runOnly": {"type": "rule", "values": [*OF_COLOUR, *OF_PLACE]}}
+SETTLE = """async () => {
+  await new Promise(requestAnimationFrame);
+  await Promise.allSettled(document.getAnimations().map((animation) => animation.finished));
+}"""
+PHONE, TABLET, DESK = 360, 820, 1440  # CSS pixels
 # Swagger UI's own elements: a main landmark and headings of its own, buttons within buttons.
 OF_SWAGGER = (
     "heading-order",
@@ -49,14 +57,34 @@ FOCUSED = """() => {
 
 
 def violations(page: Page, *, rules_off: tuple[str, ...] = ()) -> list[str]:
-    """What axe finds, a line each."""
-    options = OPTIONS | {"rules": {rule: {"enabled": False} for rule in rules_off}}
-    found = Axe().run(page, options=options).response["violations"]
-    return [
-        f"{page.url}: {violation['id']}: {node['html'][:160]} {node['failureSummary'][:300]}"
-        for violation in found
-        for node in violation["nodes"]
+    """What axe finds at three widths by day and by night, a line each.
+
+    Everything at a phone's and a desk's width, where other elements are shown; in between what
+    depends on where things stand, and by night what depends on colours: the rest is the same there.
+    """
+    looks: list[tuple[int, Literal["light", "dark"], dict[str, Any]]] = [
+        (PHONE, "light", ALL_RULES | {"rules": {rule: {"enabled": False} for rule in rules_off}}),
+        (PHONE, "dark", COLOURS),
+        (TABLET, "dark", COLOURS),
+        (TABLET, "light", PLACES_AND_COLOURS),
+        (DESK, "light", ALL_RULES | {"rules": {rule: {"enabled": False} for rule in rules_off}}),
+        (DESK, "dark", COLOURS),
     ]
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE_SCRIPT)
+    found = []
+    for width, scheme, options in looks:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.evaluate(SETTLE)  # others' pages fade from one theme to the other
+        answer = page.evaluate("(options) => axe.run(document, options)", options | OPTIONS)
+        found += [
+            f"{page.url} ({width}, {scheme}): {violation['id']}: "
+            f"{node['html'][:160]} {node['failureSummary'][:300]}"
+            for violation in answer["violations"]
+            for node in violation["nodes"]
+        ]
+    return found
 
 
 @pytest.fixture
@@ -69,18 +97,13 @@ def prediction(page: Page, png: Callable[..., bytes]) -> str:
     return found
 
 
-@LOOKS
 def test_axe_finds_nothing_where_pictures_are_read(
     new_page: NewPage,
     png: Callable[..., bytes],
     complaints: Complaints,
-    scheme: str,
-    width: int,
 ) -> None:
     complaints.expect("status of 415")
-    page = new_page(
-        color_scheme=scheme, reduced_motion="reduce", viewport={"width": width, "height": 900}
-    )
+    page = new_page(reduced_motion="reduce")
     page.goto("/")
     found = violations(page)
     page.keyboard.press("?")
@@ -90,22 +113,19 @@ def test_axe_finds_nothing_where_pictures_are_read(
     page.locator(".live output").wait_for()
     page.locator("[data-seen]").wait_for()
     found += violations(page)
-    pictures = [
-        FilePayload(name=name, mimeType="image/png", buffer=content)
-        for name, content in [("8.png", png("8")), ("words.png", b"words"), ("none.png", png(""))]
-    ]
-    page.set_input_files("#picture", pictures)
+    words = FilePayload(name="words.png", mimeType="image/png", buffer=b"words")
+    page.set_input_files("#picture", words)
     page.locator(".entry[data-state=failed]").wait_for()
+    page.set_input_files(
+        "#picture", FilePayload(name="8.png", mimeType="image/png", buffer=png("8"))
+    )
     page.locator("#answer").wait_for()
     found += violations(page)
     assert found == []
 
 
-@LOOKS
-def test_axe_finds_nothing_where_marks_are_shown(
-    new_page: NewPage, decimal: bytes, scheme: str, width: int
-) -> None:
-    page = new_page(color_scheme=scheme, viewport={"width": width, "height": 900})
+def test_axe_finds_nothing_where_marks_are_shown(new_page: NewPage, decimal: bytes) -> None:
+    page = new_page()
     file = FilePayload(name="decimal.png", mimeType="image/png", buffer=decimal)
     answer = page.request.post("/api/v1/predictions", multipart={"file": file})
     found = []
@@ -116,14 +136,12 @@ def test_axe_finds_nothing_where_marks_are_shown(
     assert found == []
 
 
-@pytest.mark.parametrize("width", [PHONE, 820, 1440])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_where_people_correct(
-    new_page: NewPage, server: Server, sign_in: SignIn, scheme: str, width: int
+    new_page: NewPage, server: Server, sign_in: SignIn
 ) -> None:
     code = QUEUE.format(texts=("42", "12345678901234567890"), sure=(0.4, 0.9) * 10)
     short, long = server.manage("shell", "-v0", "-c", code).split()
-    page = new_page(color_scheme=scheme, viewport={"width": width, "height": 900})
+    page = new_page()
     page.goto(f"/predictions/{short}/")  # who may not correct
     page.get_by_text("That is wrong?").click()
     found = violations(page)
@@ -146,20 +164,15 @@ def test_axe_finds_nothing_where_people_correct(
     assert found == []
 
 
-@LOOKS
 def test_axe_finds_nothing_on_any_other_page(
     new_page: NewPage,
     prediction: str,
     sign_in: SignIn,
     complaints: Complaints,
-    scheme: str,
-    width: int,
 ) -> None:
     for status in ("400", "404", "405"):
         complaints.expect(f"status of {status}")
-    page = new_page(
-        color_scheme=scheme, reduced_motion="reduce", viewport={"width": width, "height": 900}
-    )
+    page = new_page(reduced_motion="reduce")
     found = []
     for address in ("/accounts/login/?next=/review/", "/admin/login/"):
         page.goto(address)
@@ -207,11 +220,8 @@ def test_axe_finds_nothing_on_any_other_page(
     assert found == []
 
 
-@LOOKS
-def test_axe_finds_nothing_in_the_docs_of_the_api(
-    new_page: NewPage, scheme: str, width: int
-) -> None:
-    page = new_page(color_scheme=scheme, viewport={"width": width, "height": 900})
+def test_axe_finds_nothing_in_the_docs_of_the_api(new_page: NewPage) -> None:
+    page = new_page()
     page.goto("/api/docs/")
     page.get_by_text("List predictions, newest first").wait_for()
     assert violations(page, rules_off=OF_SWAGGER) == []

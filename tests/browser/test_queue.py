@@ -1,15 +1,31 @@
 """Pictures on their way: a queue, what was wrong with each, and a site that comes and goes."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
-from playwright.sync_api import FilePayload, Locator, Page, expect
+from playwright.sync_api import FilePayload, Locator, Page, Route, expect
 
 from tests.browser.conftest import Complaints, NewPage, Save
 from tests.conftest import StartServer
+from tests.support.handwriting import write
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
+
+
+@pytest.fixture
+def two_lines(tmp_path: Path) -> Path:
+    """A picture of 173 above 720."""
+    page = np.full((300, 420), 244, np.uint8)
+    for row, line in enumerate(("173", "720")):
+        for column, digit in enumerate(line):
+            write(page, int(digit), 30 + 95 * column, 30 + 130 * row, 90, ink=60)
+    path = tmp_path / "meter.png"
+    cv2.imwrite(str(path), page)
+    return path
 
 
 def entry(page: Page, name: str) -> Locator:
@@ -71,20 +87,23 @@ def test_reads_many_at_once_and_says_which_were_not_read(
     ]
     page.goto("/")
     page.set_input_files("#picture", files)
-    expect(page.locator(".entry[data-state=done]")).to_have_count(17, timeout=60_000)
-    expect(page.locator(".entry[data-state=failed]")).to_have_count(3)
+    expect(page.locator(".task[data-state=done]")).to_have_count(17, timeout=60_000)
+    expect(page.locator(".task[data-state=failed]")).to_have_count(3)
     for number in range(20):
-        line = entry(page, f"picture-{number:02}.png")
+        line = page.locator(".task", has_text=f"picture-{number:02}.png")
         if number in bad:
-            expect(line.locator(".entry-problem")).not_to_be_empty()
+            expect(line.locator("[data-problem]")).not_to_be_empty()
         else:
-            expect(line.locator(".entry-text")).to_have_text(str(number % 10))
-    entry(page, "picture-08.png").get_by_role("link", name="Show").click()
+            expect(line.locator("[data-text]")).to_have_text(str(number % 10))
+            expect(line.locator(".status")).to_have_text(re.compile("Read|Needs review"))
+            expect(line.locator("[data-confidence]")).to_contain_text("%")
+    page.locator(".task", has_text="picture-08.png").get_by_role("link").click()
     expect(page.locator("output.text")).to_have_text("8")
     page.goto("/predictions/")
     for number in range(20):
         expected = 0 if number in bad else 1
-        expect(page.get_by_text(f"picture-{number:02}.png")).to_have_count(expected)
+        rows = page.locator("[data-list]").get_by_text(f"picture-{number:02}.png")
+        expect(rows).to_have_count(expected)
 
 
 def test_what_could_not_be_sent_can_be_tried_again(
@@ -129,3 +148,43 @@ def test_does_not_send_what_is_too_large(page: Page, tmp_path: Path) -> None:
         "This file is too large. Choose one of at most 20 MB."
     )
     assert "POST" not in sent
+
+
+def test_lines_of_a_text_are_not_run_together_on_one_line(
+    page: Page, two_lines: Path, sign_in: Callable[[Page, str], None]
+) -> None:
+    sign_in(page, "olga")
+    page.set_input_files("#picture", two_lines)
+    page.wait_for_url("**#answer")
+    expect(page.locator("output.text")).to_have_text("173\n720", use_inner_text=True)
+    expect(page).to_have_title("173 · 720 – Handwritten digits")
+    expect(page.locator("[data-read-page] [data-live]")).to_have_text("meter.png: 173 · 720")
+    address = page.get_by_role("link", name="Details").get_attribute("href")
+    page.reload()
+    expect(page).to_have_title("173 · 720 – Handwritten digits")
+    page.goto(f"{address}delete")
+    expect(page.get_by_text("“173 · 720”")).to_be_visible()
+    page.goto("/predictions/?limit=2")
+    expect(page.get_by_role("checkbox", name="Select 173 · 720 meter.png")).to_be_visible()
+    page.goto("/uploads/")
+    page.set_input_files("#files", two_lines)
+    page.get_by_role("button", name="Read them").click()
+    expect(page.locator(".task").get_by_role("link")).to_have_text("173 · 720")
+
+
+def test_what_was_kept_is_not_kept_again_by_trying_again(
+    page: Page, save: Save, complaints: Complaints
+) -> None:
+    complaints.expect("ERR_FAILED")
+    page.goto("/")
+
+    def lose_answer(route: Route) -> None:
+        route.fetch(max_redirects=0)
+        route.abort()
+
+    page.route("**/", lose_answer, times=1)
+    page.set_input_files("#picture", save("7", "kept-once.png"))
+    entry(page, "kept-once.png").get_by_role("button", name="Try again").click()
+    expect(page.locator("output.text")).to_have_text("7")
+    results = page.request.get("/api/v1/predictions?limit=20").json()["results"]
+    assert [result["file_name"] for result in results].count("kept-once.png") == 1

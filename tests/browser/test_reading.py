@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewPage, Save
+from tests.browser.test_reviewing import QUEUE
 from tests.conftest import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
@@ -111,9 +112,26 @@ def test_copies_the_answer(page: Page, save: Save, server: Server) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=server.url)
     page.goto("/")
     page.set_input_files("#picture", save("7"))
-    page.get_by_role("button", name="Copy").click()
+    page.get_by_role("button", name="Copy", exact=True).click()
     expect(page.get_by_text("Copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == "7"
+
+
+def test_copies_a_link_and_no_gap_between_groups(page: Page, server: Server) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=server.url)
+    code = QUEUE.format(texts=("1234567",), sure=())
+    path = f"/predictions/{server.manage('shell', '-v0', '-c', code).strip()}/"
+    page.goto(path)
+    groups = page.locator("output .group")
+    expect(groups).to_have_text(["1", "234", "567"])
+    ends = [box["x"] + box["width"] for g in groups.all() if (box := g.bounding_box())]
+    begins = [box["x"] for g in groups.all() if (box := g.bounding_box())]
+    assert begins[1] - ends[0] > 2
+    page.locator("output").click()  # selects all of it
+    page.keyboard.press("Control+C")
+    assert page.evaluate("navigator.clipboard.readText()").strip() == "1234567"
+    page.get_by_role("button", name="Copy link").click()
+    assert page.evaluate("navigator.clipboard.readText()") == server.url + path
 
 
 def test_works_by_keyboard_alone(page: Page, save: Save) -> None:
@@ -134,7 +152,7 @@ def test_works_by_keyboard_alone(page: Page, save: Save) -> None:
     page.wait_for_url("**#answer")
     expect(page.get_by_role("option", name="5")).to_be_visible()
     page.keyboard.press("Tab")
-    expect(page.get_by_role("button", name="Copy")).to_be_focused()
+    expect(page.get_by_role("button", name="Copy", exact=True)).to_be_focused()
     page.keyboard.press("Tab")
     expect(page.get_by_role("listbox", name="Digits on the picture")).to_be_focused()
     while not page.get_by_role("link", name="Details").evaluate(

@@ -44,7 +44,7 @@ class Command(BaseCommand):
             raise CommandError("No version was ever replaced, so there is none to go back to.")
         try:
             digits = options["data"] and split(load_digits(options["data"], "training")).validation
-            with closing(ProgressBar(sys.stderr)) as bar:
+            with closing(ProgressBar(sys.stderr, "Comparing it with the active version")) as bar:
                 activated = activation.activate(
                     number,
                     force=options["force"],

@@ -1,17 +1,25 @@
 """`manage.py evaluate`: measure a model version on labelled digits; TensorFlow is not needed."""
 
 import json
+import sys
 from argparse import ArgumentParser
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from django.core.management import BaseCommand, CommandError
 
 from ml.data.dataset import Digits, as_input, load_digits, split
 from ml.errors import MLError
+from ml.model.classifier import Classifier
 from ml.model.metrics import evaluate, report
 from predictions.core.errors import PredictionsError
+from predictions.management.progress import ProgressBar, tell
 from predictions.registry import versions
+
+DIGITS_AT_ONCE = 200
 
 
 class Command(BaseCommand):
@@ -37,10 +45,11 @@ class Command(BaseCommand):
         version = options["model_version"]
         try:
             classifier = versions.classifier_of(versions.get(version))
-            digits = load_part(options["data"], options["part"])
+            with tell("Loading the digits"):
+                digits = load_part(options["data"], options["part"])
         except (MLError, PredictionsError) as e:
             raise CommandError(str(e)) from e
-        metrics = evaluate(digits.labels, classifier.probabilities(as_input(digits.images)))
+        metrics = evaluate(digits.labels, classify(classifier, digits))
         if options["format"] == "text":
             self.stdout.write(f"Model version {version}, {options['part']}: {report(metrics)}")
             return
@@ -51,6 +60,17 @@ class Command(BaseCommand):
             "metrics": metrics,
         }
         self.stdout.write(json.dumps(answer))
+
+
+def classify(classifier: Classifier, digits: Digits) -> npt.NDArray[np.float32]:
+    total = len(digits)
+    classified = []
+    with closing(ProgressBar(sys.stderr)) as bar:
+        for start in range(0, total, DIGITS_AT_ONCE):
+            images = digits.images[start : start + DIGITS_AT_ONCE]
+            classified.append(classifier.probabilities(as_input(images)))
+            bar.advance(start + len(images), total, unit="digits")
+    return np.concatenate(classified)
 
 
 def load_part(directory: Path, part: str) -> Digits:

@@ -51,5 +51,7 @@ class Command(BaseCommand):
             with partial.open("wb") as file:
                 file.writelines(pieces)
             partial.replace(output)
+        except BrokenPipeError:
+            raise  # for manage.py
         except (PredictionsError, OSError) as error:
             raise CommandError(str(error)) from error

@@ -3,12 +3,13 @@
 import re
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
+from contextlib import closing
 from typing import Any
 
 from django.core.management import BaseCommand, CommandError
-from tqdm import tqdm
 
 from predictions.core.errors import PredictionsError
+from predictions.management.progress import ProgressBar
 
 NAME = re.compile(r'[A-Za-z]\w{0,47}|"\w{1,48}"', re.ASCII)
 EXIT_INTERRUPTED = 130
@@ -31,12 +32,15 @@ class Command(BaseCommand):
 
         read = kept = timeless = 0
         try:
-            with open_table(keyspace, table) as pages, tqdm(unit=" rows", disable=None) as bar:
+            with (
+                open_table(keyspace, table) as pages,
+                closing(ProgressBar(sys.stderr, lines=False)) as bar,
+            ):
                 for rows in pages:
                     kept += keep_rows(rows)
                     read += len(rows)
                     timeless += sum(row.moment is None for row in rows)
-                    bar.update(len(rows))
+                    bar.advance(read, None, unit="rows")
         except PredictionsError as error:
             raise CommandError(f"{error.message}{_how_far(read)}") from error
         except KeyboardInterrupt:

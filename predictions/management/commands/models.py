@@ -4,15 +4,18 @@ from typing import Any
 
 from django.core.management import BaseCommand
 
+from predictions.management.table import Table, widths_of
 from predictions.registry import versions
+
+COLUMNS = ("  version", "architecture", "accuracy", "made", "by", "sha256")
 
 
 class Command(BaseCommand):
     help = "Lists the model versions, newest first; a star marks the active one."
 
     def handle(self, **options: Any) -> None:
-        for version in versions.list_versions():
-            columns = [
+        rows = [
+            [
                 f"{'*' if version.active else ' '} {version.number}",
                 version.architecture,
                 f"damaged: {version.problem}"
@@ -22,4 +25,8 @@ class Command(BaseCommand):
                 version.created_by or "-",
                 version.sha256[:12],
             ]
-            self.stdout.write("\t".join(columns))
+            for version in versions.list_versions()
+        ]
+        table = Table(self.stdout, widths_of(COLUMNS, rows))
+        for row in rows:
+            table.row(row)

@@ -3,7 +3,8 @@
 import json
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from functools import partial
@@ -11,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management import BaseCommand, CommandError
-from tqdm import tqdm
 
 from predictions.core.errors import PredictionsError, StoreUnavailable
-from predictions.core.records import PredictionRecord
+from predictions.core.records import PredictionRecord, Status
 from predictions.management.bulk import Outcome, default_workers, read_files
+from predictions.management.progress import ProgressBar
+from predictions.management.table import Table
 from predictions.web.error_responses import error_body
 from predictions.web.json import saved_json, unsaved_json
 
@@ -23,6 +25,8 @@ ENDINGS = {
     *(".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"),
     *(".pdf", ".txt", ".csv"),
 }
+COLUMNS = {"file": 0, "status": len(Status.NEEDS_REVIEW), "confidence": 0, "text": 0}
+ERROR = "error"  # in place of a status
 INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
 
 
@@ -40,8 +44,8 @@ class Command(BaseCommand):
             "--format",
             choices=["text", "json"],
             default="text",
-            help="text: tab-separated file, text, status, confidence and text with marks; "
-            "json: one object per line",
+            help="text: tab-separated file, text, status, confidence and text with marks, on a "
+            "terminal in columns; json: one object per line",
         )
         parser.add_argument("--store", action="store_true", help="keep the predictions")
         parser.add_argument(
@@ -54,14 +58,22 @@ class Command(BaseCommand):
         paths = list(_expand(options["paths"]))
         workers = options["workers"] or default_workers(len(paths))
         answers = read_files(paths, workers=workers, store=options["store"])
-        lines_of = partial(
-            _as_json if options["format"] == "json" else _as_text, kept=options["store"]
-        )
-        with tqdm(total=len(paths), unit=" files", disable=None) as progress, closing(answers):
+        if options["format"] == "json":
+            write = partial(_write_json, self.stdout, kept=options["store"])
+        else:
+            longest = max((len(str(path)) for path in paths), default=0)
+            write = partial(_write_row, Table(self.stdout, COLUMNS | {"file": longest}))
+        done, counts = 0, Counter[str]()
+        with closing(ProgressBar(sys.stderr, lines=False)) as bar, closing(answers):
             try:
-                failed = self._print(answers, lines_of, progress)
+                bar.advance(0, len(paths), unit="files")
+                for done, (path, answer) in enumerate(answers, 1):
+                    with bar.printing():
+                        write(path, answer)
+                    counts.update(_statuses(answer))
+                    bar.advance(done, len(paths), unit="files")
             except KeyboardInterrupt:
-                self.stderr.write(f"Stopped after {progress.n} of {len(paths)} files.")
+                self.stderr.write(f"Stopped after {done} of {len(paths)} files.")
                 sys.exit(INTERRUPTED)
             except StoreUnavailable as error:
                 raise CommandError(error.message) from error
@@ -69,25 +81,10 @@ class Command(BaseCommand):
                 raise CommandError(
                     "A process that reads was ended, perhaps for want of memory: use fewer workers."
                 ) from error
-        if failed:
-            self.stderr.write(f"{failed} of {len(paths)} could not be read.")
+        if unread := counts[ERROR] + counts[Status.UNREADABLE]:
+            self.stderr.write(f"{unread} of {counts.total()} could not be read.")
+        if counts[ERROR]:
             sys.exit(1)
-
-    def _print(
-        self,
-        answers: Iterable[tuple[Path, Outcome]],
-        lines_of: Callable[[Path, Outcome], Iterator[str]],
-        progress: "tqdm[Any]",
-    ) -> int:
-        """Print each outcome as it arrives; return the number of errors."""
-        failed = 0
-        for path, answer in answers:
-            failed += isinstance(answer, PredictionsError)
-            with progress.external_write_mode():  # above the bar, in one terminal
-                for line in lines_of(path, answer):
-                    self.stdout.write(line)
-            progress.update()
-        return failed
 
 
 def _at_least_one(text: str) -> int:
@@ -111,28 +108,41 @@ def _expand(names: Iterable[str]) -> Iterator[Path]:
             yield Path(name)
 
 
-def _as_json(path: Path, answer: Outcome, *, kept: bool) -> Iterator[str]:
+def _statuses(answer: Outcome) -> list[str]:
+    """Return the status of each row that is printed."""
     if isinstance(answer, PredictionsError):
-        yield json.dumps({"file": str(path), **error_body(answer.code, answer.message)})
+        return [ERROR]
+    return [record.status for record in answer]
+
+
+def _write_json(out: Any, path: Path, answer: Outcome, *, kept: bool) -> None:
+    if isinstance(answer, PredictionsError):
+        out.write(json.dumps({"file": str(path), **error_body(answer.code, answer.message)}))
         return
     for record in answer:
         shown = saved_json(record) if kept else unsaved_json(record)
-        yield json.dumps({"file": str(path), **shown}, default=str)
+        out.write(json.dumps({"file": str(path), **shown}, default=str))
 
 
-def _as_text(path: Path, answer: Outcome, *, kept: bool) -> Iterator[str]:
+def _write_row(table: Table, path: Path, answer: Outcome) -> None:
     if isinstance(answer, PredictionsError):
-        yield f"{path}\t\terror\t{answer.message}"
+        if table.in_columns:
+            table.row([str(path), ERROR, "", answer.message])
+        else:
+            table.row([str(path), "", ERROR, answer.message])
         return
     for record in answer:
-        yield f"{_named(path, record, len(answer))}\t{_words_of(record)}"
+        name = _named(path, record, len(answer))
+        text, marked_text = (t.replace("\n", "|") for t in (record.text, record.marked_text))
+        if table.in_columns:
+            table.row([name, record.status, _confidence(record, ".1%"), marked_text])
+        else:
+            table.row([name, text, record.status, _confidence(record, ".4f"), marked_text])
 
 
 def _named(path: Path, record: PredictionRecord, pages: int) -> str:
     return str(path) if pages == 1 else f"{path}#{record.page}"
 
 
-def _words_of(record: PredictionRecord) -> str:
-    confidence = "" if record.confidence is None else f"{record.confidence:.4f}"
-    text, marked_text = (t.replace("\n", "|") for t in (record.text, record.marked_text))
-    return f"{text}\t{record.status}\t{confidence}\t{marked_text}"
+def _confidence(record: PredictionRecord, form: str) -> str:
+    return "" if record.confidence is None else format(record.confidence, form)

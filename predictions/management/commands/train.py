@@ -16,8 +16,10 @@ from django.db import DatabaseError, InterfaceError
 from ml.data.dataset import load_digits, split
 from ml.errors import MLError
 from ml.training.download import download_mnist
+from ml.training.tensorflow import load_tensorflow
 from predictions.core.errors import PredictionsError
 from predictions.management import page_corrections
+from predictions.management.progress import tell
 from predictions.management.training.digits import train_digits
 from predictions.management.training.options import (
     PARTS,
@@ -45,12 +47,11 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         if find_spec("tensorflow") is None:
+            python = shlex.quote(os.path.relpath(sys.executable))
             raise CommandError(
-                "Training needs TensorFlow, which serving does without. Install it with "
-                "`pip install --require-hashes -r requirements.txt`."
+                "Training needs TensorFlow, which serving does without. `make train` installs it "
+                f"and trains; or: {python} -m pip install --require-hashes -r requirements.txt"
             )
-        # Without this, TensorFlow tells on standard error how it was compiled.
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         try:
             check_options(options["part"], options)
             base = choose_base(options)
@@ -74,12 +75,16 @@ class Command(BaseCommand):
         tasks = plan(part, directory, kept, options, base, files, resume=resume)
         if data is None:
             data = settings.VAR_DIR / "mnist"
-            download_mnist(data)
-        digits = split(load_digits(data, "training"))
+            with tell("Downloading MNIST"):
+                download_mnist(data)
+        with tell("Loading the digits"):
+            digits = split(load_digits(data, "training"))
+            readings = corrected_readings() if options["corrections"] and base else []
         write = self.stdout.write
-        readings = corrected_readings() if options["corrections"] and base else []
         pages = None
         try:
+            with tell("Loading TensorFlow"):
+                load_tensorflow()
             if readings:
                 pages = page_corrections.fine_tune(
                     files or settings.MODEL_DIR,

@@ -4,13 +4,14 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ml.data.dataset import Split, load_digits
 from ml.model.metrics import report
 from ml.training.fine_tuning import fine_tuning_steps, least_confident
-from predictions.management.progress import ProgressBar
+from predictions.management.progress import ProgressBar, tell
 from predictions.management.training.tasks import Task, describe, summary
 from predictions.registry import versions
 from predictions.registry.models import ModelVersion
@@ -46,10 +47,13 @@ def train_digits(
         if not task.resume and options["epochs"] is None and options["steps"] is None:
             steps = fine_tuning_steps(digits, new, arguments)
             arguments = replace(arguments, epochs=None, steps=steps)
-    digits = with_page_glyphs(digits, arguments)
+    if arguments.page_glyphs_share:
+        with closing(ProgressBar(sys.stderr, "Composing pages")) as bar:
+            advance = partial(bar.advance, unit="glyphs")
+            digits = with_page_glyphs(digits, arguments, on_progress=advance)
     test_digits = load_digits(data, "test") if options["test"] else None
     write(f"{describe(arguments)}\n{summary(digits)}")
-    with closing(ProgressBar(sys.stderr)) as bar:
+    with closing(ProgressBar(sys.stderr, "Compiling the network")) as bar:
         fitted = fit(
             digits,
             arguments,
@@ -58,7 +62,8 @@ def train_digits(
             start_from=task.start,
             on_progress=bar.show,
         )
-    manifest = export(fitted, task.directory, recipe=arguments, split=digits, test=test_digits)
+    with tell("Exporting the network"):
+        manifest = export(fitted, task.directory, recipe=arguments, split=digits, test=test_digits)
     for name, metrics in manifest["metrics"].items():
         if metrics is not None:
             write(f"\n{name}: {report(metrics)}")

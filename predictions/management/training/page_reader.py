@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from ml.data.dataset import Split
-from predictions.management.progress import ProgressBar
+from predictions.management.progress import ProgressBar, tell
 from predictions.management.training.tasks import Task, describe, summary
 
 Write = Callable[[str], object]
@@ -20,7 +20,7 @@ def train_page_network(task: Task, digits: Split, write: Write) -> None:
 
     recipe = task.recipe
     write(f"{describe(recipe)}\n{summary(digits)}")
-    with closing(ProgressBar(sys.stderr)) as bar:
+    with closing(ProgressBar(sys.stderr, "Composing the first pages")) as bar:
         fitted = fit_part(
             digits,
             recipe,
@@ -29,7 +29,8 @@ def train_page_network(task: Task, digits: Split, write: Write) -> None:
             start_from=task.start,
             on_progress=bar.show,
         )
-    manifest = export_part(fitted, task.directory, recipe=recipe, split=digits)
+    with tell("Exporting the network"):
+        manifest = export_part(fitted, task.directory, recipe=recipe, split=digits)
     _write_metrics(manifest[recipe.part]["metrics"]["validation"], write)
 
 
@@ -38,7 +39,7 @@ def fit_judgement(task: Task, networks: list[Path], digits: Split, write: Write)
     from ml.training import page_reader
 
     write(f"part judgement, {describe(task.recipe)}")
-    with closing(ProgressBar(sys.stderr)) as bar:
+    with closing(ProgressBar(sys.stderr, "Composing the first pages")) as bar:
         manifest = page_reader.fit_judgement(
             networks,
             task.directory,

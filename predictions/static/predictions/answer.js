@@ -30,7 +30,8 @@ function connectCopyButton(button) {
   if (!navigator.clipboard) return; // needs a secure connection
   button.hidden = false;
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(button.dataset.copy);
+    const { copy, link } = button.dataset;
+    await navigator.clipboard.writeText(link === undefined ? copy : new URL(copy, location).href);
     const confirmation = button.parentElement.querySelector("[data-copied]");
     confirmation.textContent = confirmation.dataset.copied;
   });

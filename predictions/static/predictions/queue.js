@@ -1,18 +1,19 @@
-// The upload queue: sends files as the form does, two at a time, and extracts the predictions from
-// the page that comes back. So the server needs only one kind of upload.
+// The upload queue: sends single files as the form does, two at a time, and extracts the predictions
+// from the page that comes back. Several at once are the tray's (uploads.js).
 
 const MAX_CONCURRENT = 2;
 const MAX_ATTEMPTS = 4;
 const BUSY_STATUSES = new Set([429, 503]);
 
 /** Send one file as the form does; resolves with the response, errors included. */
-function submit(form, field, file, onProgress) {
+function submit(form, field, file, key, onProgress) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest(); // fetch reports no upload progress
     const body = new FormData(form);
     body.set(field, file, file.name);
     request.open("POST", form.action);
     request.setRequestHeader("Accept", "text/html");
+    request.setRequestHeader("Idempotency-Key", key); // tried again, it is kept once
     request.responseType = "document";
     request.upload.onprogress = ({ loaded, total }) => onProgress(loaded / total);
     request.upload.onload = () => onProgress(1);
@@ -28,6 +29,7 @@ const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds 
 class Entry {
   constructor(file, template) {
     this.file = file;
+    this.key = Array.from(crypto.getRandomValues(new Uint32Array(4))).join("-");
     this.line = template.content.firstElementChild.cloneNode(true);
     this.progress = this.line.querySelector("progress");
     this.retry = this.line.querySelector("[data-retry]");
@@ -55,8 +57,8 @@ class Entry {
   succeed(predictions, url) {
     Object.assign(this, { predictions, url });
     this.link.href = url;
-    const texts = predictions.map((prediction) => prediction.querySelector("output").textContent.trim());
-    this.#part("text").textContent = this.text = texts.join(" · ");
+    const texts = predictions.map(({ dataset }) => dataset.title);
+    this.#part("text").textContent = this.text = texts.join(" | ");
     this.state = "done";
   }
 
@@ -134,8 +136,9 @@ export class Queue {
   /** Retry while the site is busy. */
   async #submitWithRetries(entry) {
     for (let attempt = 1; ; attempt += 1) {
-      const request = await submit(this.form, this.field, entry.file, (share) => entry.updateProgress(share));
-      if (!BUSY_STATUSES.has(request.status) || attempt === MAX_ATTEMPTS) return request;
+      const request = await submit(this.form, this.field, entry.file, entry.key, (share) => entry.updateProgress(share));
+      const busy = BUSY_STATUSES.has(request.status) || (request.status === 409 && request.getResponseHeader("Retry-After"));
+      if (!busy || attempt === MAX_ATTEMPTS) return request;
       entry.state = "busy";
       await pause(Number(request.getResponseHeader("Retry-After")) || 1);
     }

@@ -4,6 +4,7 @@
 import { startDrawing } from "./drawing.js";
 import { receiveFiles } from "./intake.js";
 import { Queue } from "./queue.js";
+import { upload } from "./uploads.js";
 
 const page = document.querySelector("[data-read-page]");
 const form = document.querySelector("[data-upload]");
@@ -15,7 +16,7 @@ const live = document.querySelector("[data-live]");
 const messages = { ...form.dataset, maxBytes: Number(form.dataset.maxBytes) };
 const fill = (template, { file, text }) =>
   template.replace("{name}", file.name).replace("{text}", text);
-let latest = []; // the files of the last selection
+let latest; // the file that was chosen last
 let shown = location.search; // of the predictions shown
 
 /** Wait for the style sheets of another page that this one has not loaded. */
@@ -40,8 +41,7 @@ async function show(parts, url) {
   page.dataset.view = "answers";
   answers.replaceChildren(...parts.map((part) => document.importNode(part, true)));
   makeInteractive(answers);
-  const [title] = answers.querySelectorAll("output");
-  document.title = messages.title.replace("{text}", title.textContent.trim());
+  document.title = messages.title.replace("{text}", answers.firstElementChild.dataset.title);
   history.pushState(null, "", `${url}#answer`);
   shown = location.search;
   answers.firstElementChild.focus({ preventScroll: true });
@@ -56,8 +56,7 @@ const queue = new Queue({
   messages,
   onSuccess(entry, { requested }) {
     live.textContent = fill(messages.read, entry);
-    // Of several files, show the first; the others are opened by their links.
-    if (requested || latest.length === 1 || latest[0] === entry.file) show(entry.predictions, entry.url);
+    if (requested || latest === entry.file) show(entry.predictions, entry.url);
   },
   onError(entry) {
     live.textContent = fill(messages.notRead, entry);
@@ -66,7 +65,11 @@ const queue = new Queue({
 
 receiveFiles([input, camera], (files) => {
   problem.hidden = true;
-  latest = files;
+  if (files.length > 1) {
+    upload(files);
+    return;
+  }
+  [latest] = files;
   page.dataset.view = "answers"; // the sheet makes room: what happens is seen at once
   scrollTo({ top: 0 });
   queue.add(files);

@@ -1,5 +1,5 @@
 // Shows times in the visitor's language, with their age. The zone stays the site's, which is also
-// that of the filters.
+// that of the filters. In rows a recent time is its age alone; the title says all.
 
 const { lang: language, dataset: { timeZone } } = document.documentElement;
 const exact = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short", timeZone });
@@ -19,8 +19,9 @@ export function localizeTimes(root) {
     const moment = new Date(time.dateTime);
     time.title ||= time.textContent;
     const recent = Date.now() - moment < MAX_RELATIVE_DAYS * 86_400_000;
-    const text = exact.format(moment);
-    time.textContent = recent ? `${formatAge(moment)} · ${text}` : text;
+    const parts = recent ? [formatAge(moment)] : [];
+    if (!recent || !time.closest("[data-list]")) parts.push(exact.format(moment)); // rows have little room
+    time.textContent = parts.join(" · ");
   }
 }
 

@@ -142,7 +142,7 @@ class Task {
     const pages = this.tray.messages.pages.replace("{number}", results.length);
     this.update({
       state: "done",
-      text: results.length > 1 ? pages : first.marked_text || first.text,
+      text: results.length > 1 ? pages : (first.marked_text || first.text).replaceAll("\n", " · "),
       url: (uploadId && results.length > 1 ? this.tray.messages.table : this.tray.messages.detail).replace(NIL, uploadId ?? first.id),
       status: STATUSES.find((status) => results.some((result) => result.status === status)),
       confidence: confidences.length > 0 ? Math.min(...confidences) : null,

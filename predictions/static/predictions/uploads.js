@@ -5,7 +5,7 @@ const STATE = "uploads"; // as tray.js names it in sessionStorage
 
 const veil = document.querySelector("[data-veil]");
 const enabled = veil !== null; // not for those who may not read pictures
-// This page has a place of its own for a single picture (read.js).
+// This page has a place of its own for a single picture; it hands several over (read.js).
 const takesOne = document.querySelector("[data-upload]") !== null;
 
 /** Read files, each by a request of its own; with `held`, once `release` is called. */
@@ -44,7 +44,7 @@ function receiveDrops() {
 function receivePastes() {
   document.addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])];
-    if (files.length === 0 || event.defaultPrevented) return;
+    if (files.length === 0 || event.defaultPrevented || takesOne) return;
     event.preventDefault();
     upload(files);
   });

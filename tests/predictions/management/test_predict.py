@@ -156,6 +156,18 @@ def test_a_file_of_several_pages_is_a_line_a_page(tmp_path: Path, png: Png) -> N
     assert code == 0
 
 
+def test_what_is_listed_as_unreadable_counts_as_not_read(folder: Path, png: Png) -> None:
+    (folder / "blank.png").write_bytes(png(""))
+    out, err, code = predict(str(folder))
+    assert out.count("\tunreadable\t") == 1
+    assert err.strip() == "1 of 4 could not be read."
+    assert code == 0  # it was read, and nothing stands on it
+    (folder / "broken.png").write_bytes(b"broken")
+    _, err, code = predict(str(folder))
+    assert err.strip() == "2 of 5 could not be read."
+    assert code == 1
+
+
 @pytest.fixture
 def many(tmp_path: Path, png: Png) -> Path:
     for number in range(60):

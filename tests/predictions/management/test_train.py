@@ -215,6 +215,9 @@ def test_a_network_that_cannot_be_added_is_kept_and_the_way_is_told(
         check=False,
     )
     assert finished.returncode == 0
+    own = re.compile(r"[A-Z][\w ]+ …|./1 steps, .*|It could not be added .*|Try again: .*")
+    assert [line for line in finished.stderr.splitlines() if not own.fullmatch(line)] == []
+    assert "Loading TensorFlow …" in finished.stderr
     assert f"python manage.py importmodel {directory}" in finished.stderr
     assert load_classifier(directory).manifest["arguments"]["steps"] == 1
 
@@ -224,8 +227,12 @@ def test_without_tensorflow_it_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "tensorflow", None)
 
-    with pytest.raises(CommandError, match=r"pip install --require-hashes -r requirements\.txt"):
+    with pytest.raises(CommandError) as refused:
         train("--data", mnist)
+    assert "`make train`" in str(refused.value)
+    python = re.escape(os.path.relpath(sys.executable))
+    install = r" -m pip install --require-hashes -r requirements\.txt"
+    assert re.search(python + install, str(refused.value))
 
 
 @pytest.mark.django_db

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from django.test import Client
 
 from predictions.core.records import Status
 from predictions.review import queue
+from predictions.stores import get_store
 from tests.predictions.conftest import Keep
 from tests.support.html import alerts, find, text_of
+from tests.support.records import NOON, make_picture, make_record
 
 pytestmark = pytest.mark.django_db
 OWN_TEMPLATES = sorted(Path(settings.BASE_DIR, "templates").rglob("*.html"))
@@ -91,8 +94,18 @@ def test_no_page_makes_many_queries(
     browser.force_login(olga)
     records = [keep("7", status=Status.NEEDS_REVIEW) for _ in range(5)]
     queue.enqueue(records)
+    first = make_record("7")
+    pages = [
+        replace(first, upload=first.id),
+        *(make_record("7", upload=first.id, page=page) for page in (1, 2)),
+    ]
+    get_store().add_upload([(page, make_picture(page)) for page in pages])
     for path in [
         *paths,
+        "/predictions/?view=grid",
+        "/uploads/",
+        f"/uploads/{first.id}/",
+        "/accounts/password/",
         "/review/",
         "/predictions/?digit=7&status=needs_review",
         f"/api/v1/predictions/{records[0].id}",
@@ -132,6 +145,42 @@ def test_an_unknown_address_is_said_in_words(browser: Client) -> None:
     assert text_of(page, "h1") == "Not found"
     assert alerts(page) == ["There is nothing at this URL."]
     assert find(page, "a", href="/")
+
+
+def test_an_unknown_address_has_the_account_menu(browser: Client, olga: User) -> None:
+    browser.force_login(olga)
+    assert find(browser.get("/nothing"), "form", action="/accounts/logout/")
+
+
+def test_numbers_as_text_can_be_chosen_wherever_files_are(browser: Client) -> None:
+    for path in ("/", "/uploads/"):
+        accepted = [
+            e.attributes.get("accept", "") for e in find(browser.get(path), "input", type="file")
+        ]
+        assert any(".csv" in accept.split(",") for accept in accepted), path
+
+
+def test_the_admin_says_where_the_shipped_version_is(browser: Client, operator: User) -> None:
+    operator.is_staff = operator.is_superuser = True
+    operator.save()
+    browser.force_login(operator)
+    page = browser.get("/admin/predictions/modelversion/")
+    assert "version 0, is on the models page" in text_of(page, "h1")
+
+
+def test_dates_have_one_format(browser: Client, keep: Keep, olga: User) -> None:
+    record = keep("7", at=NOON)
+    olga.is_staff = True
+    olga.save()
+    browser.force_login(olga)
+    said = "Mar 1, 2026, 12:00 PM"
+    for path in (
+        "/predictions/",
+        f"/predictions/{record.id}/",
+        f"/predictions/{record.id}/delete",
+        "/admin/predictions/prediction/",
+    ):
+        assert said in text_of(browser.get(path), "html"), path
 
 
 def test_a_fault_is_said_without_anything_that_may_be_its_cause(

@@ -51,3 +51,17 @@ def test_confidence_in_words_agrees_with_the_status(
 
 def test_every_source_has_words() -> None:
     assert set(SOURCE_LABELS) == set(Source)
+
+
+@pytest.mark.parametrize(
+    ("text", "groups"),
+    [
+        ("72104", [["72104"]]),
+        ("1234567", [["1", "234", "567"]]),
+        ("12 345678\n9", [["12 345", "678"], ["9"]]),
+    ],
+)
+def test_long_numbers_have_groups_of_three(text: str, groups: list[list[str]]) -> None:
+    shown = ShownPrediction(make_record(text))
+    assert shown.groups == groups
+    assert "\n".join("".join(line) for line in shown.groups) == text

@@ -177,3 +177,28 @@ def test_any_period_of_all_time_is_shown_and_nothing_is_written(
         assert figures(page)["prediction"] == "1"
         assert all(query["sql"].startswith("SELECT") for query in queries.captured_queries)
     assert not DayStatistics.objects.exists()
+
+
+def test_a_chart_begins_with_the_first_prediction_and_says_its_units(
+    client: Client, keep: Keep
+) -> None:
+    keep("7", at=NOON + minutes(24 * 60 * 25))
+    for _ in range(3):
+        keep("7", at=NOON + minutes(24 * 60 * 20), status=Status.NEEDS_REVIEW)
+    page = client.get(URL, MARCH)
+    rows = [element.text for element in find(page, "tr")]
+    assert "Mar 20, 2026 0" not in rows
+    assert "Mar 21, 2026 3" in rows
+    by_day, _, _, durations, *_ = find(page, "div", class_="plot")
+    assert by_day.text.startswith("30")  # the largest count is 3, the least 0
+    assert "Mar 31, 2026" in by_day.text
+    assert by_day.text.endswith("Day")
+    assert durations.text.endswith("At least (ms)")
+    assert len(find(page, "li", class_="needs_review")) == 1
+
+
+def test_a_single_day_does_not_stand_alone(client: Client, keep: Keep) -> None:
+    keep("7", at=NOON + minutes(24 * 60 * 30))
+    rows = [element.text for element in find(client.get(URL, MARCH), "tr")]
+    assert "Mar 25, 2026 0" in rows
+    assert "Mar 24, 2026 0" not in rows

@@ -1,0 +1,127 @@
+"""Commands as they meet a person: on a terminal, in a pipe, and in a pipe that closes."""
+
+import io
+import os
+import pty
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+
+from predictions.management.progress import ProgressBar
+from tests.conftest import ROOT
+from tests.support.digits import write_mnist
+from tests.support.manage import manage, manage_environment
+
+
+class Terminal(io.StringIO):
+    """Standard output that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def terminal() -> Terminal:
+    return Terminal()
+
+
+def test_every_command_ends_quietly_when_its_reader_has_seen_enough(
+    var_dir: Path, tmp_path: Path, png: Callable[..., bytes]
+) -> None:
+    assert manage(var_dir, "migrate", "-v0").returncode == 0
+    (tmp_path / "7.png").write_bytes(png("7"))
+    (tmp_path / "broken.png").write_bytes(b"broken")
+    mnist = write_mnist(tmp_path / "mnist")
+    reading, writing = os.pipe()
+    os.close(reading)
+    running = [
+        subprocess.Popen(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=manage_environment(var_dir),
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for arguments in (
+            ["predict", str(tmp_path)],
+            ["predict", "--workers=2", "--format=json", str(tmp_path)],
+            ["exportpredictions"],
+            ["evaluate", "--data", str(mnist)],
+            ["models"],
+            ["help"],
+        )
+    ]
+    os.close(writing)
+    for process in running:
+        words = process.communicate(timeout=120)[1]
+        assert process.returncode == 141, process.args
+        assert "Error" not in words, process.args
+        assert "Exception" not in words, process.args
+
+
+def test_a_command_says_its_result_and_nothing_else_unless_asked(
+    var_dir: Path, tmp_path: Path, png: Callable[..., bytes]
+) -> None:
+    assert manage(var_dir, "migrate", "-v0").returncode == 0
+    (tmp_path / "7.png").write_bytes(png("7"))
+    quiet = manage(var_dir, "predict", "--workers=2", str(tmp_path))
+    assert (quiet.stderr, quiet.returncode) == ("", 0)
+    verbose = manage(var_dir, "predict", "--workers=2", str(tmp_path), "-v2")
+    assert '"event":"model version in use"' in verbose.stderr
+    assert "XNNPACK" not in verbose.stderr
+
+
+@pytest.mark.django_db
+def test_rows_stand_in_columns_on_a_terminal(
+    terminal: Terminal, tmp_path: Path, png: Callable[..., bytes], decimal: bytes
+) -> None:
+    (tmp_path / "7.png").write_bytes(png("7"))
+    (tmp_path / "decimal\x1b[31m.png").write_bytes(decimal)
+    (tmp_path / "empty.png").write_bytes(png(""))
+    call_command("predict", str(tmp_path), stdout=terminal, stderr=io.StringIO())
+    head, *rows = terminal.getvalue().splitlines()
+    assert head.split() == ["file", "status", "confidence", "text"]
+    assert [row[head.index("text") :].strip() for row in rows] == ["7", "2.48", ""]
+    assert r"decimal\x1b[31m.png" in rows[1]
+    assert rows[0][head.index("status") :].startswith("read  ")
+    assert rows[2][head.index("status") :] == "unreadable"
+
+
+@pytest.mark.django_db
+def test_model_versions_stand_in_columns_on_a_terminal_only(terminal: Terminal) -> None:
+    piped = io.StringIO()
+    call_command("models", stdout=piped)
+    call_command("models", stdout=terminal)
+    head, row = terminal.getvalue().splitlines()
+    assert "\t" not in row
+    assert row.index("compact") == head.index("architecture")
+    assert piped.getvalue().split("\t")[1] == "compact"
+
+
+def test_a_bar_moves_on_a_terminal_though_nothing_is_done() -> None:
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "w") as stream, closing(ProgressBar(stream, "Loading")):
+        time.sleep(1.2)
+        shown = os.read(ours, 10_000).decode()
+    os.close(ours)
+    assert shown.count("Loading …") >= 2
+    assert "00:01" in shown
+
+
+def test_elsewhere_it_writes_plain_lines_now_and_then() -> None:
+    stream = io.StringIO()
+    with closing(ProgressBar(stream, "Loading")) as bar:
+        for step in range(1, 101):
+            bar.advance(step, 100)
+    words, *lines = stream.getvalue().splitlines()
+    assert words == "Loading …"
+    assert len(lines) <= 2
+    assert lines[-1].startswith("100/100 steps")
+    assert "\r" not in stream.getvalue()
