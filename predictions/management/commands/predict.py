@@ -13,10 +13,10 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError
 from tqdm import tqdm
 
+from predictions.core.error_bodies import error_body
 from predictions.core.errors import PredictionsError, StoreUnavailable
 from predictions.core.records import PredictionRecord
 from predictions.management.bulk import Outcome, default_workers, read_files
-from predictions.web.error_responses import error_body
 from predictions.web.json import saved_json, unsaved_json
 
 ENDINGS = {
