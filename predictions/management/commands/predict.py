@@ -13,16 +13,13 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError
 from tqdm import tqdm
 
+from ml.files.formats import ENDINGS
 from predictions.core.error_bodies import error_body
 from predictions.core.errors import PredictionsError, StoreUnavailable
 from predictions.core.records import PredictionRecord
 from predictions.management.bulk import Outcome, default_workers, read_files
 from predictions.web.json import saved_json, unsaved_json
 
-ENDINGS = {
-    *(".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"),
-    *(".pdf", ".txt", ".csv"),
-}
 INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
 
 
