@@ -4,8 +4,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
+from predictions.core.error_bodies import error_body
 from predictions.core.errors import PredictionsError
-from predictions.web.error_responses import answer_error, error_body, wants_json
+from predictions.web.error_responses import answer_error, wants_json
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -27,5 +28,5 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Answer without the database or the session, which may have caused the error."""
     if wants_json(request):
         message = _("An internal error occurred and was logged. Try again later.")
-        return JsonResponse(error_body("server_error", message), status=500)
+        return JsonResponse(error_body("server_error", message, request.path_info), status=500)
     return render(None, "500.html", status=500)

@@ -14,10 +14,11 @@ def host_names(env: Env, name: str, default: list[str]) -> list[str]:
     return _matching(env, name, default, rf"\*|\.?({_HOST_NAME})", example)
 
 
-def origins(env: Env, name: str) -> list[str]:
-    """Return origins: scheme, host and at most a port."""
+def origins(env: Env, name: str, *, subdomains: bool = True) -> list[str]:
+    """Return origins: scheme, host and at most a port; `*.` before a host where allowed."""
     example = "write https://digits.example.org, without a path"
-    return _matching(env, name, [], rf"https?://(\*\.)?({_HOST_NAME})(:\d+)?", example)
+    any_subdomain = r"(\*\.)?" if subdomains else ""
+    return _matching(env, name, [], rf"https?://{any_subdomain}({_HOST_NAME})(:\d+)?", example)
 
 
 def _matching(env: Env, name: str, default: list[str], pattern: str, example: str) -> list[str]:

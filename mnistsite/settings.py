@@ -40,6 +40,16 @@ HTTPS = env.bool("HTTPS", PRODUCTION)
 
 SECRET_KEY = secret_key(env, VAR_DIR / "secret_key", production=PRODUCTION)
 CSRF_TRUSTED_ORIGINS = origins(env, "CSRF_TRUSTED_ORIGINS")
+# Origins whose pages may call the API in a browser, with a token but without cookies.
+CORS_ALLOWED_ORIGINS = origins(env, "CORS_ALLOWED_ORIGINS", subdomains=False)
+CORS_URLS_REGEX = r"^/(api/|v1/|v2(/|$))"
+CORS_ALLOW_HEADERS = (
+    *("authorization", "content-type", "content-disposition", "idempotency-key"),
+    *("inference-header-content-length", "x-request-id"),
+)
+CORS_EXPOSE_HEADERS = (
+    *("location", "retry-after", "inference-header-content-length", "x-request-id"),
+)
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 SECURE_SSL_REDIRECT = HTTPS
@@ -96,6 +106,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "predictions",
     "axes",
+    *(["corsheaders"] if CORS_ALLOWED_ORIGINS else []),
 ]
 
 MIDDLEWARE = [
@@ -103,6 +114,8 @@ MIDDLEWARE = [
     # Before SecurityMiddleware and its redirect: health checks are made without TLS.
     "mnistsite.health.HealthMiddleware",
     "mnistsite.metrics.MetricsMiddleware",
+    # Around all that answers: refusals are for the callers, too.
+    *(["corsheaders.middleware.CorsMiddleware"] if CORS_ALLOWED_ORIGINS else []),
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # Around PrivateMiddleware: it gives an ETag to what may be cached.

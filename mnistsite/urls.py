@@ -7,6 +7,7 @@ urlpatterns = [
     path("api/", include("predictions.api.urls")),
     path("", include("predictions.pages.urls")),
     path("", include("predictions.legacy.urls")),
+    path("", include("predictions.protocols.urls")),
     path("accounts/", include("predictions.pages.accounts")),
     path("admin/", admin.site.urls),
     path("language", require_POST(set_language), name="set-language"),

@@ -37,6 +37,7 @@ from mnistsite.connections import connection_counts
 from mnistsite.incoming import IncomingRequest
 from mnistsite.outgoing import Outgoing
 from mnistsite.spool import SpoolBudget
+from predictions.core.error_bodies import PROTOCOL_URLS, error_body, is_protocol
 
 RECEIVE_BYTES = 262_144
 # For a client to read its last response, or to send a request while the worker stops.
@@ -53,9 +54,9 @@ MONITORING_REQUESTS = {
 CONTINUE_RESPONSE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-def refusal(status: str, code: str, message: str) -> bytes:
-    """Return a response in the site's error format, made without a thread."""
-    body = json.dumps({"error": {"code": code, "message": message}}).encode()
+def refusal(status: str, code: str, message: str, path: str) -> bytes:
+    """Return a response in the error format of a path, made without a thread."""
+    body = json.dumps(error_body(code, message, path)).encode()
     headers = (
         f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         "Retry-After: 1\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"
@@ -64,23 +65,24 @@ def refusal(status: str, code: str, message: str) -> bytes:
 
 
 _UNAVAILABLE = "503 Service Unavailable"
-REFUSALS = {
-    code: refusal(status, code, message)
-    for code, status, message in (
-        ("busy", _UNAVAILABLE, "Too many pictures are being read. Try again in a second."),
-        ("no_room", _UNAVAILABLE, "The request cannot be stored at the moment. Try again."),
-        ("bad_request", "400 Bad Request", "The request is not valid HTTP/1.1."),
-        ("unknown_expectation", "417 Expectation Failed", "Only 100-continue can be expected."),
-        ("url_too_long", "414 URI Too Long", "The URL of the request is too long."),
-        (
-            "headers_too_large",
-            "431 Request Header Fields Too Large",
-            "The request has too many headers, or too long ones.",
-        ),
-        ("unknown_coding", "501 Not Implemented", "The transfer coding of the request is unknown."),
-        ("too_slow", "408 Request Timeout", "The request was not received in time. Send it again."),
-    )
-}
+REASONS = (
+    ("busy", _UNAVAILABLE, "Too many pictures are being read. Try again in a second."),
+    ("no_room", _UNAVAILABLE, "The request cannot be stored at the moment. Try again."),
+    ("bad_request", "400 Bad Request", "The request is not valid HTTP/1.1."),
+    ("unknown_expectation", "417 Expectation Failed", "Only 100-continue can be expected."),
+    ("url_too_long", "414 URI Too Long", "The URL of the request is too long."),
+    (
+        "headers_too_large",
+        "431 Request Header Fields Too Large",
+        "The request has too many headers, or too long ones.",
+    ),
+    ("unknown_coding", "501 Not Implemented", "The transfer coding of the request is unknown."),
+    ("too_slow", "408 Request Timeout", "The request was not received in time. Send it again."),
+)
+REFUSALS, PROTOCOL_REFUSALS = (
+    {code: refusal(status, code, message, path) for code, status, message in REASONS}
+    for path in ("/", PROTOCOL_URLS[0])
+)
 
 
 PARSE_REFUSALS: dict[type[Exception], str] = {
@@ -325,7 +327,9 @@ class Worker(ThreadWorker):
         from mnistsite.metrics import REFUSED  # after the fork: its file is per process
 
         REFUSED.labels(code).inc()
-        self._send(conn, REFUSALS[code])
+        request = None if conn.incoming is None else conn.incoming.request
+        path = "" if request is None else request.path.removeprefix(settings.SCRIPT_NAME)
+        self._send(conn, (PROTOCOL_REFUSALS if is_protocol(path) else REFUSALS)[code])
         self._linger(conn)
 
     def _send(self, conn: Connection, response: bytes) -> None:

@@ -8,14 +8,13 @@ what could take long or much memory is decoded in a process of its own (`ml.file
 from collections.abc import Iterator
 
 from ml.errors import PictureError, gettext_noop
-from ml.files.images import IMAGE_FORMATS, SIGNATURES, DecodedPicture, decode_image, is_plain
+from ml.files.formats import has_signature
+from ml.files.images import DecodedPicture, decode_image, is_plain
 from ml.files.isolation import decode_isolated
 from ml.files.numbers import decode_grids, decode_text
 from ml.files.pdf import decode_pdf, is_pdf
 from ml.files.side_data import without_side_data
 from ml.timings import each_step
-
-FORMATS = (*IMAGE_FORMATS, "PDF", "TEXT")
 
 
 def decode(content: bytes, *, max_pixels: int) -> DecodedPicture:
@@ -42,7 +41,7 @@ def decode(content: bytes, *, max_pixels: int) -> DecodedPicture:
 
 
 def decode_pages(content: bytes, *, max_pixels: int, max_pages: int) -> Iterator[DecodedPicture]:
-    """Decode the pages of a PNG, JPEG, GIF, BMP, WebP, TIFF or PDF file, or of numbers as text.
+    """Decode the pages of a file of one of `ml.files.formats.FORMATS`.
 
     Pages are decoded one at a time, so memory is bounded by the largest. Animations yield their
     first frame.
@@ -76,7 +75,7 @@ def decode_pages(content: bytes, *, max_pixels: int, max_pages: int) -> Iterator
             "empty_file", gettext_noop("This file is empty. Choose a picture of a digit.")
         )
     limits = {"max_pixels": max_pixels, "max_pages": max_pages}
-    if not content.startswith(SIGNATURES):
+    if not has_signature(content):
         if is_pdf(content):
             return each_step("decode", decode_isolated(decode_pdf, content, **limits))
         text = decode_text(content)

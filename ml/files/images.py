@@ -1,4 +1,4 @@
-"""Decoding of image files (PNG, JPEG, GIF, BMP, WebP, TIFF) by Pillow."""
+"""Decoding of image files by Pillow: `ml.files.formats.PICTURES`."""
 
 import io
 import math
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import PIL.WebPImagePlugin  # noqa: F401 - else Pillow loads all its plugins to find this one
 from PIL import ExifTags, Image, TiffImagePlugin, TiffTags, UnidentifiedImageError
 
 from ml.errors import (
@@ -19,19 +20,22 @@ from ml.errors import (
     too_many_pixels,
 )
 from ml.files.colours import to_grey, to_rgb_or_grey
+from ml.files.formats import (
+    OTHER_FORMATS,
+    PICTURES_IN_WORDS,
+    PLAIN_FORMATS,
+    has_signature,
+    needs_isolation,
+)
 
-IMAGE_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
 PREVIEW_SIDE = 1024  # pixels of the longer side of a preview
-
-# File signatures of these formats: they tell damaged pictures from other files.
-SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
-# Of HEIF files as cameras write them (ISO/IEC 23008-12), which need a patented decoder.
-_HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}
 
 # What decoding takes by Pillow's mode, in bytes per pixel, with conversions and copies.
 _BYTES_PER_PIXEL = {"1": 3, "L": 2, "I;16": 8, "P": 7, "RGB": 6, "RGBA": 10, "CMYK": 10}
 _BYTES_PER_PIXEL_OTHERWISE = 16
 _BYTES_PER_PIXEL_OF_WEBP = 18  # libwebp keeps two frames
+# Other decoders keep copies too, as their planes or, in OpenJPEG, as integers.
+_FACTOR = {"HEIF": 1.2, "AVIF": 1.7, "JPEG2000": 3.3}
 _BYTES_PER_ROW = 8  # Pillow's pointers
 _COPY_BYTES = 1_000_000  # copied at once: NumPy's own copy of a picture takes twice its size
 MAX_DECODED_BYTES = 360_000_000
@@ -85,7 +89,7 @@ class DecodedPicture:
     image
         The preview: mode ``RGB``, scaled down so that no side exceeds `PREVIEW_SIDE`.
     format
-        One of `ml.files.decoding.FORMATS`.
+        One of `ml.files.formats.FORMATS`.
     """
 
     page: npt.NDArray[np.uint8]
@@ -116,15 +120,16 @@ def is_plain(content: bytes, *, max_pixels: int) -> bool:
     Returns
     -------
     bool
-        False for every TIFF (its parser follows any offset), for pictures that take more than
-        `MAX_PLAIN_BYTES` of memory, and for files with an unusual amount of anything but pixels.
+        False for every file of a format with a large decoder, for pictures that take more than
+        `MAX_PLAIN_BYTES` of memory, for files with an unusual amount of anything but pixels, and
+        for those that are decoded in Python.
 
     Raises
     ------
     PictureError
         As `decode_image`, if the header is enough to tell.
     """
-    if content.startswith((b"II", b"MM")):
+    if needs_isolation(content):
         return False
     try:
         with _open(content[:MAX_PLAIN_HEADER], max_pixels) as image:
@@ -133,6 +138,7 @@ def is_plain(content: bytes, *, max_pixels: int) -> bool:
                 _bytes_to_decode(image) <= MAX_PLAIN_BYTES
                 and (image.format != "JPEG" or content.count(b"\xff\xda") <= MAX_PLAIN_SCANS)
                 and (image.format != "PNG" or _has_few_chunks(content))
+                and (image.format != "PPM" or _is_raw(image))
             )
     except PictureError as error:
         if len(content) > MAX_PLAIN_HEADER and error.code == "broken_file":
@@ -284,7 +290,10 @@ def _open(content: bytes, max_pixels: int) -> Image.Image:
             head = head.replace(name, name.lower())
         content = head + content[MAX_PLAIN_HEADER:]
     try:
-        return Image.open(io.BytesIO(content), formats=IMAGE_FORMATS)
+        if not needs_isolation(content):
+            return Image.open(io.BytesIO(content), formats=PLAIN_FORMATS)
+        _prepare_decoders()
+        return Image.open(io.BytesIO(content), formats=OTHER_FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as e:
         raise too_many_pixels(
             gettext_noop(
@@ -293,27 +302,29 @@ def _open(content: bytes, max_pixels: int) -> Image.Image:
             max_pixels,
         ) from e
     except UnidentifiedImageError as e:
-        if content.startswith(SIGNATURES):
+        if has_signature(content):
             raise _unsupported_tiff(content) or broken_file() from e
-        if content[4:8] == b"ftyp" and content[8:12] in _HEIF_BRANDS:
-            raise PictureError(
-                "unsupported_format",
-                gettext_noop(
-                    "This is a HEIC photo, which is not supported. Save or share it as JPEG; an "
-                    "iPhone does so by itself with Settings, Camera, Formats, Most Compatible."
-                ),
-            ) from e
         raise PictureError(
             "unsupported_format",
             gettext_noop(
-                "This file format is not supported. Send a PNG, JPEG, GIF, BMP, WebP or TIFF "
-                "picture, a PDF, or 28x28 numbers as text."
+                "This file format is not supported. Send a picture (%(formats)s), a PDF, or 28x28 "
+                "numbers as text."
             ),
+            formats=PICTURES_IN_WORDS,
         ) from e
     except MemoryError:
         raise
     except Exception as e:  # as above
         raise broken_file() from e
+
+
+def _prepare_decoders() -> None:
+    """Load those that Pillow does not load by itself; in a process of its own only."""
+    from PIL import AvifImagePlugin, Jpeg2KImagePlugin  # noqa: F401 - registers itself
+    from pillow_heif import register_heif_opener
+
+    register_heif_opener(decode_threads=0)
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 
 def _unsupported_tiff(content: bytes) -> PictureError | None:
@@ -359,10 +370,16 @@ def _check_size(image: Image.Image, max_pixels: int, size: tuple[int, int] | Non
 
 def _bytes_to_decode(image: Image.Image) -> int:
     """Estimate the memory for decoding from the header."""
-    per_pixel = _BYTES_PER_PIXEL.get(image.mode, _BYTES_PER_PIXEL_OTHERWISE)
+    per_pixel: float = _BYTES_PER_PIXEL.get(image.mode, _BYTES_PER_PIXEL_OTHERWISE)
     if image.format == "WEBP":
         per_pixel = _BYTES_PER_PIXEL_OF_WEBP
-    return image.height * (image.width * per_pixel + _BYTES_PER_ROW)
+    per_pixel *= _FACTOR.get(str(image.format), 1)
+    return image.height * round(image.width * per_pixel + _BYTES_PER_ROW)
+
+
+def _is_raw(image: Image.Image) -> bool:
+    """Return whether Pillow copies a portable map's pixels, instead of reading them in Python."""
+    return str(image.tile[0].codec_name) == "raw"  # type: ignore[attr-defined]
 
 
 def _has_few_chunks(content: bytes) -> bool:
@@ -385,7 +402,7 @@ def _orientation(content: bytes, image: Image.Image) -> int | None:
     EXIF is a TIFF without pictures (https://exiftool.org/TagNames/EXIF.html).
     """
     at = content.find(_EXIF, 0, MAX_PLAIN_HEADER) if image.format == "JPEG" else -1
-    exif = content[at : at + 65_536] if at >= 0 else image.info.get("exif", b"")
+    exif = content[at : at + 65_536] if at >= 0 else image.info.get("exif") or b""
     tiff = exif.removeprefix(_EXIF)
     order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
     if order is None:

@@ -7,13 +7,14 @@ with its file, so neither a crash nor what a file did to the decoder's memory re
 Nothing that such a process sends is unpickled.
 """
 
+import ctypes
 import fcntl
 import json
 import os
 import resource
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -35,8 +36,16 @@ MAX_QUEUE_S = 5.0
 MAX_THREADS = MAX_PROCESSES + MAX_WAITING  # that decoding occupies at most
 NICENESS = 10  # decoding here delays those who wait for a plain picture less
 
+# Else glibc reserves 128 MB of address space for a decoder's thread.
+_M_ARENA_MAX = -8
+
 _context = get_context("forkserver")
-_context.set_forkserver_preload([__name__, "ml.files.pdf", "pypdfium2"])
+_context.set_forkserver_preload(
+    [
+        *(__name__, "ml.files.pdf", "pypdfium2", "pillow_heif"),
+        *("PIL.AvifImagePlugin", "PIL.Jpeg2KImagePlugin"),
+    ]
+)
 # Entered while a thread waits for a process; a server that limits its busy threads replaces it.
 idle: Callable[[], AbstractContextManager[object]] = nullcontext
 _threads = BoundedSemaphore(MAX_THREADS)
@@ -181,6 +190,8 @@ def _limit_resources() -> None:
     if not reader.is_alive():  # before that
         os._exit(1)
     os.nice(NICENESS)
+    with suppress(AttributeError, OSError):  # another C library
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     address_space = pages * resource.getpagesize() + MAX_DECODED_BYTES
     for limit, value in (

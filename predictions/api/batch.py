@@ -17,10 +17,10 @@ from predictions.api.serializers import (
     errors,
     upload_body,
 )
+from predictions.core.error_bodies import error_body
 from predictions.core.errors import PredictionsError, StoreUnavailable
 from predictions.core.records import Source
 from predictions.recognition.uploads import uploads_from_form
-from predictions.web.error_responses import error_body
 
 _NO_KEY = gettext_lazy(
     "A batch takes no Idempotency-Key, since each of its files is kept independently. Send each "

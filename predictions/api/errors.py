@@ -7,9 +7,9 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
+from predictions.core.error_bodies import error_body
 from predictions.core.errors import PredictionsError, is_outage, store_outage
 from predictions.recognition.uploads import too_many_files
-from predictions.web.error_responses import error_body
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:

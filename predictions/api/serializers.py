@@ -11,6 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from ml.digits import MARKS
+from ml.files.formats import PICTURES_IN_WORDS
 from ml.reading.explanation import Step
 from predictions.core.records import PredictionRecord, Source, Status
 from predictions.recognition.explanations import render_steps
@@ -64,7 +65,7 @@ class FileSerializer(FormSerializer):
     """A picture as a file, sent in a form."""
 
     file = serializers.FileField(
-        help_text="PNG, JPEG, GIF, BMP, WebP, TIFF, PDF, or 28×28 numbers as text (CSV)."
+        help_text=f"{PICTURES_IN_WORDS}, PDF, or 28×28 numbers as text (CSV)."
     )
 
 

@@ -3,8 +3,8 @@
 from django.conf import settings
 
 BATCH_URLS = ("/predictions/batch", "/uploads/")
-# A picture may come in a form anywhere, and as base64 in JSON at these.
-UPLOAD_URLS = ("/predictions", "/upload", "/predict")
+# A picture may come in a form anywhere, and as base64 in JSON at these; at the last four, tensors.
+UPLOAD_URLS = ("/predictions", "/upload", "/predict", "/infer", "/infer/", ":predict", ":predict/")
 MAX_OTHER_BODY_BYTES = 1_000_000
 
 

@@ -17,6 +17,9 @@ CONFIDENCE = Histogram(
     "The confidence of each reading.",
     buckets=(0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999, 1),
 )
+TENSORS = Counter(
+    "mnistsite_tensors", "28x28 tensors answered by the digit network alone.", ["model_version"]
+)
 # Looked up once: of their labels there are few.
 predictions_of = cache(PREDICTIONS.labels)
 digits_of = cache(DIGITS.labels)

@@ -7,19 +7,19 @@ from django.http import HttpRequest
 from django.template.defaultfilters import floatformat
 from django.utils.translation import gettext as _
 
+from ml.files import formats
 from predictions.access import visibility
 
-# What a file input offers; some systems know no type for .csv.
-ACCEPT = (
-    "image/png,image/jpeg,image/gif,image/bmp,image/webp,image/tiff,application/pdf,"
-    "text/plain,text/csv,.csv"
-)
+# What a file input offers; some systems know no type for some endings.
+ACCEPT = ",".join((*formats.MEDIA_TYPES, *formats.ENDINGS))
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
     return {
         "site": {
             "accept": ACCEPT,
+            "endings": " ".join(formats.ENDINGS),
+            "formats": formats.PICTURES_IN_WORDS,
             "anonymous_reading": settings.ANONYMOUS_READING,
             "max_upload_bytes": settings.MAX_UPLOAD_BYTES,
             "review_below_confidence": settings.REVIEW_BELOW_CONFIDENCE,

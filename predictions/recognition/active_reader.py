@@ -134,6 +134,17 @@ def _load_shipped() -> tuple[Classifier, PageReader]:
     return classifier, load_page_reader(settings.MODEL_DIR)
 
 
+def load_reader(version: ModelVersion) -> Reader:
+    """Load what reads with a version.
+
+    Raises
+    ------
+    ModelError
+        If it is damaged or cannot run here.
+    """
+    return _reader_with(*_load(version))
+
+
 def _load(version: ModelVersion) -> tuple[Classifier, PageReader]:
     classifier = classifier_of(version)
     return classifier, page_reader_of(version, classifier)

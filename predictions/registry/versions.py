@@ -111,6 +111,29 @@ def get(number: int) -> ModelVersion:
         raise _no_version(number) from error
 
 
+def numbers() -> list[int]:
+    """Return the numbers of all versions, newest first."""
+    rows = ModelVersion.objects.order_by("-number").values_list("number", flat=True)
+    return [*rows, SHIPPED]
+
+
+def identity(number: int) -> tuple[Any, ...]:
+    """Return what tells a version from any other, also from a later one with its number.
+
+    Raises
+    ------
+    PredictionsError
+        If there is none with this number.
+    """
+    if number == SHIPPED:
+        return (SHIPPED,)
+    rows = ModelVersion.objects.filter(number=number)
+    found = rows.values_list("number", "sha256", "created_at").first()
+    if found is None:
+        raise _no_version(number)
+    return found
+
+
 def active() -> ModelVersion:
     """Return the active version."""
     version = ModelVersion.objects.filter(active=True).first()

@@ -4,6 +4,7 @@ Views, commands and the admin call these; a rule that holds for all of them stan
 only reads goes to the package that has it.
 """
 
+from predictions.services.classification import classify
 from predictions.services.deletion import delete
 from predictions.services.prediction import (
     explain,
@@ -11,6 +12,7 @@ from predictions.services.prediction import (
     predict_batch,
     predict_explained,
     predict_once,
+    predict_together,
 )
 from predictions.services.review import (
     answer_review,
@@ -24,6 +26,7 @@ __all__ = [
     "answer_review",
     "claim_review",
     "claimed_review",
+    "classify",
     "correct",
     "delete",
     "explain",
@@ -31,5 +34,6 @@ __all__ = [
     "predict_batch",
     "predict_explained",
     "predict_once",
+    "predict_together",
     "undo_correction",
 ]

@@ -1,6 +1,6 @@
 """Reading uploads and keeping their predictions."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 from structlog.contextvars import bind_contextvars
 
 from ml.errors import DecodingBusy, PictureError
@@ -25,6 +26,7 @@ from predictions.core.ids import id_of_page, new_id
 from predictions.core.metrics import count_prediction
 from predictions.core.records import PictureRecord, PredictionRecord, RequestKey, Source, Status
 from predictions.recognition.active_reader import get_reader
+from predictions.recognition.named_versions import get_reader_of
 from predictions.recognition.previews import preview_of
 from predictions.recognition.uploads import Upload, too_large
 from predictions.review import queue
@@ -68,23 +70,68 @@ def predict(
     StoreUnavailable
         If the predictions could not all be kept.
     """
-    with _picture_errors():
-        reader = get_reader()
-        # One page at a time: only its records stay in memory.
-        pairs = [
-            _make_records(reading, upload, source=source, user=user)
-            for reading in _read(upload, reader.read_pages, reader.read_pixels)
-        ]
-    pairs = _number_pages(pairs, upload_id)
+    (records,) = predict_together(
+        [upload], source=source, user=user, store=store, upload_id=upload_id
+    )
+    return records
+
+
+def predict_together(
+    uploads: Sequence[Upload],
+    *,
+    source: Source,
+    user: "User | AnonymousUser | None" = None,
+    store: bool = True,
+    upload_id: UUID | None = None,
+    model_version: int | None = None,
+) -> list[list[PredictionRecord]]:
+    """Read each page of some uploads and, unless `store` is false, keep all readings or none.
+
+    Parameters
+    ----------
+    upload_id
+        As of `predict`, for a single upload.
+    model_version
+        The number of the version that reads; default: the active one.
+
+    Raises
+    ------
+    UploadRefused
+        If a page cannot be read; the message says of which upload. Nothing is kept.
+    StoreUnavailable
+        If the predictions could not all be kept.
+    PredictionsError
+        If there is no such version, or it cannot be loaded.
+    """
+    reader = get_reader_of(model_version)
+    made = []
+    for position, upload in enumerate(uploads):
+        try:
+            with _picture_errors():
+                # One page at a time: only its records stay in memory.
+                pairs = [
+                    _make_records(reading, upload, source=source, user=user)
+                    for reading in _read(upload, reader.read_pages, reader.read_pixels)
+                ]
+        except UploadRefused as error:
+            if len(uploads) > 1:
+                error.message = _("File %(number)s of %(count)s: %(message)s") % {
+                    "number": position + 1,
+                    "count": len(uploads),
+                    "message": error.message,
+                }
+            raise
+        made.append(_number_pages(pairs, upload_id))
     if store:
         with step("store"):
-            _keep(pairs)
-        queue.enqueue(record for record, _ in pairs)
-    records = [record for record, _ in pairs]
-    for record in records:
-        count_prediction(record)
-    bind_contextvars(model_version=records[0].model_version)
-    return records
+            _keep([pair for pairs in made for pair in pairs])
+        queue.enqueue(record for pairs in made for record, _picture in pairs)
+    together = [[record for record, _picture in pairs] for pairs in made]
+    for records in together:
+        for record in records:
+            count_prediction(record)
+    bind_contextvars(model_version=reader.classifier.version)
+    return together
 
 
 def predict_explained(

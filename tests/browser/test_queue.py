@@ -59,7 +59,7 @@ def test_says_beside_the_picture_what_was_wrong(
     words.write_text("just some words")
     page.goto("/")
     page.set_input_files("#picture", words)
-    expect(entry(page, "words.png")).to_contain_text("Send a PNG, JPEG, GIF, BMP, WebP or TIFF")
+    expect(entry(page, "words.png")).to_contain_text("Send a picture (PNG, JPEG, GIF")
     expect(page.locator("[data-live]")).to_contain_text(
         "words.png could not be read. This file format is not supported"
     )

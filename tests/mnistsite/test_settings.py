@@ -51,6 +51,8 @@ KEY = "a-long-random-text-for-tests-5Xw8mGkq2VtZr7Yp3NcLb9Hd4Fs6Ja1Qe0Ru"
         ("ALLOWED_HOSTS", "::1"),
         ("CSRF_TRUSTED_ORIGINS", "digits.example.org"),
         ("CSRF_TRUSTED_ORIGINS", "https://digits.example.org/"),
+        ("CORS_ALLOWED_ORIGINS", "*"),
+        ("CORS_ALLOWED_ORIGINS", "https://*.example.org"),
         ("TIME_ZONE", "Mars"),
         ("TIME_ZONE", "../UTC"),
         ("HOST", "http://127.0.0.1"),
@@ -161,6 +163,35 @@ def test_the_deployment_check_is_clean_in_production(var_dir: Path) -> None:
         SECRET_KEY=KEY,
     )
     assert finished.returncode == 0, finished.stderr
+
+
+CALLS = """
+from django.test import Client
+def told(method, path, **headers):
+    headers = {"Origin": "https://app.example.org", **headers}
+    response = Client(headers=headers).generic(method, path)
+    names = ("Access-Control-Allow-Origin", "Access-Control-Allow-Credentials")
+    print(response.status_code, *(response.get(name) for name in names))
+asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+told("OPTIONS", "/api/v1/predictions", **asked)
+told("POST", "/api/v1/predictions", **{"Content-Type": "text/plain"})
+told("GET", "/v2/health/live")
+told("GET", "/nowhere")
+told("GET", "/v2/health/live", Origin="https://other.example.org")
+"""
+
+
+def test_pages_of_allowed_origins_may_call_the_api_without_cookies(var_dir: Path) -> None:
+    origin = "https://app.example.org"
+    run = ("shell", "--no-imports", "-c", CALLS)
+    hosts = {"ALLOWED_HOSTS": "localhost,testserver", "SECRET_KEY": KEY, "HTTPS": "off"}
+    told = manage(var_dir, *run, CORS_ALLOWED_ORIGINS=origin, **hosts).stdout.splitlines()
+    assert told == [
+        *(f"200 {origin} None", f"400 {origin} None", f"200 {origin} None"),
+        *("404 None None", "200 None None"),
+    ]
+    told = manage(var_dir, *run, **hosts).stdout.splitlines()
+    assert {line.split(maxsplit=1)[1] for line in told} == {"None None"}
 
 
 def test_production_uses_tls_unless_https_is_off(var_dir: Path) -> None:

@@ -112,6 +112,10 @@ def test_slow_clients_do_not_delay_others(
     started = time.monotonic()
     firsts = (HEAD + b"X-Long: ", HEAD + b"Content-Length: 1000\r\n\r\n")
     slow = [trickle(small, first) for first in firsts for _ in range(6)]
+    infer = (
+        b"POST /v2/models/digits/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
+    )
+    slow_client_of_a_protocol = trickle(small, infer)
     with ExitStack() as stack:
         silent = [
             stack.enter_context(socket.create_connection(address(small), 20)) for _ in range(6)
@@ -124,6 +128,10 @@ def test_slow_clients_do_not_delay_others(
             answer = read_answer(client)
             assert answer.startswith(b"HTTP/1.1 408 ")
             assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == "too_slow"
+        answer = read_answer(slow_client_of_a_protocol)
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        error = json.loads(answer.partition(b"\r\n\r\n")[2])["error"]
+        assert error.startswith("The request was not received in time.")
         assert time.monotonic() - started < TIMEOUT_S + QUICK_S
         assert [read_answer(client) for client in silent] == [b""] * 6
 

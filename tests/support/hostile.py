@@ -5,12 +5,14 @@ import itertools
 import struct
 import zlib
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from pillow_heif import register_heif_opener
 
 from tests.support.pdf import one_page, pdf_of_objects, stream
 
@@ -97,9 +99,29 @@ def large_mask() -> bytes:
     )
 
 
+@cache
+def jpeg2000() -> bytes:
+    return encode(Image.new("L", (12_000, 12_000), 200), "JPEG2000")
+
+
+def jpeg2000_that_says_10() -> bytes:
+    """Has 12,000 x 12,000 pixels."""
+    said, lie = (b"ihdr" + struct.pack(">II", side, side) for side in (12_000, 10))
+    return jpeg2000().replace(said, lie)
+
+
+def boxed(format_: str, side: int) -> bytes:
+    """A picture of 640 x 640 pixels that says another size."""
+    register_heif_opener()
+    content = encode(Image.new("RGB", (640, 640), "white"), format_)
+    said, lie = (b"ispe" + struct.pack(">III", 0, each, each) for each in (640, side))
+    assert said in content
+    return content.replace(said, lie)
+
+
 def large_jpeg2000() -> bytes:
     """A PDF with a JPEG 2000 picture that says 10 x 10 and has 12,000 x 12,000 pixels."""
-    picture = encode(Image.new("L", (12_000, 12_000), 200), "JPEG2000")
+    picture = jpeg2000()
     head = (
         b"/Type/XObject/Subtype/Image/Width 10/Height 10/ColorSpace/DeviceGray"
         b"/BitsPerComponent 8/Filter/JPXDecode"
@@ -278,6 +300,14 @@ PICTURES: dict[str, Callable[[], bytes]] = {
     "JPEG with a list of 65 kB, 5,000 times": lambda: jpeg_of_tables(b"MPF\0"),
     "JPEG of 5,000 scans": jpeg_of_scans,
     "GIF with a comment of 18 MB": gif_of_comments,
+    "JPEG 2000, 144 million pixels": jpeg2000,
+    "JPEG 2000 that says 10 x 10": jpeg2000_that_says_10,
+    "HEIC that says 8,000 x 8,000": lambda: boxed("HEIF", 8_000),
+    "HEIC that says 30,000 x 30,000": lambda: boxed("HEIF", 30_000),
+    "HEIC that says 8 x 8": lambda: boxed("HEIF", 8),
+    "AVIF that says 6,000 x 6,000": lambda: boxed("AVIF", 6_000),
+    "PGM as text, 10 million numbers": lambda: b"P2 4000 2500 255 " + b"7 " * 10_000_000,
+    "PGM of 254 shades, 16 million pixels": lambda: b"P5 4000 4000 254 " + bytes(16_000_000),
 }
 TEXTS: dict[str, Callable[[], bytes]] = {
     "text: 25,000 digits and a letter": digits_then_letter,

@@ -13,18 +13,15 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandError
 
+from ml.files.formats import ENDINGS
+from predictions.core.error_bodies import error_body
 from predictions.core.errors import PredictionsError, StoreUnavailable
 from predictions.core.records import PredictionRecord, Status
 from predictions.management.bulk import Outcome, default_workers, read_files
 from predictions.management.progress import ProgressBar
 from predictions.management.table import Table
-from predictions.web.error_responses import error_body
 from predictions.web.json import saved_json, unsaved_json
 
-ENDINGS = {
-    *(".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"),
-    *(".pdf", ".txt", ".csv"),
-}
 COLUMNS = {"file": 0, "status": len(Status.NEEDS_REVIEW), "confidence": 0, "text": 0}
 ERROR = "error"  # in place of a status
 INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended

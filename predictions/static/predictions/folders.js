@@ -1,13 +1,13 @@
 // The files of dropped or chosen folders, in the order in which people would list them.
 
-const READABLE = /\.(png|jpe?g|gif|bmp|webp|tiff?|pdf|csv|txt|heic|heif)$/i;
+const ENDINGS = document.querySelector("[data-endings]").dataset.endings.split(" ");
 const { compare } = new Intl.Collator(document.documentElement.lang, { numeric: true });
 const pathOf = (file) => file.webkitRelativePath || file.name;
 
 /** Return a folder's files that may be pictures, in order; others are of no interest there. */
 export function readable(files) {
   return files
-    .filter(({ name }) => READABLE.test(name) && !name.startsWith("."))
+    .filter(({ name }) => ENDINGS.some((ending) => name.toLowerCase().endsWith(ending)) && !name.startsWith("."))
     .sort((a, b) => compare(pathOf(a), pathOf(b)));
 }
 

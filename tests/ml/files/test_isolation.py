@@ -119,7 +119,7 @@ def photo(width: int, height: int) -> Image.Image:
 
 
 @pytest.mark.parametrize("decode", ["here", "isolated"])
-@pytest.mark.parametrize("format_", ["PNG", "TIFF", "JPEG"])
+@pytest.mark.parametrize("format_", ["PNG", "TIFF", "JPEG", "HEIF", "AVIF", "JPEG2000", "PPM"])
 def test_a_picture_is_the_same_wherever_it_is_decoded(format_: str, decode: str) -> None:
     from ml.files.images import decode_image
 
@@ -145,7 +145,8 @@ print(len(psutil.Process().children(recursive=True)))
 
 
 @pytest.mark.parametrize(
-    ("format_", "size"), [("PNG", (28, 28)), ("PNG", (1000, 800)), ("JPEG", (4000, 3000))]
+    ("format_", "size"),
+    [("PNG", (28, 28)), ("PNG", (1000, 800)), ("JPEG", (4000, 3000)), ("PPM", (1000, 800))],
 )
 def test_plain_pictures_start_no_process(format_: str, size: tuple[int, int]) -> None:
     content = io.BytesIO()

@@ -35,10 +35,12 @@ PARTS = {
     "app_label": "predictions",
     "content_type_id": "1",
     "id": "1",
+    "model": "digits",
     "number": "0",
     "position": "0",
     "token_key": "0",
     "url": "nowhere",
+    "version": "0",
 }
 # Refused in one word or another; for a method that no row names this is as good as 405.
 REFUSED = {"–", "no", "sign in", "nothing"}
@@ -67,7 +69,7 @@ class Visitor:
     def column(self, address: str, method: str) -> str:
         """Tokens count for the API only: elsewhere who sends one is nobody."""
         old_route = address in {"/upload", "/predict"} and method == "POST"
-        by_api = address.startswith("/api/") or old_route
+        by_api = address.startswith(("/api/", "/v1/", "/v2")) or old_route
         return self.kind if not self.token or by_api else "anonymous"
 
 

@@ -46,6 +46,8 @@ def send(api: APIClient, query: str, form: dict[str, Any], **head: Any) -> tuple
         ("", {"photo": True}, 400),
         ("", {"file": b""}, 400),
         ("", {"file": b"just some words"}, 415),
+        ("", {"file": b"P5 28 28 255 " + bytes(784)}, 201),
+        ("", {"file": b"\0\0\0\x18ftypheic" + bytes(60)}, 400),
         ("", {}, 400),
     ],
 )

@@ -15,6 +15,7 @@ from django.db import OperationalError, connection
 from django.test import Client
 from PIL import Image
 
+from ml.files import formats
 from predictions.core.records import Source
 from predictions.stores import get_store
 from predictions.stores.sql.models import Picture, Prediction
@@ -54,6 +55,10 @@ def test_shows_a_form_without_a_query(
     assert form.attributes["action"] == "/"
     assert find(response, "input", type="file", name="file")
     assert "up to 20 MB" in text_of(response, "p", id="formats")
+    (chosen,) = find(response, "input", id="picture")
+    for known in formats.PICTURES:  # one list says what is read, here and everywhere
+        assert known.words in text_of(response, "p", id="formats")
+        assert {*known.endings, *known.media_types} <= {*chosen.attributes["accept"].split(",")}
     assert not find(response, "output")
     assert alerts(response) == []
 
