@@ -56,7 +56,6 @@ MAX_SHORT_TEXT = (4, 12)  # lines, and characters of a line, that can stand as a
 MAX_TITLE = 40  # characters
 LONG_NUMBER = re.compile(r"[0-9]{6,}")
 THOUSANDS = re.compile(r"(?<=[0-9])(?=(?:[0-9]{3})+$)")
-GROUP_END = "\0"
 LINE_SEPARATOR = " · "  # where a text stands on one line
 MAX_LIKELIEST = 3
 MAX_CROPS = 12
@@ -203,8 +202,10 @@ class ShownPrediction:
 
     @property
     def groups(self) -> list[list[str]]:
-        """The lines, their long numbers in groups of three digits; joined, they are the lines."""
-        return [LONG_NUMBER.sub(_in_groups, line).split(GROUP_END) for line in self.lines]
+        """The lines; one that is a long number is in groups of three digits."""
+        return [
+            THOUSANDS.split(line) if LONG_NUMBER.fullmatch(line) else [line] for line in self.lines
+        ]
 
     @property
     def longest(self) -> int | str:
@@ -232,10 +233,6 @@ class ShownPrediction:
     def is_tiny(self) -> bool:
         """Whether the picture is enlarged so much that its pixels are seen."""
         return max(self.record.width, self.record.height) < SHARP_SIDE
-
-
-def _in_groups(number: re.Match[str]) -> str:
-    return THOUSANDS.sub(GROUP_END, number[0])
 
 
 def _on_one_line(text: str) -> str:

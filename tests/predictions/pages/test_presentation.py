@@ -58,7 +58,7 @@ def test_every_source_has_words() -> None:
     [
         ("72104", [["72104"]]),
         ("1234567", [["1", "234", "567"]]),
-        ("12 345678\n9", [["12 345", "678"], ["9"]]),
+        ("12 345678\n345678", [["12 345678"], ["345", "678"]]),
     ],
 )
 def test_long_numbers_have_groups_of_three(text: str, groups: list[list[str]]) -> None:
