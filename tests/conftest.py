@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 import pytest
 from django.conf import LazySettings
+from django.utils import translation
 
 from predictions.stores import get_store
 from predictions.stores.interface import PredictionStore
@@ -48,6 +49,13 @@ def no_forbidden_statement() -> Iterator[None]:
     yield
     forbidden = {cql: why for cql in CQL_LOG.read_new() if (why := why_forbidden(cql))}
     assert forbidden == {}
+
+
+@pytest.fixture(autouse=True)
+def in_english() -> Iterator[None]:
+    """Leave the next test no language that a request of this one asked for."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture

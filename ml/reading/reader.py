@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ml.digits import Box, Grey
+from ml.digits import SIDE, Box, Grey
 from ml.errors import PictureError
 from ml.files.decoding import decode, decode_pages
 from ml.files.images import DecodedPicture
@@ -185,6 +185,8 @@ class Reader:
             Without digits for a blank page.
         """
         one = None
+        if page.min() == page.max():
+            return Interpretation((), np.zeros((0, SIDE, SIDE), np.uint8))
         if is_small(page):
             one = look_at(page, self.classifier)
             if one and one.is_clear:

@@ -7,6 +7,8 @@ from pathlib import Path
 from tests.support.manage import manage
 
 COLOUR = re.compile(r"\x1b\[\d*m")
+CONSOLE = {"LOG_LEVEL": "INFO", "LOG_FORMAT": "console"}
+JSON = {"LOG_LEVEL": "INFO", "LOG_FORMAT": "json"}
 HOSTILE = "/a\x1b[2J\x1b]0;title\x07\x9b31m\r\n2026-01-01 forged\u2028\u202e\ud800é"
 LOG_IT = f"""
 import logging, structlog
@@ -22,7 +24,7 @@ except ValueError:
 
 
 def test_a_console_shows_controls_instead_of_obeying_them(var_dir: Path) -> None:
-    finished = manage(var_dir, "shell", "--no-imports", "-c", LOG_IT, LOG_FORMAT="console")
+    finished = manage(var_dir, "shell", "--no-imports", "-c", LOG_IT, **CONSOLE)
     assert finished.returncode == 0, finished.stderr
     shown = COLOUR.sub("", finished.stderr)
     assert all(char.isprintable() for char in shown.replace("\n", ""))
@@ -37,6 +39,6 @@ def test_a_console_shows_controls_instead_of_obeying_them(var_dir: Path) -> None
 def test_json_lines_stay_lines(var_dir: Path) -> None:
     hostile = HOSTILE.replace("\ud800", "")
     code = f"import structlog; structlog.get_logger('site').info('x', path={hostile!a})"
-    finished = manage(var_dir, "shell", "--no-imports", "-c", code, LOG_FORMAT="json")
+    finished = manage(var_dir, "shell", "--no-imports", "-c", code, **JSON)
     (line,) = finished.stderr.removesuffix("\n").split("\n")
     assert json.loads(line)["path"] == hostile

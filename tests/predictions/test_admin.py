@@ -107,7 +107,7 @@ def test_shows_marks(client: Client) -> None:
     sign_in(client, "viewer")
     record = make_record("248", marked_text="2.48", marks=(make_mark(".", after=0),))
     get_store().add(record, make_picture(record))
-    assert "248</a> (2.48)" in " ".join(client.get(LIST).content.decode().split())
+    assert ">2.48</a>" in client.get(LIST).content.decode()
     page = client.get(f"{LIST}{record.id}/change/").content.decode()
     assert "<td>2.48</td>" in page
     assert "<td>Point after digit 1 (2)</td>" in page

@@ -18,6 +18,9 @@ from tests.support.records import make_id
 APP = Path(settings.BASE_DIR, "predictions")
 MODULES = sorted(path for path in APP.rglob("*.py") if "raise" in path.read_text())
 
+# Commands speak English.
+OF_COMMANDS = {"LegacyTableUnreadable", "SchemaContradiction"}
+
 
 def classes(base: type[PredictionsError]) -> Iterator[str]:
     yield base.__name__
@@ -34,7 +37,7 @@ def is_sentence(argument: ast.expr) -> bool:
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(APP)))
 def test_the_words_of_every_error_are_marked_for_translation(module: Path) -> None:
-    errors = set(classes(PredictionsError))
+    errors = set(classes(PredictionsError)) - OF_COMMANDS
     unmarked = [
         f"{module.name}:{call.lineno}"
         for call in ast.walk(ast.parse(module.read_text()))
