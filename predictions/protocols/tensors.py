@@ -64,12 +64,26 @@ def glyphs_from_json(data: Any, shape: list[int] | None = None, datatype: str = 
         If they are not glyphs.
     """
     try:
+        data, found = _flat(data)
         numbers = np.array(data, np.float64)
     except (ValueError, TypeError, OverflowError) as error:
         raise BadTensor(
             _("The data of a tensor is a list of numbers, or lists of equal lengths of them.")
         ) from error
-    return _glyphs(numbers, list(numbers.shape) if shape is None else shape, datatype)
+    return _glyphs(numbers, found if shape is None else shape, datatype)
+
+
+def _flat(data: Any) -> tuple[list[Any], list[int]]:
+    """Return nested lists as one, and their shape: NumPy takes longer."""
+    if not isinstance(data, list):
+        raise TypeError
+    shape = [len(data)]
+    while data and isinstance(data[0], list):
+        if set(map(type, data)) != {list} or len(set(map(len, data))) > 1:
+            raise ValueError
+        shape.append(len(data[0]))
+        data = list(chain.from_iterable(data))
+    return data, shape
 
 
 def glyphs_from_bytes(data: bytes, shape: list[int], datatype: str) -> Glyphs:
