@@ -14,25 +14,11 @@ export function receiveFiles(inputs, onFiles) {
     event.preventDefault();
     onFiles(files);
   });
-  receiveDrops(onFiles);
-}
-
-function receiveDrops(onFiles) {
-  let depth = 0; // dragenter and dragleave fire for every element on the way
-  const changeDepth = (change) => {
-    depth = Math.max(0, depth + change);
-    document.body.classList.toggle("dropping", depth > 0);
-  };
-  const withFiles = (handle) => (event) => {
-    if (!event.dataTransfer?.types.includes("Files")) return;
+  // uploads.js shows that something may be dropped, and keeps what is for it from coming here.
+  document.addEventListener("drop", (event) => {
+    const files = [...(event.dataTransfer?.files ?? [])];
+    if (files.length === 0) return;
     event.preventDefault();
-    handle(event);
-  };
-  document.addEventListener("dragenter", withFiles(() => changeDepth(1)));
-  document.addEventListener("dragleave", withFiles(() => changeDepth(-1)));
-  document.addEventListener("dragover", withFiles(() => {}));
-  document.addEventListener("drop", withFiles((event) => {
-    changeDepth(-depth);
-    onFiles([...event.dataTransfer.files]);
-  }));
+    onFiles(files);
+  });
 }
