@@ -85,6 +85,19 @@ def test_files_and_folders_dropped_on_any_page_are_read_in_order(
     expect(page.locator(".upload-text a")).to_have_text(["7", "0", "3", "4"])
 
 
+def test_several_dropped_on_the_first_page_leave_no_mark_of_the_drop(
+    page: Page, node: Callable[[str, str], list[Any]]
+) -> None:
+    page.goto("/")
+    looks = "[document.body.className, getComputedStyle(document.querySelector('.hero')).outline]"
+    before = page.evaluate(looks)
+    drop(page, kind="dragenter")
+    expect(page.get_by_text("Drop to read")).to_be_visible()
+    drop(page, node("one.png", "7"), node("two.png", "3"))
+    done(page, 2)
+    assert page.evaluate(looks) == before
+
+
 def test_the_list_survives_going_on_and_back_and_what_was_not_sent_is_sent_then(
     page: Page, save: Save
 ) -> None:

@@ -202,3 +202,13 @@ def test_the_least_sure_digit_comes_first(reviewing: Client, keep: Keep) -> None
     page = reviewing.post("/review/", follow=True)
     crops = [e.attributes["data-crop"] for e in find(page, "li") if "data-crop" in e.attributes]
     assert crops == ["2", "1", "0"]
+
+
+def test_the_keys_of_the_picture_are_listed_for_those_who_may_press_them(
+    reviewing: Client, keep: Keep
+) -> None:
+    address = f"/predictions/{keep('31').id}/"
+    for client, may in ((reviewing, True), (Client(), False)):
+        page = client.get(address).content.decode()
+        assert "Choose another digit" in page
+        assert ("Correct the chosen digit" in page) is may
