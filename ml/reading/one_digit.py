@@ -23,6 +23,8 @@ DOUBTFUL = 0.5  # confidence below which other ways to look are tried
 FILLED = 0.95  # of a picture's sides: ink that takes so much of both,
 SQUARE = 0.9  # where they are so much alike,
 ONE_PIECE = 0.8  # and so much of it in one piece, was stretched to its picture;
+MAX_PIECES = 2  # of a digit, those counted
+PIECE_HEIGHT = 0.5  # of the highest piece: those that are counted
 NARROWED = (0.5, 0.65, 0.8)  # it is looked at as narrow as most digits are
 BACKGROUND_PERCENTILE = 25
 MARGIN_FRACTION = 1 / 9  # of a picture's sides: its background shows there,
@@ -66,11 +68,14 @@ class OneDigit:
         In the order in which they were tried, at least one.
     is_stretched
         Whether its ink was stretched to the picture: it holds nothing else.
+    is_scattered
+        Whether its ink is in more pieces of much the same height than a digit has.
     """
 
     box: Box
     looks: tuple[Look, ...]
     is_stretched: bool = False
+    is_scattered: bool = False
 
     @property
     def best(self) -> Look:
@@ -87,7 +92,8 @@ class OneDigit:
     @property
     def is_clear(self) -> bool:
         """Whether nothing else need be tried."""
-        return self.looks[0].confidence >= CLEAR or self.is_stretched
+        is_sure = self.looks[0].confidence >= CLEAR and not self.is_scattered
+        return is_sure or self.is_stretched
 
 
 def is_small(page: Grey) -> bool:
@@ -137,12 +143,13 @@ def _look(light: Grey, classifier: Classifier) -> OneDigit | None:
             return OneDigit(box, tuple(looks), is_stretched=True)
     else:
         looks = [_classify([normalise(ink)], classifier)]
+    is_scattered = _is_scattered(mask)
     if looks[0].confidence >= CLEAR or is_tiny:
-        return OneDigit(box, tuple(looks))
+        return OneDigit(box, tuple(looks), is_scattered=is_scattered)
     looks.append(_classify([as_it_is(light)], classifier))
     if _margins_disagree(light):
         looks.append(_classify([as_it_is(np.asarray(cv2.bitwise_not(light)))], classifier))
-    return OneDigit(box, tuple(looks))
+    return OneDigit(box, tuple(looks), is_scattered=is_scattered)
 
 
 def _classify(glyphs: list[Grey], classifier: Classifier) -> Look:
@@ -214,3 +221,10 @@ def _is_stretched(mask: Mask, box: Box) -> bool:
     _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
     sizes = stats[1:, cv2.CC_STAT_AREA]
     return bool(sizes.max() >= ONE_PIECE * sizes.sum())
+
+
+def _is_scattered(mask: Mask) -> bool:
+    """Return whether ink is in more pieces of much the same height than a digit has."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    heights = stats[1:, cv2.CC_STAT_HEIGHT]
+    return int((heights >= PIECE_HEIGHT * heights.max()).sum()) > MAX_PIECES

@@ -16,7 +16,7 @@ from ml.files.numbers import picture_from_pixels
 from ml.model.classifier import Classifier
 from ml.reading.evidence import Evidence
 from ml.reading.ink import factor_to, shrink
-from ml.reading.one_digit import DOUBTFUL, SMALL_SIDE, OneDigit, is_small, look_at
+from ml.reading.one_digit import DOUBTFUL, MAX_PIECES, SMALL_SIDE, OneDigit, is_small, look_at
 from ml.reading.page_reader import PageReader, PageReading, load_page_reader
 from ml.reading.result import DigitReading, MarkReading, Reading
 from ml.timings import step
@@ -252,11 +252,13 @@ def _look_at_large(page: Grey, classifier: Classifier) -> OneDigit | None:
 def _is_better(found: PageReading, one: OneDigit) -> bool:
     """Return whether the page's digits make more sense than its ink as one digit.
 
-    A reading of many digits is seldom right as a whole, so digits are compared with a digit.
+    A reading of many digits is seldom right as a whole, so digits are compared with a digit. Where
+    three stand, there is not one.
     """
     if not found.digits:
         return False
-    return float(np.mean([each.confidence for each in found.digits])) > one.best.confidence
+    mean = np.mean([each.confidence for each in found.digits])
+    return len(found.digits) > MAX_PIECES or bool(mean > one.best.confidence)
 
 
 def _as_interpretation(one: OneDigit, found: PageReading | None = None) -> Interpretation:
