@@ -1,6 +1,7 @@
 """The WSGI application that gunicorn serves."""
 
 import os
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mnistsite.settings")
 
+BOUNDARY = re.compile(r'boundary=(?:"[^"]*"|[^;\s]+)', re.IGNORECASE)
+
 site = get_wsgi_application()
 # The settings have read it. Gunicorn would answer 500 to each path without it.
 os.environ.pop("SCRIPT_NAME", None)
@@ -22,4 +25,19 @@ def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> 
     prefix, path = settings.FORCE_SCRIPT_NAME, environ["PATH_INFO"]
     if prefix and f"{path}/".startswith(f"{prefix}/"):
         environ["PATH_INFO"] = path[len(prefix) :] or "/"
+    if content_type := environ.get("CONTENT_TYPE"):
+        environ["CONTENT_TYPE"] = plain_content_type(content_type)
     return site(environ, start_response)
+
+
+def plain_content_type(content_type: str) -> str:
+    """Return a content type without parameters, but for the boundary of a form.
+
+    Django decodes the parameters before anything can catch its errors, and reads a query in their
+    charset. All that the site takes is UTF-8, or says itself what it is.
+    """
+    kind, *_ = content_type.split(";", 1)
+    kind = kind.strip()
+    is_form = kind.lower().startswith("multipart/")
+    boundary = BOUNDARY.search(content_type) if is_form else None
+    return f"{kind}; {boundary[0]}" if boundary else kind

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import PIL.WebPImagePlugin  # noqa: F401 - else Pillow loads all its plugins to find this one
 from PIL import ExifTags, Image, TiffImagePlugin, TiffTags, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
 
 from ml.errors import (
     PictureError,
@@ -139,11 +140,17 @@ def is_plain(content: bytes, *, max_pixels: int) -> bool:
                 and (image.format != "JPEG" or content.count(b"\xff\xda") <= MAX_PLAIN_SCANS)
                 and (image.format != "PNG" or _has_few_chunks(content))
                 and (image.format != "PPM" or _is_raw(image))
+                and (image.format != "BMP" or not _has_runs(image))
             )
     except PictureError as error:
         if len(content) > MAX_PLAIN_HEADER and error.code == "broken_file":
             return False  # the header is longer
         raise
+
+
+def _has_runs(image: Image.Image) -> bool:
+    """Return whether a BMP holds runs of pixels, which Pillow decodes in Python."""
+    return isinstance(image, ImageFile) and any(t.codec_name == "bmp_rle" for t in image.tile)
 
 
 def decode_image(content: bytes, *, max_pixels: int, max_pages: int) -> Iterator[DecodedPicture]:

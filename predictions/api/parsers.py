@@ -26,13 +26,14 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
 from predictions.core.errors import UploadRefused
-from predictions.recognition.uploads import safe_file_name
+from predictions.recognition.uploads import BLANKS, safe_file_name
 
 IN_MEMORY_BYTES = 262_144  # larger files are spooled to disk
 CHUNK_BYTES = 65_536
 FILES = ("image/", "application/pdf")  # content types
 MAX_DELIMITER_READS = 16  # more only where somebody tries
 MAX_JSON_VALUES = 10_000
+MAX_PART_HEAD = 16_384  # bytes
 
 
 class FormParser(BaseParser):
@@ -71,7 +72,8 @@ class PageFormHandler(FileUploadHandler):
 def parse_form(stream: IO[Any], parameters: Mapping[str, str] | None) -> "DataAndFiles[Any, Any]":
     """Parse a form with Werkzeug, which takes a third of the time of Django's parser.
 
-    A part is a file if it has a file name, the content type of one, or bytes that are no text.
+    A part is a file if it has a file name, the content type of one, bytes that are no text, or more
+    of them than Django lets a field have.
     One in base64 (`Content-Transfer-Encoding`) is decoded.
 
     Parameters
@@ -147,6 +149,8 @@ def _parts(
 class _Decoder(MultipartDecoder):
     def _parse_headers(self, data: bytes | bytearray) -> Headers:
         """Replace letters of file names that are not UTF-8, instead of refusing the form."""
+        if len(data) > MAX_PART_HEAD:
+            raise ValueError("the head of a part is too long")
         return super()._parse_headers(data.decode(errors="replace").encode())
 
 
@@ -183,7 +187,9 @@ def _as_upload(
     content.seek(0)
     if not file_name and not size and isinstance(part, File):
         return None
-    if not isinstance(part, File) and not part.headers.get("Content-Type", "").startswith(FILES):
+    is_short = size <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    kind = part.headers.get("Content-Type", "")
+    if is_short and not isinstance(part, File) and not kind.startswith(FILES):
         text = content.read()
         try:
             return text.decode(errors="strict" if part.name else "replace")
@@ -195,7 +201,7 @@ def _as_upload(
 def _decode_base64(content: "SpooledTemporaryFile[bytes]") -> None:
     content.seek(0)
     try:
-        decoded = base64.b64decode(b"".join(content.read().split()), validate=True)
+        decoded = base64.b64decode(content.read().translate(None, BLANKS), validate=True)
     except binascii.Error as error:
         raise ParseError(_("A part of the form is not base64, as it says.")) from error
     content.seek(0)
@@ -253,7 +259,8 @@ class UTF8JSONParser(JSONParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         body: bytes = stream.read()
-        if body.count(b",") > MAX_JSON_VALUES:  # also in texts; nesting has a limit of its own
+        # Also those in texts. A list in a list has no comma.
+        if max(body.count(sign) for sign in (b",", b"[", b"{")) > MAX_JSON_VALUES:
             raise UploadRefused(
                 "too_large",
                 _("The JSON in the body has too many values: at most %(most)s are read.")

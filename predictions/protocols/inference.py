@@ -26,7 +26,7 @@ from predictions.recognition.active_reader import get_reader
 from predictions.registry import versions
 
 MODEL = "digits"
-MAX_COMMAS = MAX_TENSORS * 784 + 1000  # in JSON: many values take a hundred times their bytes
+MAX_VALUES = MAX_TENSORS * 784 + 1000  # in JSON: many values take a hundred times their bytes
 MAX_DIGITS = 9  # of a version's number
 # The last is the worst that a file's pages can have.
 ORDER = [Status.READ, Status.NEEDS_REVIEW, Status.UNREADABLE]
@@ -118,7 +118,7 @@ def parse_body(request: Request) -> Body:
     head, binary = body[: int(header)], body[int(header) :]
     if int(header) > len(body):
         raise ParseError(_("Inference-Header-Content-Length is more than the body has."))
-    if head.count(b",") > MAX_COMMAS:
+    if max(head.count(sign) for sign in (b",", b"[", b"{")) > MAX_VALUES:
         message = _("The JSON in the body has too many values. Send it in parts.")
         raise UploadRefused("too_large", message, status=413)
     try:

@@ -156,11 +156,13 @@ def _respond(head: dict[str, Any], outputs: Outputs, content: Mapping[str, Any])
     if not (isinstance(asked, list) and all(isinstance(output, dict) for output in asked)):
         raise BadTensor(_("“outputs” is a list of objects."))
     tensors, binary = [], []
+    left = set(outputs)
     for output in asked:
         name = output.get("name")
-        if not isinstance(name, str) or name not in outputs:
-            message = _("There is no such output. These are: %(names)s.")
+        if not isinstance(name, str) or name not in left:
+            message = _("There is no such output, or it is named twice. These are: %(names)s.")
             raise BadTensor(message % {"names": ", ".join(outputs)})
+        left.remove(name)
         tensor, data = _tensor(
             name, outputs[name], as_bytes=_parameters(output).get("binary_data", as_bytes)
         )

@@ -21,6 +21,7 @@ from predictions.core.errors import UploadRefused
 from predictions.core.limits import BATCH_URLS, MAX_OTHER_BODY_BYTES, max_body_bytes
 
 MAX_FILE_NAME_LENGTH = 255
+BLANKS = b" \t\n\r\v\f"  # between the lines of base64
 BATCHES = UUID("5d0f7c1e-8f0b-4a58-9d53-3d1c0c1f6a27")  # the namespace of their ids
 
 
@@ -117,7 +118,9 @@ def upload_from_base64(text: str) -> Upload:
     """
     encoded = text.rpartition("base64,")[2] if text.startswith("data:") else text
     try:
-        return Upload(base64.b64decode("".join(encoded.split()), validate=True))
+        return Upload(
+            base64.b64decode(encoded.encode("ascii").translate(None, BLANKS), validate=True)
+        )
     except (binascii.Error, ValueError) as error:
         raise UploadRefused(
             "wrong_base64",

@@ -19,6 +19,7 @@ from django.db import IntegrityError, connections
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
+from ml.files import isolation
 from predictions.access.client_address import client_address
 from predictions.core.errors import PredictionsError, StoreUnavailable, UploadRefused
 from predictions.core.ids import new_id
@@ -148,7 +149,8 @@ def _claim(request_key: RequestKey) -> tuple[Claim, bool]:
             return claim, False
         if time.monotonic() >= deadline:
             raise KeyInProgress
-        time.sleep(POLL_INTERVAL_S)
+        with isolation.idle():
+            time.sleep(POLL_INTERVAL_S)
         claim = store.read_claim(request_key)
 
 

@@ -2,6 +2,7 @@
 
 import io
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -17,7 +18,7 @@ from PIL import Image
 from ml.errors import DecodingBusy, PictureError
 from ml.files import isolation
 from ml.files.decoding import decode_pages
-from ml.files.images import DecodedPicture
+from ml.files.images import DecodedPicture, is_plain
 from tests.conftest import ROOT
 from tests.support import hostile
 from tests.support.pdf import pdf_of
@@ -250,3 +251,16 @@ def test_a_thread_that_waits_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     assert seen == ["idle", "busy"] * 2, "for a place, and for the first page"
     assert len(list(pages)) == 1
     assert seen == ["idle", "busy"] * 4
+
+
+def test_a_bmp_of_runs_is_not_decoded_in_this_process() -> None:
+    """Pillow decodes them in Python: two bytes a step."""
+    pixels = (b"\x01\x00" * 64 + bytes(2)) * 64 + b"\x00\x01"
+    palette = bytes(4 * 256)
+    header = struct.pack("<IiiHHIIiiII", 40, 64, 64, 1, 8, 1, len(pixels), 0, 0, 256, 0)
+    offset = 14 + len(header) + len(palette)
+    whole = struct.pack("<2sIHHI", b"BM", offset + len(pixels), 0, 0, offset) + header
+    content = whole + palette + pixels
+    assert not is_plain(content, max_pixels=10_000)
+    (picture,) = decode_pages(content, max_pixels=10_000, max_pages=1)
+    assert picture.page.shape == (64, 64)

@@ -3,14 +3,16 @@
 import base64
 import io
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.test import Client
+from django.test import Client, RequestFactory
 from rest_framework.exceptions import ParseError
 from rest_framework.test import APIClient
 
+from mnistsite.wsgi import application, plain_content_type
 from predictions.api.parsers import parse_form
 from predictions.stores import get_store
 
@@ -216,3 +218,39 @@ def test_a_slash_too_many_is_taken_away(api: APIClient, path: str) -> None:
 @pytest.mark.parametrize("path", ["nothing/", "/example.org/", "predictions/7/"])
 def test_nothing_is_redirected_to_nothing(api: APIClient, path: str) -> None:
     assert api.get(f"/api/v1/{path}").status_code == 404
+
+
+@pytest.mark.parametrize("head", [b";a=b" * 500_000, b"\r\na:" * 500_000, b";a*0=b" * 500_000])
+def test_an_endless_head_of_a_part_is_refused_unread(head: bytes) -> None:
+    started = time.process_time()
+    answer = post(Client(), URL, form(disposition(head), content=b"x"))
+    assert answer.status_code == 400
+    assert time.process_time() - started < 0.5
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/json; x*=nope''a",
+        "application/json; x*=undefined''%41",
+        "application/json; charset=hex",
+        "application/json; charset=utf-7",
+        "APPLICATION/json ;boundary=x",
+    ],
+)
+@pytest.mark.parametrize("path", [URL, "/healthz", "/predictions/?file_name=%2B2AA-"])
+def test_parameters_of_a_content_type_say_nothing(content_type: str, path: str) -> None:
+    environ = RequestFactory().get(path).environ | {"CONTENT_TYPE": content_type}
+    statuses: list[str] = []
+
+    def start_response(status: str, *_: Any) -> Callable[[bytes], object]:
+        statuses.append(status)
+        return lambda _: None
+
+    b"".join(application(environ, start_response))
+    assert statuses == ["200 OK"]
+
+
+def test_a_form_keeps_its_boundary() -> None:
+    kept = plain_content_type("multipart/form-data; charset=hex; boundary=\"a b\"; x*=nope''a")
+    assert kept == 'multipart/form-data; boundary="a b"'

@@ -264,6 +264,8 @@ BAD: list[tuple[int, Any]] = [
     (400, {"inputs": [tensor([""], "BYTES", [2])]}),
     (400, {"inputs": [tensor([""] * (MAX_PICTURES + 1), "BYTES", [MAX_PICTURES + 1])]}),
     (415, {"inputs": [files(b"just some words")]}),
+    (400, {"inputs": [ZERO], "outputs": [{"name": "digit"}] * 5_000}),
+    (413, {"inputs": [tensor([[]] * 500_000)]}),
 ]
 
 
