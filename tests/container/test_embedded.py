@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 from uuid import uuid4
 
 import psutil
@@ -91,6 +91,12 @@ def test_pages_find_their_static_files(site: Container) -> None:
     with urlopen(f"{site.url(8000)}{style}", timeout=10) as response:  # noqa: S310
         assert response.headers["Content-Type"].startswith("text/css")
         assert "immutable" in response.headers["Cache-Control"]
+
+
+def test_speaks_other_languages(site: Container) -> None:
+    request = Request(f"{site.url(8000)}/", headers={"Accept-Language": "de"})  # noqa: S310
+    with urlopen(request, timeout=10) as response:  # noqa: S310
+        assert "Verlauf" in response.read().decode()
 
 
 def test_the_health_check_fails_without_the_server(site: Container) -> None:
