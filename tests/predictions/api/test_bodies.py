@@ -238,9 +238,9 @@ def test_an_endless_head_of_a_part_is_refused_unread(head: bytes) -> None:
         "APPLICATION/json ;boundary=x",
     ],
 )
-@pytest.mark.parametrize("path", [URL, "/healthz", "/predictions/?file_name=%2B2AA-"])
-def test_parameters_of_a_content_type_say_nothing(content_type: str, path: str) -> None:
-    environ = RequestFactory().get(path).environ | {"CONTENT_TYPE": content_type}
+def test_parameters_of_a_content_type_say_nothing(content_type: str) -> None:
+    assert plain_content_type(content_type).lower() == "application/json"
+    environ = RequestFactory().get("/healthz").environ | {"CONTENT_TYPE": content_type}
     statuses: list[str] = []
 
     def start_response(status: str, *_: Any) -> Callable[[bytes], object]:
