@@ -206,7 +206,7 @@ def test_gives_up_a_pdf_that_takes_too_long_to_draw() -> None:
     start = time.monotonic()
     error = refusal(slow)
     assert error.code == "too_complex"
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 12  # on a busy machine the time limit of 10 s comes first
     assert len(decoded(pdf_of(page(30)))) == 1  # the next one is drawn
 
 
