@@ -139,18 +139,12 @@ def is_plain(content: bytes, *, max_pixels: int) -> bool:
                 _bytes_to_decode(image) <= MAX_PLAIN_BYTES
                 and (image.format != "JPEG" or content.count(b"\xff\xda") <= MAX_PLAIN_SCANS)
                 and (image.format != "PNG" or _has_few_chunks(content))
-                and (image.format != "PPM" or _is_raw(image))
-                and (image.format != "BMP" or not _has_runs(image))
+                and not _is_decoded_in_python(image)
             )
     except PictureError as error:
         if len(content) > MAX_PLAIN_HEADER and error.code == "broken_file":
             return False  # the header is longer
         raise
-
-
-def _has_runs(image: Image.Image) -> bool:
-    """Return whether a BMP holds runs of pixels, which Pillow decodes in Python."""
-    return isinstance(image, ImageFile) and any(t.codec_name == "bmp_rle" for t in image.tile)
 
 
 def decode_image(content: bytes, *, max_pixels: int, max_pages: int) -> Iterator[DecodedPicture]:
@@ -384,9 +378,10 @@ def _bytes_to_decode(image: Image.Image) -> int:
     return image.height * round(image.width * per_pixel + _BYTES_PER_ROW)
 
 
-def _is_raw(image: Image.Image) -> bool:
-    """Return whether Pillow copies a portable map's pixels, instead of reading them in Python."""
-    return str(image.tile[0].codec_name) == "raw"  # type: ignore[attr-defined]
+def _is_decoded_in_python(image: Image.Image) -> bool:
+    """Return whether Pillow has no C for it: portable maps other than raw ones, BMPs of runs."""
+    tiles = image.tile if isinstance(image, ImageFile) else []
+    return any(tile.codec_name in Image.DECODERS for tile in tiles)
 
 
 def _has_few_chunks(content: bytes) -> bool:

@@ -69,7 +69,8 @@ class OneDigit:
     is_stretched
         Whether its ink was stretched to the picture: it holds nothing else.
     is_scattered
-        Whether its ink is in more pieces of much the same height than a digit has.
+        Whether its ink is in more pieces of much the same height than a digit has; asked only
+        where the first look would be enough.
     """
 
     box: Box
@@ -143,13 +144,12 @@ def _look(light: Grey, classifier: Classifier) -> OneDigit | None:
             return OneDigit(box, tuple(looks), is_stretched=True)
     else:
         looks = [_classify([normalise(ink)], classifier)]
-    is_scattered = _is_scattered(mask)
     if looks[0].confidence >= CLEAR or is_tiny:
-        return OneDigit(box, tuple(looks), is_scattered=is_scattered)
+        return OneDigit(box, tuple(looks), is_scattered=_is_scattered(mask))
     looks.append(_classify([as_it_is(light)], classifier))
     if _margins_disagree(light):
         looks.append(_classify([as_it_is(np.asarray(cv2.bitwise_not(light)))], classifier))
-    return OneDigit(box, tuple(looks), is_scattered=is_scattered)
+    return OneDigit(box, tuple(looks))
 
 
 def _classify(glyphs: list[Grey], classifier: Classifier) -> Look:

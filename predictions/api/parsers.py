@@ -1,7 +1,5 @@
 """Parsers of request bodies: forms, JSON, and a file as the whole body."""
 
-import base64
-import binascii
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -26,7 +24,8 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
 from predictions.core.errors import UploadRefused
-from predictions.recognition.uploads import BLANKS, safe_file_name
+from predictions.core.limits import count_json_values
+from predictions.recognition.uploads import decode_base64, safe_file_name
 
 IN_MEMORY_BYTES = 262_144  # larger files are spooled to disk
 CHUNK_BYTES = 65_536
@@ -201,8 +200,8 @@ def _as_upload(
 def _decode_base64(content: "SpooledTemporaryFile[bytes]") -> None:
     content.seek(0)
     try:
-        decoded = base64.b64decode(content.read().translate(None, BLANKS), validate=True)
-    except binascii.Error as error:
+        decoded = decode_base64(content.read())
+    except ValueError as error:
         raise ParseError(_("A part of the form is not base64, as it says.")) from error
     content.seek(0)
     content.truncate()
@@ -259,8 +258,7 @@ class UTF8JSONParser(JSONParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         body: bytes = stream.read()
-        # Also those in texts. A list in a list has no comma.
-        if max(body.count(sign) for sign in (b",", b"[", b"{")) > MAX_JSON_VALUES:
+        if count_json_values(body) > MAX_JSON_VALUES:
             raise UploadRefused(
                 "too_large",
                 _("The JSON in the body has too many values: at most %(most)s are read.")

@@ -20,6 +20,7 @@ from predictions.api.errors import exception_handler
 from predictions.api.renderers import ORJSONRenderer
 from predictions.api.serializers import upload_body
 from predictions.core.errors import PredictionsError, UploadRefused
+from predictions.core.limits import count_json_values
 from predictions.core.records import PredictionRecord, Source, Status
 from predictions.protocols.tensors import MAX_TENSORS, BadTensor, Input, Outputs
 from predictions.recognition.active_reader import get_reader
@@ -118,7 +119,7 @@ def parse_body(request: Request) -> Body:
     head, binary = body[: int(header)], body[int(header) :]
     if int(header) > len(body):
         raise ParseError(_("Inference-Header-Content-Length is more than the body has."))
-    if max(head.count(sign) for sign in (b",", b"[", b"{")) > MAX_VALUES:
+    if count_json_values(head) > MAX_VALUES:
         message = _("The JSON in the body has too many values. Send it in parts.")
         raise UploadRefused("too_large", message, status=413)
     try:

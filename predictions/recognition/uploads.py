@@ -1,7 +1,6 @@
 """Uploads: a file, a file as base64, 28×28 numbers, or a batch of files."""
 
 import base64
-import binascii
 import hashlib
 import json
 import unicodedata
@@ -21,7 +20,7 @@ from predictions.core.errors import UploadRefused
 from predictions.core.limits import BATCH_URLS, MAX_OTHER_BODY_BYTES, max_body_bytes
 
 MAX_FILE_NAME_LENGTH = 255
-BLANKS = b" \t\n\r\v\f"  # between the lines of base64
+_BLANKS = b" \t\n\r\v\f"
 BATCHES = UUID("5d0f7c1e-8f0b-4a58-9d53-3d1c0c1f6a27")  # the namespace of their ids
 
 
@@ -108,6 +107,11 @@ def uploads_from_form(
     )
 
 
+def decode_base64(encoded: bytes) -> bytes:
+    """Decode base64 with blanks anywhere; raise ValueError if it is none."""
+    return base64.b64decode(encoded.translate(None, _BLANKS), validate=True)
+
+
 def upload_from_base64(text: str) -> Upload:
     """Decode a picture from base64, with or without the prefix of a `data:` URL.
 
@@ -118,10 +122,8 @@ def upload_from_base64(text: str) -> Upload:
     """
     encoded = text.rpartition("base64,")[2] if text.startswith("data:") else text
     try:
-        return Upload(
-            base64.b64decode(encoded.encode("ascii").translate(None, BLANKS), validate=True)
-        )
-    except (binascii.Error, ValueError) as error:
+        return Upload(decode_base64(encoded.encode("ascii")))
+    except ValueError as error:
         raise UploadRefused(
             "wrong_base64",
             _("The field “image” is not base64. Encode the picture's bytes as base64."),
