@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import psutil
 import pytest
@@ -53,10 +54,8 @@ class Visitor:
     kept: list[str] = field(default_factory=list)
 
     def visit(self, over: threading.Event) -> None:
-        for n in itertools.count():
-            if over.is_set():
-                return
-            upload = post_picture(self.site.url, self.picture, f"plain-{n}-{id(self)}")
+        while not over.is_set():
+            upload = post_picture(self.site.url, self.picture, f"plain-{uuid4()}")
             assert upload.status == 201, upload
             self.uploads_s.append(upload.received_at - upload.sent_at)
             self.kept.append(upload.body["id"])
