@@ -22,7 +22,8 @@ from ml.reading.runs import Slot
 
 ACCEPTED = 0.5  # probability from which a slot is a digit
 AGREED = 0.6  # probability, at least, of a slot that all three networks surely see the same in
-DOUBTFUL = 0.25  # probability from which a slot that is left out makes its page doubtful
+DOUBTFUL = 0.15  # probability from which a slot that is left out makes its page doubtful
+UNREAD = 0.85  # no text is surer beside ink of a digit's size that was not read
 READING_FEATURES = 14
 FLOOR = 0.003  # of a probability in the pool: no network is ever sure
 
@@ -138,7 +139,10 @@ class Judgement:
         features = reading_features(digits, left_out, evidence)
         confidence = float(self._reading(features[np.newaxis])[0])
         doubt = max(left_out, default=0.0)
-        return confidence * (1 - doubt) if doubt >= DOUBTFUL else confidence
+        if doubt >= DOUBTFUL:
+            confidence *= 1 - doubt
+        # Composed pages have few drawings in a line with digits; a person looks at those.
+        return min(confidence, UNREAD) if evidence.unread.beside else confidence
 
 
 def _all_agree(slot: Slot) -> bool:

@@ -17,6 +17,7 @@ from ml.reading.ink import ink_contrast, ink_mask, is_ink_dark
 from ml.reading.networks import FloatArray
 
 SMALL_SIDE = 320  # pixels of the longer side: a smaller picture may be one digit,
+TINY_SIDE = 32  # a picture no larger is of a digit alone, which may well fill it
 MAX_ASPECT = 1.5  # unless it is so much wider than high
 CLEAR = 0.9  # confidence from which nothing else is tried
 DOUBTFUL = 0.5  # confidence below which other ways to look are tried
@@ -101,6 +102,24 @@ def is_small(page: Grey) -> bool:
     """Return whether a page (H, W) is so small that it may be one digit."""
     height, width = page.shape
     return bool(max(height, width) < SMALL_SIDE and width <= MAX_ASPECT * height)
+
+
+def is_cut(box: Box, shape: tuple[int, ...]) -> bool:
+    """Return whether ink reaches an edge of a picture that is large enough to hold more.
+
+    Columns of digits, frames and pieces of pages do, and are easily taken for a 1 or a 7.
+
+    Parameters
+    ----------
+    box
+        Of all the ink.
+    shape
+        Of the picture: (H, W).
+    """
+    height, width = shape
+    touches = box.x <= 0 or box.y <= 0
+    touches |= box.x + box.width >= width or box.y + box.height >= height
+    return touches and max(shape) > TINY_SIDE
 
 
 def look_at(page: Grey, classifier: Classifier) -> OneDigit | None:

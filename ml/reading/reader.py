@@ -16,7 +16,15 @@ from ml.files.numbers import picture_from_pixels
 from ml.model.classifier import Classifier
 from ml.reading.evidence import Evidence
 from ml.reading.ink import factor_to, shrink
-from ml.reading.one_digit import DOUBTFUL, MAX_PIECES, SMALL_SIDE, OneDigit, is_small, look_at
+from ml.reading.one_digit import (
+    DOUBTFUL,
+    MAX_PIECES,
+    SMALL_SIDE,
+    OneDigit,
+    is_cut,
+    is_small,
+    look_at,
+)
 from ml.reading.page_reader import PageReader, PageReading, load_page_reader
 from ml.reading.result import DigitReading, MarkReading, Reading
 from ml.timings import step
@@ -189,12 +197,12 @@ class Reader:
             return Interpretation((), np.zeros((0, SIDE, SIDE), np.uint8))
         if is_small(page):
             one = look_at(page, self.classifier)
-            if one and one.is_clear:
+            if one and one.is_clear and not is_cut(one.box, page.shape):
                 return _as_interpretation(one)
         found = self.page_reader.read(page, self.classifier)
         if one is None and len(found.digits) <= 1:
             one = _look_at_large(page, self.classifier)
-        if one and not _is_better(found, one):
+        if one and not _is_better(found, one, page.shape):
             return _as_interpretation(one, found)
         confidence = found.confidence if found.digits else None
         return Interpretation(found.digits, found.glyphs, found.marks, confidence, found.evidence)
@@ -249,16 +257,20 @@ def _look_at_large(page: Grey, classifier: Classifier) -> OneDigit | None:
     return replace(one, box=Box(*(side * factor for side in one.box)))
 
 
-def _is_better(found: PageReading, one: OneDigit) -> bool:
+def _is_better(found: PageReading, one: OneDigit, shape: tuple[int, ...]) -> bool:
     """Return whether the page's digits make more sense than its ink as one digit.
 
     A reading of many digits is seldom right as a whole, so digits are compared with a digit. Where
-    three stand, there is not one.
+    three stand, there is not one; where ink reaches an edge, the page reader knows better.
     """
     if not found.digits:
         return False
     mean = np.mean([each.confidence for each in found.digits])
-    return len(found.digits) > MAX_PIECES or bool(mean > one.best.confidence)
+    return (
+        len(found.digits) > MAX_PIECES
+        or is_cut(one.box, shape)
+        or bool(mean > one.best.confidence)
+    )
 
 
 def _as_interpretation(one: OneDigit, found: PageReading | None = None) -> Interpretation:

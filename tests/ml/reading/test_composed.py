@@ -36,10 +36,18 @@ class Answer:
 
 
 @pytest.fixture(scope="module")
-def answers(shared: Path) -> list[Answer]:
+def composer(shared: Path) -> Composer:
+    return Composer(split(load_digits(shared / "data" / "mnist", "training")).validation)
+
+
+@pytest.fixture(scope="module")
+def reader() -> Reader:
+    return Reader(load_classifier(MODELS), max_pixels=10**7)
+
+
+@pytest.fixture(scope="module")
+def answers(composer: Composer, reader: Reader) -> list[Answer]:
     """Of pages whose digits are all known and in the picture."""
-    composer = Composer(split(load_digits(shared / "data" / "mnist", "training")).validation)
-    reader = Reader(load_classifier(MODELS), max_pixels=10**7)
     kinds = list(KINDS)
     read = []
     for n in range(PAGES):
@@ -73,3 +81,12 @@ def test_many_digits_in_a_small_picture_are_not_taken_for_one(answers: list[Answ
     assert len(many) >= 20
     for_one = [each for each in many if len(each.text) == 1]
     assert len(for_one) <= 0.05 * len(many), [(each.truth, each.text) for each in for_one]
+
+
+@pytest.mark.parametrize("n", [155, 1313, 1411, 1915, 3546])
+def test_a_column_of_digits_is_not_taken_for_a_1(
+    composer: Composer, reader: Reader, n: int
+) -> None:
+    """Ruled pieces of tables whose ink reaches the edges and hangs together."""
+    page = composer.page(np.random.default_rng([0, n]))
+    assert len(reader.interpret(page.picture).digits) > 5
