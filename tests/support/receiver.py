@@ -1,6 +1,7 @@
 """A real receiver of webhooks on this machine."""
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,11 +27,15 @@ class Received:
 
 @dataclass
 class Receiver:
-    """Answers with the `statuses` one after another, then with 200, once it is `answering`."""
+    """Answers with the `statuses` one after another, then with 200, once it is `answering`.
+
+    With `drip_s` it sends a header that does not end, one byte in so many seconds.
+    """
 
     url: str
     statuses: list[int] = field(default_factory=list)
     location: str = ""
+    drip_s: float = 0
     requests: list[Received] = field(default_factory=list)
     answering: Event = field(default_factory=Event)
 
@@ -51,6 +56,9 @@ def receiver(port: int = 0) -> Iterator[Receiver]:
             here.answering.wait(60)
             status = here.statuses.pop(0) if here.statuses else 200
             try:
+                while here.drip_s:
+                    self.wfile.write(b"H")
+                    time.sleep(here.drip_s)
                 self.send_response(status)
                 if here.location:
                     self.send_header("Location", here.location)

@@ -1,12 +1,14 @@
 """What is sent, to whom, and what happens when it is not accepted."""
 
-from datetime import UTC, datetime, timedelta
+import time
+from datetime import UTC, datetime
 
 import pytest
 from django.conf import LazySettings
 from standardwebhooks import Webhook
 
 from predictions.webhooks.addresses import AddressRefused, allowed_addresses, split_url
+from predictions.webhooks.collecting import Collector
 from predictions.webhooks.events import EventType, emit
 from predictions.webhooks.models import WebhookDelivery
 from predictions.webhooks.posting import post
@@ -73,9 +75,6 @@ def test_gives_up_after_three_days(receiving: Receiver, endpoint: Endpoint) -> N
     endpoint(receiving.url)
     receiving.statuses = [500]
     emit(EventType.DRIFT_DETECTED, {})
-    WebhookDelivery.objects.all()
-    from predictions.webhooks.collecting import Collector
-
     Collector().collect()
     WebhookDelivery.objects.update(created_at=datetime.now(UTC) - GIVE_UP_AFTER)
     send_once()
@@ -103,13 +102,15 @@ def test_a_receiver_that_answers_byte_by_byte_is_cut_off(
 ) -> None:
     settings.WEBHOOK_TIMEOUT = 0.5
     endpoint(receiving.url)
-    receiving.answering.clear()
+    receiving.drip_s = 0.1
     emit(EventType.DRIFT_DETECTED, {})
+    started = time.monotonic()
     send_once()
+    assert time.monotonic() - started < 5
     (delivery,) = WebhookDelivery.objects.all()
     assert delivery.status is None
     assert delivery.answer
-    assert delivery.next_attempt_at - delivery.created_at < timedelta(seconds=10)  # type: ignore[operator]
+    assert delivery.next_attempt_at is not None
 
 
 @pytest.mark.parametrize(
