@@ -53,7 +53,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('event_id', models.UUIDField(verbose_name='event')),
                 ('type', models.CharField(max_length=40, verbose_name='type')),
-                ('body', models.TextField(blank=True)),
+                ('body', models.TextField(blank=True, verbose_name='body')),
                 ('created_at', models.DateTimeField(db_index=True, verbose_name='created at')),
                 ('attempts', models.PositiveIntegerField(default=0, verbose_name='attempts')),
                 ('attempted_at', models.DateTimeField(null=True, verbose_name='last attempt')),

@@ -37,16 +37,21 @@ class Collector:
         StoreUnavailable
             If the store does not answer; the events in SQL were taken.
         """
-        while OutboxEvent.objects.exists():  # SQLite's lock is for writers only
-            _collect_from_sql()
+        # Without events no transaction: SQLite would lock out other writers.
+        while OutboxEvent.objects.exists() and _collect_from_sql():
+            pass
         if get_store().has_outbox:
             self._collect_from_store(datetime.now(UTC))
 
     def _collect_from_store(self, now: datetime) -> None:
         """Read the minutes that have settled once to the end, and before that what is new."""
         store = get_store()
-        row = OutboxPosition.objects.first()
-        position = now - timedelta(seconds=EVENTS_KEPT_S) if row is None else row.until
+        first = WebhookEndpoint.objects.filter(active=True).order_by("created_at").first()
+        if first is None:  # nobody wants anything
+            return
+        read = OutboxPosition.objects.values_list("until", flat=True)
+        week_ago = now - timedelta(seconds=EVENTS_KEPT_S)
+        position = max(week_ago, first.created_at - CLOCKS_DIFFER, *read)
         settled = (now - SETTLED_AFTER).replace(second=0, microsecond=0)
         if settled > position:
             self._take(store.events(position, settled), final=True)
@@ -96,14 +101,15 @@ def _add_wanted(events: Sequence[Event]) -> None:
         add_deliveries([event], wanting)
 
 
-def _collect_from_sql() -> None:
-    """Turn the oldest events into deliveries."""
+def _collect_from_sql() -> bool:
+    """Turn the oldest events into deliveries; return whether another sender left any."""
     with transaction.atomic():
         rows = list(
             OutboxEvent.objects.select_for_update(skip_locked=True).order_by("pk")[:BATCH_SIZE]
         )
         _add_wanted([Event(id=row.pk, type=row.type, body=row.body) for row in rows])
         OutboxEvent.objects.filter(pk__in=[row.pk for row in rows]).delete()
+    return bool(rows)
 
 
 def _that_hold(events: Sequence[Event], *, final: bool) -> list[Event]:

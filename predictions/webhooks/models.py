@@ -31,7 +31,7 @@ class WebhookDelivery(models.Model):
     )
     event_id = models.UUIDField(_("event"))
     type = models.CharField(_("type"), max_length=40)
-    body = models.TextField(blank=True)  # emptied when it is delivered
+    body = models.TextField(_("body"), blank=True)  # emptied when it is delivered
     created_at = models.DateTimeField(_("created at"), db_index=True)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     attempted_at = models.DateTimeField(_("last attempt"), null=True)

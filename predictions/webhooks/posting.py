@@ -79,11 +79,7 @@ def _connection(parts: SplitResult, address: str, timeout_s: float) -> HTTPConne
     if parts.scheme == "http":
         return HTTPConnection(address, parts.port or 80, timeout=timeout_s)
     return HTTPSConnection(
-        address,
-        parts.port or 443,
-        timeout=timeout_s,
-        server_hostname=parts.hostname,
-        assert_hostname=parts.hostname,
+        address, parts.port or 443, timeout=timeout_s, server_hostname=parts.hostname
     )
 
 

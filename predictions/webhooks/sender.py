@@ -114,8 +114,12 @@ def _claim(delivery: WebhookDelivery, now: datetime) -> bool:
 
 def _attempt(endpoint: WebhookEndpoint, delivery: WebhookDelivery) -> Answer:
     body = delivery.body.encode()
-    headers = signed_headers(endpoint.secret, str(delivery.event_id), int(time.time()), body)
-    return post(endpoint.url, headers, body, timeout_s=settings.WEBHOOK_TIMEOUT)
+    try:
+        headers = signed_headers(endpoint.secret, str(delivery.event_id), int(time.time()), body)
+        return post(endpoint.url, headers, body, timeout_s=settings.WEBHOOK_TIMEOUT)
+    except Exception as error:  # one endpoint must not end the sender for all
+        log.exception("webhook failed", endpoint=endpoint.pk)
+        return Answer(None, type(error).__name__)
 
 
 def _write_down(delivery: WebhookDelivery, answer: Answer) -> None:

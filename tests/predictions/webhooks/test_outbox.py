@@ -4,28 +4,26 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from PIL import Image
 
 from predictions import services
 from predictions.core.ids import first_id_at
 from predictions.core.records import Event
-from predictions.registry import activation, versions
 from predictions.review.corrections import Verdict
-from predictions.stores import get_store
 from predictions.stores.interface import PredictionStore
 from predictions.stores.sql.models import OutboxEvent
 from predictions.webhooks.collecting import Collector
 from predictions.webhooks.events import EventType, events_of
-from predictions.webhooks.models import WebhookDelivery
+from predictions.webhooks.models import WebhookDelivery, WebhookEndpoint
 from tests.predictions.webhooks.conftest import Endpoint, send_once
-from tests.support.networks import write_model
 from tests.support.receiver import Receiver
 from tests.support.records import make_picture, make_record
 
@@ -91,7 +89,12 @@ def test_nothing_is_written_that_nobody_wants(
     endpoint(URL, active=False)
     endpoint(URL, events=[EventType.MODEL_ACTIVATED])
     upload(png("7"))
+    with CaptureQueriesContext(connection) as queries:
+        upload(png("7"))
     assert all_events(each_store) == []
+    assert [
+        query for query in queries if "webhook" in query["sql"] or "outbox" in query["sql"]
+    ] == []
 
 
 def test_what_was_there_before_an_endpoint_is_not_sent_to_it(
@@ -131,10 +134,11 @@ def test_an_event_that_was_written_late_is_found(
 ) -> None:
     from predictions.stores.cassandra import outbox
 
+    now = datetime.now(UTC)
     endpoint(URL)
+    WebhookEndpoint.objects.update(created_at=now - timedelta(hours=1))
     collector = Collector()
     collector.collect()
-    now = datetime.now(UTC)
     record = make_record("7", at=now)
     with monkeypatch.context() as patch:
         patch.setattr(outbox, "new_id", lambda: first_id_at(now - timedelta(minutes=2)))
@@ -161,15 +165,3 @@ def test_a_correction_and_its_undoing_are_reported(
     correction = first.json["data"]["correction"]
     assert (correction["text"], correction["by"]) == ("1", "olga")
     assert second.json["data"]["correction"] is None
-
-
-def test_an_activation_is_reported_if_it_happens(tmp_path: Path, endpoint: Endpoint) -> None:
-    endpoint(URL)
-    versions.add(write_model(tmp_path / "one"), by="ada")
-    with pytest.raises(Exception, match="active already"):
-        activation.activate(0)
-    activation.activate(1, by="olga", force=True, reason="a drill")
-    (event,) = all_events(get_store())
-    assert event.type == "model.activated"
-    expected = '{"model_version":1,"replaced":0,"by":"olga","forced":true,"reason":"a drill"}'
-    assert event.body.endswith(f'"data":{expected}}}')

@@ -1,7 +1,14 @@
 """What is sent, to whom, and what happens when it is not accepted."""
 
+import os
+import shutil
+import socket
+import subprocess
 import time
 from datetime import UTC, datetime
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import LazySettings
@@ -11,11 +18,11 @@ from predictions.webhooks.addresses import AddressRefused, allowed_addresses, sp
 from predictions.webhooks.collecting import Collector
 from predictions.webhooks.events import EventType, emit
 from predictions.webhooks.models import WebhookDelivery
-from predictions.webhooks.posting import post
+from predictions.webhooks.posting import Answer, post
 from predictions.webhooks.sender import FIRST_DELAY_S, GIVE_UP_AFTER, MAX_DELAY_S, delay_s
 from predictions.webhooks.signing import signed_headers
 from tests.predictions.webhooks.conftest import Endpoint, send_once
-from tests.support.receiver import Receiver
+from tests.support.receiver import Receiver, receiver
 
 pytestmark = pytest.mark.django_db
 
@@ -69,6 +76,21 @@ def test_tries_again_later_with_the_same_id_until_accepted(
     assert len(set(receiving.ids)) == 1
     delivery.refresh_from_db()
     assert (delivery.status, delivery.attempts) == (200, 2)
+
+
+def test_a_broken_endpoint_does_not_keep_the_others_from_theirs(
+    receiving: Receiver, endpoint: Endpoint
+) -> None:
+    broken = endpoint(receiving.url)
+    broken.secret = "whsec_1"  # no base64
+    broken.save()
+    endpoint("http://127.0.0.1:9/")
+    endpoint(receiving.url)
+    emit(EventType.DRIFT_DETECTED, {})
+    send_once()
+    assert len(receiving.requests) == 1
+    answers = WebhookDelivery.objects.order_by("endpoint").values_list("answer", flat=True)
+    assert [bool(answer) for answer in answers] == [True] * 3
 
 
 def test_gives_up_after_three_days(receiving: Receiver, endpoint: Endpoint) -> None:
@@ -164,3 +186,54 @@ def test_public_addresses_need_no_setting() -> None:
     assert allowed_addresses(split_url("https://93.184.215.14/")) == ["93.184.215.14"]
     (address,) = allowed_addresses(split_url("https://[2606:2800:21f:cb07::1]/"))
     assert address == "2606:2800:21f:cb07::1"
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate of receiver.example, with its key."""
+    if shutil.which("openssl") is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("CI needs openssl")
+        pytest.skip("certificates are made with openssl")
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *("-subj", "/CN=receiver.example", "-addext", "subjectAltName=DNS:receiver.example"),
+            *("-keyout", "key.pem", "-out", "certificate.pem"),
+        ],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+    both = tmp_path / "both.pem"
+    both.write_text((tmp_path / "certificate.pem").read_text() + (tmp_path / "key.pem").read_text())
+    return both
+
+
+def test_connects_to_the_address_that_was_checked_and_verifies_its_name(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch, settings: LazySettings
+) -> None:
+    settings.WEBHOOK_ALLOWED_NETWORKS = [ip_network("127.0.0.1")]
+    resolve, resolved = socket.getaddrinfo, []
+
+    def getaddrinfo(host: str, *arguments: Any, **options: Any) -> Any:
+        if host.endswith(".example"):
+            resolved.append(host)
+            # Whoever asks again gets another address.
+            host = "127.0.0.1" if resolved.count(host) == 1 else "10.0.0.1"
+        return resolve(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    with receiver(certificate=certificate) as here:
+        port = here.url.split(":")[2].split("/")[0]
+
+        def posted(host: str) -> Answer:
+            return post(f"https://{host}:{port}/hooks", {"webhook-id": "1"}, b"{}", timeout_s=5)
+
+        assert "CERTIFICATE_VERIFY_FAILED" in posted("unknown-issuer.example").text
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        assert posted("receiver.example").status == 200
+        assert "Hostname mismatch" in posted("other.example").text
+        assert here.requests[0].headers["host"] == f"receiver.example:{port}"
+    assert len(here.requests) == 1
+    assert resolved == ["unknown-issuer.example", "receiver.example", "other.example"]
