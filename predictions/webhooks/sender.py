@@ -51,7 +51,6 @@ class Sender:
         with ThreadPoolExecutor(MAX_AT_ONCE) as pool:
             while not stopping.is_set():
                 try:
-                    db.close_old_connections()
                     self._collect()
                     self._start_due(pool)
                     if self._in_flight:
@@ -64,6 +63,7 @@ class Sender:
                     if once:
                         raise
                     log.warning("webhooks wait for the database", error=str(error))
+                    db.close_old_connections()
                     stopping.wait(RETRY_AFTER_S)
             while self._in_flight:  # each ends within its timeout
                 self._finish(LOOK_EVERY_S)
