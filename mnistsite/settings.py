@@ -280,6 +280,15 @@ METRICS_ALLOWED_NETWORKS = networks(env, "METRICS_ALLOWED_NETWORKS", "127.0.0.0/
 # Proxies in front that append to X-Forwarded-For.
 PROXY_COUNT = env.int("PROXY_COUNT", 0, validate=validate.Range(min=0, max=9))
 
+# --- Webhooks ------------------------------------------------------------------------------------
+
+# Private networks that events may be sent to, also without TLS; public addresses always may be.
+WEBHOOK_ALLOWED_NETWORKS = networks(env, "WEBHOOK_ALLOWED_NETWORKS", "")
+# Seconds for an endpoint to answer.
+WEBHOOK_TIMEOUT = env.float(
+    "WEBHOOK_TIMEOUT", 10.0, validate=validate.Range(min=0, min_inclusive=False, max=60)
+)
+
 # --- Accounts -----------------------------------------------------------------------------------
 
 AUTHENTICATION_BACKENDS = [

@@ -25,6 +25,7 @@ from predictions.review import corrections, search
 from predictions.stores import get_store
 from predictions.stores.sql.models import Prediction
 from predictions.web.list_params import parse_list_query
+from predictions.webhooks import admin as webhooks_admin  # noqa: F401 - registers
 
 admin.site.site_header = gettext_lazy("Handwritten digits")
 admin.site.site_title = gettext_lazy("Handwritten digits")

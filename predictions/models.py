@@ -8,11 +8,13 @@ from predictions.review.models import Correction, CorrectionTerm, ReviewItem
 from predictions.statistics.models import CountedPeriod, DayStatistics
 from predictions.stores.sql.models import (
     IdempotencyKey,
+    OutboxEvent,
     Picture,
     Prediction,
     PredictionDigit,
     PredictionTerm,
 )
+from predictions.webhooks.models import OutboxPosition, WebhookDelivery, WebhookEndpoint
 
 __all__ = [
     "Activation",
@@ -23,12 +25,16 @@ __all__ = [
     "DayStatistics",
     "IdempotencyKey",
     "ModelVersion",
+    "OutboxEvent",
+    "OutboxPosition",
     "Picture",
     "Prediction",
     "PredictionDigit",
     "PredictionTerm",
     "ReviewItem",
     "TokenDetails",
+    "WebhookDelivery",
+    "WebhookEndpoint",
 ]
 
 if settings.PREDICTION_STORE == "cassandra":
@@ -36,6 +42,7 @@ if settings.PREDICTION_STORE == "cassandra":
     from predictions.stores.cassandra.tables import (  # noqa: F401
         CassandraBatchEntry,
         CassandraDay,
+        CassandraEvent,
         CassandraIdempotencyKey,
         CassandraPicture,
         CassandraPrediction,

@@ -89,6 +89,22 @@ class PredictionRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that webhooks report.
+
+    `id` is a UUIDv7 that stays the same however often the event is sent; `body` is the JSON that is
+    sent. An event about a new prediction holds only if `kept_with` exists: the prediction of the
+    same upload that is written last.
+    """
+
+    id: UUID
+    type: str
+    body: str
+    prediction_id: UUID | None = None
+    kept_with: UUID | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class PictureRecord:
     """The preview of a prediction and its glyphs.
 

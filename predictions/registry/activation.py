@@ -21,6 +21,7 @@ from predictions.registry.models import Activation, ModelVersion
 from predictions.registry.page_gate import read_by_both
 from predictions.registry.page_sample import PageFigures
 from predictions.registry.sample import read_sample
+from predictions.webhooks.events import EventType, emit
 
 # The sample catches networks that do not read what their answers say. A version that was
 # fine-tuned to one hand may read a few of it worse; that is for the answers to judge.
@@ -252,6 +253,16 @@ def _switch(activation: Activation) -> Activation:
                 replaced=activation.replaced,
                 forced=activation.forced,
                 reason=activation.reason,
+            )
+            emit(
+                EventType.MODEL_ACTIVATED,
+                {
+                    "model_version": activation.number,
+                    "replaced": activation.replaced,
+                    "by": activation.by,
+                    "forced": activation.forced,
+                    "reason": activation.reason,
+                },
             )
     except IntegrityError as error:
         raise _overtaken() from error

@@ -34,6 +34,7 @@ from predictions.services.idempotency import check_key, make_once
 from predictions.statistics.daily_counts import invalidate_late_days
 from predictions.stores import get_store
 from predictions.stores.interface import Pair
+from predictions.webhooks.events import events_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -253,8 +254,9 @@ def _keep(pairs: list[Pair]) -> None:
     store = get_store()
     ids = [record.id for record, _ in pairs]
     invalidate_late_days(ids)
+    events = events_of([record for record, _ in pairs])
     try:
-        store.add_upload(pairs)
+        store.add_upload(pairs, events)
     except StoreUnavailable as error:
         if not error.nothing_kept:
             with suppress(StoreUnavailable):

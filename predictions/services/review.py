@@ -18,6 +18,7 @@ from predictions.review.corrections import Verdict
 from predictions.review.models import Correction
 from predictions.statistics.daily_counts import lock_days
 from predictions.stores import get_store
+from predictions.webhooks.events import emit_corrected
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -49,6 +50,7 @@ def correct(
         correction = corrections.add(record, verdict=verdict, text=text, by=by.get_username())
         queue.remove([record.id])
         audit(Action.CORRECTED, by=by, target=record.id, verdict=verdict, text=correction.text)
+        emit_corrected(record, correction)
     return correction
 
 
@@ -92,6 +94,7 @@ def undo_correction(record: PredictionRecord, *, by: "User | AnonymousUser") -> 
         if current is None:
             queue.reopen(record, by.get_username())
         audit(Action.CORRECTED, by=by, target=record.id, verdict="undo")
+        emit_corrected(record, current)
     return current
 
 

@@ -2,11 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from predictions.core.ids import MAX_PAGES, id_of_page
 from predictions.core.records import (
     Claim,
+    Event,
     Filters,
     Page,
     PictureRecord,
@@ -20,6 +22,7 @@ EVERYTHING = Filters()
 EXPORT_PAGE = 500
 KEYS_KEPT_S = 86_400
 MAX_PER_BATCH = 10_000  # predictions
+EVENTS_KEPT_S = 7 * 86_400
 
 
 class PredictionStore(ABC):
@@ -32,20 +35,24 @@ class PredictionStore(ABC):
         """Keep a prediction and its picture (of the same id), both or neither."""
         self.add_many([(record, picture)])
 
+    # Whether it has an outbox of its own; the SQL store's events are in the SQL outbox.
+    has_outbox = False
+
     @abstractmethod
-    def add_many(self, pairs: Iterable[Pair]) -> None:
-        """Keep many predictions, each with its picture.
+    def add_many(self, pairs: Iterable[Pair], events: Iterable[Event] = ()) -> None:
+        """Keep many predictions, each with its picture, and put events into the outbox.
 
         When this returns, all are kept. If it raises, some may be kept, each with its picture.
         """
 
-    def add_upload(self, pairs: Sequence[Pair]) -> None:
-        """Keep the predictions of an upload, in page order.
+    def add_upload(self, pairs: Sequence[Pair], events: Sequence[Event] = ()) -> None:
+        """Keep the predictions of an upload, in page order, and put events into the outbox.
 
         When this returns, all are kept. Without transactions some may be kept if it raises, until
-        they are discarded; the first page is written last, so if it is there, all are.
+        they are discarded; the first page is written last, so if it is there, all are, events
+        included.
         """
-        self.add_many(pairs[1:])
+        self.add_many(pairs[1:], events)
         self.add(*pairs[0])
 
     def get_upload(self, upload_id: UUID) -> list[PredictionRecord]:
@@ -63,6 +70,10 @@ class PredictionStore(ABC):
 
         They are the first `MAX_PER_BATCH`.
         """
+
+    def events(self, since: datetime, until: datetime) -> Iterator[Event]:
+        """Yield the events put into the store's own outbox in [since, until); kept for a week."""
+        return iter(())
 
     @abstractmethod
     def get(self, prediction_id: UUID) -> PredictionRecord | None:

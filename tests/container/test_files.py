@@ -46,11 +46,29 @@ def test_the_site_starts_after_the_keyspace_and_the_keyspace_after_cassandra() -
         ("web", "cassandra"): "service_healthy",
         ("web", "prepare"): "service_completed_successfully",
         ("web", "cache"): "service_started",
+        ("webhooks", "prepare"): "service_completed_successfully",
+        ("grafana", "prometheus"): "service_started",
     }
     assert services["cassandra"]["healthcheck"]["test"][0] == "CMD"
 
 
-@pytest.mark.parametrize("service", ["web", "prepare", "cassandra"])
+SERVICES = ["web", "webhooks", "prepare", "cassandra", "prometheus", "grafana"]
+
+
+def test_every_file_that_a_service_takes_from_here_exists() -> None:
+    description = yaml.safe_load(COMPOSE.read_text())
+    volumes = [v for s in description["services"].values() for v in s.get("volumes", [])]
+    files = [volume.split(":")[0] for volume in volumes if volume.startswith("./")]
+    assert len(files) == 3
+    assert [name for name in files if not (ROOT / name).is_file()] == []
+    named = {volume.split(":")[0] for volume in volumes} - set(files)
+    assert named == set(description["volumes"])
+    sources = [c["source"] for s in description["services"].values() for c in s.get("configs", [])]
+    assert sorted(sources) == sorted(description["configs"])
+    assert all(yaml.safe_load(config["content"]) for config in description["configs"].values())
+
+
+@pytest.mark.parametrize("service", SERVICES)
 def test_no_service_can_gain_privileges_or_serves_other_machines(service: str) -> None:
     description = yaml.safe_load(COMPOSE.read_text())["services"][service]
     assert description["cap_drop"] == ["ALL"]

@@ -43,6 +43,8 @@ KEY = "a-long-random-text-for-tests-5Xw8mGkq2VtZr7Yp3NcLb9Hd4Fs6Ja1Qe0Ru"
         ("HEAD_TIMEOUT", "0"),
         ("PROXY_COUNT", "-1"),
         ("METRICS_ALLOWED_NETWORKS", "here"),
+        ("WEBHOOK_ALLOWED_NETWORKS", "intranet"),
+        ("WEBHOOK_TIMEOUT", "0"),
         ("SIGN_IN_ATTEMPTS", "0"),
         ("TOKEN_LIFETIME_DAYS", "0"),
         ("ALLOWED_HOSTS", "https://digits.example.org/"),

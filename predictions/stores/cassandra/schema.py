@@ -14,6 +14,7 @@ from predictions.stores.cassandra.session import ALIAS
 from predictions.stores.cassandra.tables import (
     TABLES,
     CassandraBatchEntry,
+    CassandraEvent,
     CassandraIdempotencyKey,
     CassandraPicture,
     CassandraPrediction,
@@ -57,6 +58,8 @@ class Wanted:
         """
         if table == CassandraIdempotencyKey.__table_name__:
             window_hours = 1
+        elif table == CassandraEvent.__table_name__:
+            window_hours = 6
         elif self.retention_days and table in PREDICTION_TABLES:
             window_hours = max(24, self.retention_days * 24 // 30)
         else:

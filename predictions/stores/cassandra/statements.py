@@ -6,12 +6,13 @@ from predictions.stores.cassandra.session import NonIdempotentStatement
 from predictions.stores.cassandra.tables import (
     CassandraBatchEntry,
     CassandraDay,
+    CassandraEvent,
     CassandraIdempotencyKey,
     CassandraPicture,
     CassandraPrediction,
     CassandraTerm,
 )
-from predictions.stores.interface import KEYS_KEPT_S
+from predictions.stores.interface import EVENTS_KEPT_S, KEYS_KEPT_S
 
 
 class Statements:
@@ -32,6 +33,7 @@ class Statements:
         self.days = f"{keyspace}.{CassandraDay.__table_name__}"
         self.terms = f"{keyspace}.{CassandraTerm.__table_name__}"
         self.keys = f"{keyspace}.{CassandraIdempotencyKey.__table_name__}"
+        self.outbox = f"{keyspace}.{CassandraEvent.__table_name__}"
         self.ttl = f" USING TTL {ttl_s}" if ttl_s else ""
 
     @cached_property
@@ -209,9 +211,22 @@ class Statements:
             f"DELETE FROM {self.keys} WHERE owner = :owner AND key = :key IF done = false"
         )
 
-    def _insert(self, table: str, names: list[str]) -> str:
+    @cached_property
+    def add_event(self) -> str:
+        names = list(CassandraEvent._columns)
+        return self._insert(self.outbox, names, f" USING TTL {EVENTS_KEPT_S}")
+
+    @cached_property
+    def events_of_minute(self) -> str:
+        return (
+            f"SELECT written, id, type, body, prediction_id, kept_with FROM {self.outbox}"
+            " WHERE minute = :minute AND written >= :least AND written < :before LIMIT :n"
+        )
+
+    def _insert(self, table: str, names: list[str], ttl: str | None = None) -> str:
         placeholders = ", ".join(f":{name}" for name in names)
-        return f"INSERT INTO {table} ({_list(names)}) VALUES ({placeholders}){self.ttl}"
+        ttl = self.ttl if ttl is None else ttl
+        return f"INSERT INTO {table} ({_list(names)}) VALUES ({placeholders}){ttl}"
 
 
 def _list(names: list[str]) -> str:

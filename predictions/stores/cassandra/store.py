@@ -23,6 +23,7 @@ from predictions.core.errors import StoreUnavailable
 from predictions.core.ids import first_id_at, first_id_of_day
 from predictions.core.records import (
     Claim,
+    Event,
     Filters,
     Page,
     PictureRecord,
@@ -30,6 +31,7 @@ from predictions.core.records import (
     RequestKey,
 )
 from predictions.stores.cassandra.days import Days
+from predictions.stores.cassandra.outbox import Outbox
 from predictions.stores.cassandra.search import Search, term_keys, terms_of_filters
 from predictions.stores.cassandra.session import CassandraSession, Rows
 from predictions.stores.cassandra.statements import Statements
@@ -70,12 +72,17 @@ class CassandraStore(PredictionStore):
         self.days = Days(
             self.session, self.statements, new_shards=shards or settings.CASSANDRA_SHARDS
         )
+        self.outbox = Outbox(self.session, self.statements)
         self.search = Search(self.session, self.statements, self.days)
 
-    def add_many(self, pairs: Iterable[Pair]) -> None:
+    has_outbox = True
+
+    def add_many(self, pairs: Iterable[Pair], events: Iterable[Event] = ()) -> None:
         """Keep predictions and their pictures; many are sent before the first is answered."""
         waiting: deque[Callable[[], Rows]] = deque()
         try:
+            for event in events:
+                waiting.append(self.outbox.start_adding(event))
             for record, picture in pairs:
                 for cql, values in self.statements_to_add(record, picture):
                     waiting.append(self.session.start(cql, values))
@@ -105,6 +112,9 @@ class CassandraStore(PredictionStore):
             entry = {"batch_id": record.batch_id, "position": record.position, "id": record.id}
             yield self.statements.add_batch_entry, entry
         yield from self.search.statements_to_add(record)
+
+    def events(self, since: datetime, until: datetime) -> Iterator[Event]:
+        return self.outbox.read(since, until)
 
     def ids_in_batch(self, batch_id: UUID) -> list[UUID]:
         values = {"batch_id": batch_id, "n": MAX_PER_BATCH}

@@ -128,6 +128,24 @@ class CassandraIdempotencyKey(DjangoCassandraModel):  # type: ignore[misc]
         managed = False
 
 
+class CassandraEvent(DjangoCassandraModel):  # type: ignore[misc]
+    """An event of the outbox, one partition a minute. Nothing is deleted: rows expire."""
+
+    __table_name__ = "outbox"
+
+    minute = columns.DateTime(partition_key=True)  # of `written`
+    written = columns.UUID(primary_key=True)  # a UUIDv7: when, and the order
+    id = columns.UUID()
+    type = columns.Text()
+    body = columns.Text()
+    prediction_id = columns.UUID()
+    kept_with = columns.UUID()
+
+    class Meta:
+        get_pk_field = "written"
+        managed = False
+
+
 TABLES = (
     CassandraPrediction,
     CassandraPicture,
@@ -135,4 +153,5 @@ TABLES = (
     CassandraDay,
     CassandraTerm,
     CassandraIdempotencyKey,
+    CassandraEvent,
 )

@@ -117,6 +117,20 @@ class Picture(models.Model):
         return str(self.prediction_id)
 
 
+class OutboxEvent(models.Model):
+    """An event (`records.Event`) until `manage.py sendwebhooks` takes it over."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    type = models.CharField(max_length=40)
+    body = models.TextField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.type} ({self.pk})"
+
+
 class IdempotencyKey(models.Model):
     """The prediction or upload that an idempotency key maps to."""
 

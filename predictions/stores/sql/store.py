@@ -23,6 +23,7 @@ from predictions.core.errors import StoreUnavailable, is_outage, store_outage
 from predictions.core.ids import first_id_at
 from predictions.core.records import (
     Claim,
+    Event,
     Filters,
     Page,
     PictureRecord,
@@ -41,6 +42,7 @@ from predictions.stores.intersection import MAX_SCANNED, Condition, end_of, inte
 from predictions.stores.serialization import columns_of, digits_to_json, marks_to_json, record_of
 from predictions.stores.sql.models import (
     IdempotencyKey,
+    OutboxEvent,
     Picture,
     Prediction,
     PredictionDigit,
@@ -54,8 +56,8 @@ UNCONVERTED_FIELDS = (BooleanField, CharField, FloatField, IntegerField, TextFie
 class SQLStore(PredictionStore):
     """Keeps predictions through the Django ORM."""
 
-    def add_many(self, pairs: Iterable[Pair]) -> None:
-        """Keep all predictions and their pictures in one transaction, or none."""
+    def add_many(self, pairs: Iterable[Pair], events: Iterable[Event] = ()) -> None:
+        """Keep all predictions, their pictures and the events in one transaction, or nothing."""
         pairs = list(pairs)
         predictions = [
             columns_of(r)
@@ -81,6 +83,7 @@ class SQLStore(PredictionStore):
             _insertion(PredictionDigit, digits),
             _insertion(PredictionTerm, terms),
             _insertion(Picture, pictures),
+            _insertion(OutboxEvent, [{"id": e.id, "type": e.type, "body": e.body} for e in events]),
         ]
         committing = False
         try:
@@ -94,9 +97,9 @@ class SQLStore(PredictionStore):
             error.nothing_kept = not committing or connection.vendor == "sqlite"
             raise
 
-    def add_upload(self, pairs: Sequence[Pair]) -> None:
-        """Keep the predictions of an upload in one transaction."""
-        self.add_many(pairs)
+    def add_upload(self, pairs: Sequence[Pair], events: Sequence[Event] = ()) -> None:
+        """Keep the predictions of an upload and its events in one transaction."""
+        self.add_many(pairs, events)
 
     def ids_in_batch(self, batch_id: UUID) -> list[UUID]:
         with _database():

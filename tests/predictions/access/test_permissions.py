@@ -20,6 +20,7 @@ from predictions.access.models import AuditEntry
 from predictions.access.tokens import create_token
 from predictions.registry.models import ModelVersion
 from predictions.stores import get_store
+from predictions.webhooks.models import WebhookDelivery, WebhookEndpoint
 from tests.conftest import ROOT
 from tests.support.records import make_picture, make_record
 
@@ -95,7 +96,9 @@ def things(visitors: list[Visitor]) -> dict[str, str]:
     validation = {"accuracy": 0.99}
     manifest = {"metrics": {"validation": validation}}
     ModelVersion.objects.create(number=7, network=b"", sha256="", manifest=manifest)
-    models = (User, Group, AuthToken, AuditEntry, ModelVersion)
+    endpoint = WebhookEndpoint.objects.create(url="https://example.org/", secret="")
+    endpoint.deliveries.create(event_id=record.id, created_at=record.created_at)
+    models = (User, Group, AuthToken, AuditEntry, ModelVersion, WebhookEndpoint, WebhookDelivery)
     ids = {m._meta.label_lower.replace(".", "/"): str(m.objects.latest("pk").pk) for m in models}
     return {**ids, PREDICTION: str(record.id)}
 

@@ -108,11 +108,11 @@ class Failing(SQLStore):
         self.working_for = working_for
         self.asked = 0
 
-    def add_upload(self, pairs: Any) -> None:
+    def add_upload(self, pairs: Any, events: Any = ()) -> None:
         self.asked += 1
         if self.asked > self.working_for:
             raise StoreUnavailable
-        super().add_upload(pairs)
+        super().add_upload(pairs, events)
 
 
 def test_what_a_failing_store_kept_is_said_and_the_rest_is_not_tried(

@@ -184,7 +184,7 @@ def test_a_key_whose_request_died_half_way_is_completed(
 def half_way(each_store: PredictionStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the store stop answering before the first page of an upload is kept."""
 
-    def keep_but_the_first(store: PredictionStore, pairs: Any) -> None:
+    def keep_but_the_first(store: PredictionStore, pairs: Any, events: Any) -> None:
         store.add_many(pairs[1:])
         raise StoreUnavailable
 

@@ -19,6 +19,9 @@ from predictions.recognition.active_reader import ActiveReader
 from predictions.registry import activation, versions
 from predictions.registry.models import Activation, ModelVersion
 from predictions.registry.sample import NO_DIGIT, load_sample, read_sample
+from predictions.stores.sql.models import OutboxEvent
+from predictions.webhooks.events import forget_wanted
+from predictions.webhooks.models import WebhookEndpoint
 from tests.support.digits import draw_digits
 from tests.support.networks import constant_network, write_model
 
@@ -134,17 +137,25 @@ def test_a_version_that_reads_worse_is_refused_in_words(add: Add) -> None:
     assert "of 100 digits, only the active one reads 6 right, and only the new one 0" in str(error)
 
 
-def test_force_needs_a_reason_and_notes_it(add: Add) -> None:
+def test_force_needs_a_reason_and_notes_and_reports_it(add: Add) -> None:
     add()
     force(1)
     add(wrong=50)
+    WebhookEndpoint.objects.create(url="http://127.0.0.1:9/", events=["model.activated"])
+    forget_wanted()
     assert refused(2, force=True, reason="  ").code == "reason_needed"
+    assert not OutboxEvent.objects.exists()
     activation.activate(2, by="olga", force=True, reason="a drill")
     kept = Activation.objects.latest("pk")
     assert (kept.forced, kept.reason, kept.by) == (True, "a drill", "olga")
     entry = AuditEntry.objects.latest("pk")
     assert (entry.actor, entry.action, entry.target) == ("olga", "activated", "model version 2")
-    assert entry.details == {"replaced": 1, "forced": True, "reason": "a drill"}
+    details = {"replaced": 1, "forced": True, "reason": "a drill"}
+    assert entry.details == details
+    event = json.loads(OutboxEvent.objects.get().body)
+    assert event["type"] == "model.activated"
+    assert event["data"] == details | {"model_version": 2, "by": "olga"}
+    forget_wanted()
     assert versions.active().number == 2
 
 
