@@ -90,7 +90,7 @@ def _pictures_in(folder: Path) -> Iterator[Picture]:
     """Find the pictures in a folder and those below, in order unless there are very many."""
     try:
         scanned = os.scandir(folder)
-    except PermissionError:
+    except OSError:  # not ours to read, or gone
         return
     with scanned:
         for entries in batched(scanned, SORTED_TOGETHER):

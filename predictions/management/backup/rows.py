@@ -19,7 +19,7 @@ from predictions.stores.serialization import PLAIN, columns_of, digits_to_json, 
 from predictions.stores.serialization import record_of as record_from_columns
 
 MAX_LINE_BYTES = 4_000_000  # a page of 1,000 digits has 1.5 million
-MAX_TEXT = 100_000
+MAX_TEXT = 1_000_000
 MAX_PREVIEW_BYTES = 1_000_000
 MAX_INT = 2**31 - 1  # of the databases' integers
 MAX_BIG_INT = 2**63 - 1

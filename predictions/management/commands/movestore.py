@@ -1,5 +1,6 @@
 """`manage.py movestore`: everything from another store into this site's, without a file."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -39,7 +40,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--from-database",
             metavar="URL",
-            help="the SQL database beside them, as in DATABASE_URL; default: that of this site",
+            default=os.environ.get("FROM_DATABASE_URL"),
+            help="the SQL database beside them, as in DATABASE_URL; default: FROM_DATABASE_URL, "
+            "else that of this site",
         )
         parser.add_argument(
             "--accounts", action="store_true", help="also accounts, groups and tokens"
@@ -97,7 +100,8 @@ class MovedRange:
 
     def __init__(self, path: Path, source: list[str | None]) -> None:
         self.path = path
-        self.source = [*source, settings.PREDICTION_STORE]
+        both = json.dumps([*source, settings.PREDICTION_STORE])
+        self.source = hashlib.sha256(both.encode()).hexdigest()  # a URL may hold a password
         self.newest: UUID | None = None
         self.oldest: UUID | None = None
         if path.exists():

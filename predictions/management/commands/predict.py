@@ -72,10 +72,11 @@ class Command(BaseCommand):
             return
         try:
             done = _done_in(output, options)
-            with output.open("a", encoding="utf-8", errors="surrogateescape", buffering=1) as file:
-                self._predict(OutputWrapper(file), done, options)
+            file = output.open("a", encoding="utf-8", errors="surrogateescape", buffering=1)
         except OSError as error:
             raise CommandError(f"{output} cannot be written: {error.strerror}.") from error
+        with file:
+            self._predict(OutputWrapper(file), done, options)
 
     def _predict(self, out: OutputWrapper, done: Container[str], options: dict[str, Any]) -> None:
         output: Path | None = options["output"]

@@ -526,7 +526,7 @@ def rows_of(database: Path, table: str) -> list[Any]:
 
 def test_a_move_goes_on_where_it_was_killed(tmp_path: Path) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
-    make_site(here, 3000)
+    make_site(here, 1500)
     assert manage(there, "migrate", "-v0").returncode == 0
     command = ["movestore", "--from", "sql", "--from-database", f"sqlite:///{here / 'db.sqlite3'}"]
     with default_sigint():
@@ -543,14 +543,14 @@ def test_a_move_goes_on_where_it_was_killed(tmp_path: Path) -> None:
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=60)
     half = len(rows_of(there / "db.sqlite3", "predictions_prediction"))
-    assert 0 < half < 3000
+    assert 0 < half < 1500
 
     again = manage(there, *command)
     assert (again.returncode, again.stderr) == (0, "")
     assert "Corrections: 9. Kept now: 9" in again.stdout
     # What was moved is not read again, but for what was not yet remembered.
     moved = int(again.stdout.split()[1].rstrip("."))
-    assert 3000 - half <= moved <= 3000 - half + 200
+    assert 1500 - half <= moved <= 1500 - half + 200
     for table in ("prediction", "picture", "predictionterm", "predictiondigit", "correctionterm"):
         name = f"predictions_{table}"
         assert rows_of(there / "db.sqlite3", name) == rows_of(here / "db.sqlite3", name)
