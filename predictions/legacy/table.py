@@ -84,8 +84,8 @@ def keep_rows(rows: Iterable[LegacyRow]) -> int:
     there = store.get_many(records)
     new = [record for record in records.values() if record.id not in there]
     invalidate_late_days(record.id for record in new)
-    store.add_many(
-        (record, PictureRecord(id=record.id, preview=None, glyphs=b"")) for record in new
+    store.import_many(
+        [(record, PictureRecord(id=record.id, preview=None, glyphs=b"")) for record in new]
     )
     return len(new)
 

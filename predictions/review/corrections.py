@@ -63,10 +63,7 @@ def add(record: PredictionRecord, *, verdict: Verdict, text: str, by: str) -> Co
         If the text does not fit the verdict, or is not a number.
     """
     text = _checked(verdict, text)
-    CorrectionTerm.objects.bulk_create(
-        [CorrectionTerm(term=t, prediction_id=record.id) for t in sorted(terms_of_text(text))],
-        ignore_conflicts=True,  # from an earlier correction
-    )
+    _add_terms(record.id, text)
     return Correction.objects.create(
         prediction_id=record.id,
         verdict=verdict,
@@ -74,6 +71,12 @@ def add(record: PredictionRecord, *, verdict: Verdict, text: str, by: str) -> Co
         labels=labels_of(record, text) if verdict == Verdict.TEXT else None,
         by=by,
     )
+
+
+def add_again(correction: Correction) -> None:
+    """Add a correction from elsewhere as it is, with its time."""
+    _add_terms(correction.prediction_id, correction.text)
+    correction.save_base(raw=True, force_insert=True)  # otherwise its time would be now
 
 
 def undo(prediction_id: UUID, *, by: str) -> Correction | None:
@@ -119,6 +122,13 @@ def labels_of(record: PredictionRecord, text: str) -> list[int] | None:
 def same_text(one: str, other: str) -> bool:
     """Return whether two texts are equal apart from white space."""
     return "".join(one.split()) == "".join(other.split())
+
+
+def _add_terms(prediction_id: UUID, text: str) -> None:
+    CorrectionTerm.objects.bulk_create(
+        [CorrectionTerm(term=t, prediction_id=prediction_id) for t in sorted(terms_of_text(text))],
+        ignore_conflicts=True,  # from an earlier correction
+    )
 
 
 def _current(**conditions: Any) -> dict[UUID, Correction]:

@@ -45,6 +45,13 @@ class PredictionStore(ABC):
         When this returns, all are kept. If it raises, some may be kept, each with its picture.
         """
 
+    def import_many(self, pairs: Sequence[Pair]) -> None:
+        """Keep predictions from elsewhere that do not exist yet.
+
+        However it is interrupted, a prediction that exists afterwards lacks nothing.
+        """
+        self.add_many(pairs)
+
     def add_upload(self, pairs: Sequence[Pair], events: Sequence[Event] = ()) -> None:
         """Keep the predictions of an upload, in page order, and put events into the outbox.
 
@@ -83,9 +90,13 @@ class PredictionStore(ABC):
     def get_many(self, prediction_ids: Iterable[UUID]) -> dict[UUID, PredictionRecord]:
         """Return the predictions that exist, by id."""
 
-    @abstractmethod
     def picture(self, prediction_id: UUID) -> PictureRecord | None:
         """Return a prediction's picture, or None if it does not exist."""
+        return self.pictures([prediction_id]).get(prediction_id)
+
+    @abstractmethod
+    def pictures(self, prediction_ids: Iterable[UUID]) -> dict[UUID, PictureRecord]:
+        """Return the pictures of the predictions that exist, by id."""
 
     @abstractmethod
     def glyphs(self, prediction_ids: Iterable[UUID]) -> dict[UUID, bytes]:

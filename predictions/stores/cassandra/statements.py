@@ -66,7 +66,7 @@ class Statements:
 
     @cached_property
     def picture(self) -> str:
-        return f"SELECT preview, glyphs FROM {self.pictures} WHERE id = :id"
+        return f"SELECT id, preview, glyphs FROM {self.pictures} WHERE id = :id"
 
     @cached_property
     def glyphs(self) -> str:

@@ -9,7 +9,7 @@ import heapq
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from itertools import islice
@@ -45,6 +45,8 @@ MAX_PARTITIONS_PER_PAGE = 128
 READS_IN_FLIGHT = 32
 WRITES_IN_FLIGHT = 64
 
+Statement = tuple[str, dict[str, Any]]
+
 
 class CassandraStore(PredictionStore):
     """Keeps predictions in a keyspace made by `manage.py createkeyspace`.
@@ -79,12 +81,21 @@ class CassandraStore(PredictionStore):
 
     def add_many(self, pairs: Iterable[Pair], events: Iterable[Event] = ()) -> None:
         """Keep predictions and their pictures; many are sent before the first is answered."""
+        self._write((self.statements_to_add(record, picture) for record, picture in pairs), events)
+
+    def import_many(self, pairs: Sequence[Pair]) -> None:
+        """Write the rows of predictions once all others are there."""
+        statements = [list(self.statements_to_add(record, picture)) for record, picture in pairs]
+        self._write(others for _, *others in statements)
+        self._write([first] for first, *_ in statements)
+
+    def _write(self, groups: Iterable[Iterable[Statement]], events: Iterable[Event] = ()) -> None:
         waiting: deque[Callable[[], Rows]] = deque()
         try:
             for event in events:
                 waiting.append(self.outbox.start_adding(event))
-            for record, picture in pairs:
-                for cql, values in self.statements_to_add(record, picture):
+            for group in groups:
+                for cql, values in group:
                     waiting.append(self.session.start(cql, values))
                 while len(waiting) > WRITES_IN_FLIGHT:
                     waiting.popleft()()
@@ -97,8 +108,8 @@ class CassandraStore(PredictionStore):
 
     def statements_to_add(
         self, record: PredictionRecord, picture: PictureRecord
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield the statements that write a prediction, its picture, its batch and its terms."""
+    ) -> Iterator[Statement]:
+        """Yield the statement that writes a prediction, then its picture, batch and terms."""
         prediction_values = columns_of(record) | {
             **self.days.new_key(record.id),
             "digits": record.digit_set,
@@ -131,22 +142,21 @@ class CassandraStore(PredictionStore):
             found |= {row["id"]: _to_record(row) for row in rows}
         return found
 
-    def picture(self, prediction_id: UUID) -> PictureRecord | None:
-        rows = self.session.run(self.statements.picture, {"id": prediction_id})
-        if not rows:
-            return None
-        return PictureRecord(
-            id=prediction_id, preview=rows[0]["preview"], glyphs=rows[0]["glyphs"] or b""
-        )
+    def pictures(self, prediction_ids: Iterable[UUID]) -> dict[UUID, PictureRecord]:
+        return {
+            row["id"]: PictureRecord(
+                id=row["id"], preview=row["preview"], glyphs=row["glyphs"] or b""
+            )
+            for row in self._rows_by_id(self.statements.picture, prediction_ids)
+        }
 
     def glyphs(self, prediction_ids: Iterable[UUID]) -> dict[UUID, bytes]:
-        found: dict[UUID, bytes] = {}
+        rows = self._rows_by_id(self.statements.glyphs, prediction_ids)
+        return {row["id"]: row["glyphs"] or b"" for row in rows}
+
+    def _rows_by_id(self, cql: str, prediction_ids: Iterable[UUID]) -> Iterator[dict[str, Any]]:
         for batch in batched(dict.fromkeys(prediction_ids), READS_IN_FLIGHT):
-            rows = self.session.run_together(
-                *((self.statements.glyphs, {"id": key}) for key in batch)
-            )
-            found |= {row["id"]: row["glyphs"] or b"" for row in rows}
-        return found
+            yield from self.session.run_together(*((cql, {"id": key}) for key in batch))
 
     def latest(
         self, filters: Filters = EVERYTHING, *, cursor: UUID | None = None, limit: int = 50

@@ -114,13 +114,10 @@ class SQLStore(PredictionStore):
             rows = Prediction.objects.filter(pk__in=list(prediction_ids))
             return {row.pk: _to_record(row) for row in rows}
 
-    def picture(self, prediction_id: UUID) -> PictureRecord | None:
+    def pictures(self, prediction_ids: Iterable[UUID]) -> dict[UUID, PictureRecord]:
         with _database():
-            row = Picture.objects.filter(pk=prediction_id).first()
-        if row is None:
-            return None
-        preview = None if row.preview is None else bytes(row.preview)
-        return PictureRecord(id=prediction_id, preview=preview, glyphs=bytes(row.glyphs))
+            rows = Picture.objects.filter(pk__in=list(prediction_ids))
+            return {row.pk: _to_picture(row) for row in rows}
 
     def glyphs(self, prediction_ids: Iterable[UUID]) -> dict[UUID, bytes]:
         with _database():
@@ -334,6 +331,11 @@ def _conditions(filters: Filters) -> list[QuerySet[Any]]:
         conditions.append(predictions.filter(**status))
     conditions += [PredictionTerm.objects.filter(term=term) for term in filters.terms]
     return conditions or [predictions]
+
+
+def _to_picture(row: Picture) -> PictureRecord:
+    preview = None if row.preview is None else bytes(row.preview)
+    return PictureRecord(id=row.pk, preview=preview, glyphs=bytes(row.glyphs))
 
 
 def _to_record(row: Prediction) -> PredictionRecord:

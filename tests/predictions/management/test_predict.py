@@ -7,6 +7,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tracemalloc
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from PIL import Image
 
+from predictions.management import pictures
+from predictions.management.resume import Done
 from predictions.stores.sql.models import Prediction
 from tests.conftest import ROOT
 from tests.support.manage import manage, manage_environment
@@ -235,3 +239,110 @@ def test_refuses_a_number_of_processes_that_is_none(folder: Path, workers: str) 
 
 def run(var_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return manage(var_dir, "predict", *arguments)
+
+
+# --- Many files, ZIP files, and runs that go on ---------------------------------------------------
+
+
+def zip_of(path: Path, *files: tuple[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> Path:
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, content in files:
+            archive.writestr(name, content)
+    return path
+
+
+def test_reads_the_pictures_of_a_zip_file_and_takes_no_name_for_a_path(
+    tmp_path: Path, png: Png
+) -> None:
+    files = zip_of(
+        tmp_path / "scans.ZIP",
+        ("../../7.png", png("7")),
+        ("in/3.png", png("3")),
+        ("in/line\nbreak.png", png("1")),
+        ("readme.md", b"no picture"),
+        ("__MACOSX/in/._3.png", b"no picture"),
+        ("broken.png", b"broken"),
+        ("nested.zip", b"PK"),
+    )
+    out, _, code = predict("--format=json", "--store", str(tmp_path))
+    answers = objects(out)
+    assert [(a["file"], a.get("text", a.get("error", {}).get("code"))) for a in answers] == [
+        (f"{files}/../../7.png", "7"),
+        (f"{files}/in/3.png", "3"),
+        (f"{files}/in/line\ufffdbreak.png", "1"),
+        (f"{files}/broken.png", "unsupported_format"),
+    ]
+    assert [a["file_name"] for a in answers[:3]] == ["7.png", "3.png", "line\ufffdbreak.png"]
+    assert code == 1
+    assert list(tmp_path.iterdir()) == [files]
+
+
+def test_a_zip_file_that_holds_too_much_is_refused(tmp_path: Path, settings: Any) -> None:
+    bomb = zip_of(tmp_path / "bomb.zip", *((f"{n}.bmp", bytes(30_000_000)) for n in range(4)))
+    many = zip_of(tmp_path / "many.zip", *((f"{n}.png", b"") for n in range(6)))
+    damaged = tmp_path / "damaged.zip"
+    damaged.write_bytes(many.read_bytes()[:-30])
+    lzma = zip_of(tmp_path / "lzma.zip", ("a.png", b"x"), compression=zipfile.ZIP_LZMA)
+    out, _, _ = predict("--format=json", str(bomb), str(damaged), str(lzma))
+    assert [a["error"]["code"] for a in objects(out)] == ["too_large", "broken_file", "broken_file"]
+    assert "4 files of 120 MB" in objects(out)[0]["error"]["message"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pictures, "MAX_ZIP_ENTRIES", 5)
+        assert "6 files" in predict(str(many))[0]
+    settings.MAX_UPLOAD_BYTES = 100
+    large = zip_of(tmp_path / "large.zip", ("a.png", bytes(101)))
+    assert objects(predict("--format=json", str(large))[0])[0]["error"]["code"] == "too_large"
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_a_run_goes_on_where_its_output_ends(tmp_path: Path, png: Png, form: str) -> None:
+    """Killed at any byte of its output, a run that goes on completes it and keeps nothing twice."""
+    folder, output = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    for digit in "172":
+        (folder / f"{digit}.png").write_bytes(png(digit, size=60))
+    images = [Image.open(io.BytesIO(png(digit))) for digit in "70"]
+    (folder / "3.pdf").write_bytes(pdf_of(*images))
+    (folder / "broken.png").write_bytes(b"broken")
+    arguments = ("--store", f"--format={form}", "--output", str(output))
+    predict(*arguments, str(folder))
+    with pytest.raises(CommandError, match="is there already"):
+        predict(*arguments, str(folder))
+    whole = output.read_text()
+    assert len(whole.splitlines()) == 6
+    lines = [line.encode() + b"\n" for line in whole.splitlines()]
+    for size in (0, 5, len(lines[0]), sum(map(len, lines[:3])), len(b"".join(lines)) - 1):
+        output.write_bytes(whole.encode()[:size])
+        predict(*arguments, "--resume", str(folder))
+        assert output.read_text() == whole
+    assert Prediction.objects.count() == 5
+
+
+def test_a_run_to_go_on_with_needs_its_output() -> None:
+    with pytest.raises(CommandError, match="--output"):
+        predict("--resume", "x.png")
+
+
+def test_very_many_files_take_no_more_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither finding them, nor knowing which of them are done."""
+    monkeypatch.setattr(pictures, "SORTED_TOGETHER", 100)
+    for number in range(3_000):
+        os.mknod(tmp_path / f"{number:05}.png")
+    output = tmp_path / "done.jsonl"
+    with output.open("w") as file:
+        for number in range(3_000):
+            file.write(json.dumps({"file": str(tmp_path / f"{number:05}.png")}) + "\n")
+    assert "x" not in Done(output, as_json=True)  # imports what it needs
+    tracemalloc.start()
+    try:
+        done = Done(output, as_json=True)
+        found = pictures.Pictures([str(tmp_path)], io.StringIO())
+        left = [str(picture) for picture in found if str(picture) not in done]
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # The last one may be incomplete, each time.
+    assert sorted(left) == [str(tmp_path / f"{number}.png") for number in ("02998", "02999")]
+    assert most < 300_000  # a list of the names alone takes 400 kB

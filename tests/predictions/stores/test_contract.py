@@ -150,6 +150,10 @@ def test_gives_what_the_network_saw_of_many_at_once(store: PredictionStore) -> N
         blank.id: b"",
     }
     assert store.glyphs([]) == {}
+    assert store.pictures([make_id(), first.id, blank.id]) == {
+        record.id: make_picture(record) for record in (first, blank)
+    }
+    assert store.pictures([]) == {}
 
 
 def test_deletes_a_prediction_with_its_picture(store: PredictionStore) -> None:

@@ -345,6 +345,28 @@ def test_an_upload_that_fails_at_any_write_leaves_nothing(
     assert all(cassandra_store.picture(record.id) == picture for record, picture in pairs)
 
 
+@pytest.mark.parametrize("fails_at", [0, 2, 3, 5])
+def test_an_import_that_is_interrupted_lists_nothing_that_lacks_something(
+    cassandra_store: CassandraStore, fails_at: int
+) -> None:
+    session = FailingSession(cassandra_store.session.keyspace)
+    session.fails_at, session.way = fails_at, "not sent"
+    store = CassandraStore(session, shards=SHARDS, retention_days=0)
+    batch_id = make_id()
+    records = [make_record("123", batch_id=batch_id, position=n) for n in range(3)]
+    pairs = [(record, make_picture(record)) for record in records]
+    with pytest.raises(StoreUnavailable):
+        store.import_many(pairs)
+    there = list(cassandra_store.latest())
+    assert len(there) == max(0, fails_at - 3)
+    for record in there:
+        assert cassandra_store.picture(record.id) == make_picture(record)
+        assert record in cassandra_store.latest(Filters(number="123"))
+        assert record.id in cassandra_store.ids_in_batch(batch_id)
+    cassandra_store.import_many(pairs)
+    assert {record.id for record in cassandra_store.latest()} == {r.id for r in records}
+
+
 def test_nothing_is_in_flight_after_an_error(cassandra_store: CassandraStore) -> None:
     sent: list[str] = []
     answered: list[str] = []
