@@ -41,7 +41,7 @@ def decode(content: bytes, *, max_pixels: int) -> DecodedPicture:
 
 
 def decode_pages(
-    content: bytes, *, max_pixels: int, max_pages: int, place: Place | None = None
+    content: bytes, place: Place | None = None, /, *, max_pixels: int, max_pages: int
 ) -> Iterator[DecodedPicture]:
     """Decode the pages of a file of one of `ml.files.formats.FORMATS`.
 
@@ -52,13 +52,13 @@ def decode_pages(
     ----------
     content
         The whole file.
+    place
+        Taken if the file needs a process of its own.
     max_pixels
         Limit on width x height of a page, capped by Pillow's ``Image.MAX_IMAGE_PIXELS``
         (89 million).
     max_pages
         Limit on the pages; a file with more is refused before any is decoded.
-    place
-        Taken if the file needs a process of its own.
 
     Yields
     ------

@@ -57,6 +57,7 @@ def decode_isolated(
     decode: Callable[..., Iterator[DecodedPicture]],
     content: bytes,
     place: "Place | None" = None,
+    /,
     **limits: int,
 ) -> Iterator[DecodedPicture]:
     """Decode a file in a process of its own.

@@ -150,10 +150,7 @@ class Reader:
         start = time.perf_counter()
         with Budget() as budget:
             for picture in decode_pages(
-                content,
-                max_pixels=self.max_pixels,
-                max_pages=self.max_pages,
-                place=budget.place,
+                content, budget.place, max_pixels=self.max_pixels, max_pages=self.max_pages
             ):
                 yield picture, self.interpret(picture.page, budget), start
                 start = time.perf_counter()

@@ -29,6 +29,7 @@ COLUMNS = (
     "text",
     "marked_text",
     "status",
+    "review_reason",
     "confidence",
     "margin",
     "model_version",

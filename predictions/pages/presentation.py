@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from ml.digits import Box
 from ml.reading.result import DigitReading, MarkReading
-from predictions.core.records import PredictionRecord, Source, Status
+from predictions.core.records import PredictionRecord, ReviewReason, Source, Status
 from predictions.pages import picture
 from predictions.review.corrections import Verdict, same_text
 from predictions.review.models import Correction
@@ -29,6 +29,15 @@ ADVICE = {
     Status.UNREADABLE: gettext_lazy(
         "No digit was found in this picture. Use one with large, sharp digits, dark on light or "
         "light on dark."
+    ),
+}
+# Of what needs review for another reason than doubt.
+REVIEW_REASONS = {
+    ReviewReason.INCOMPLETE: gettext_lazy(
+        "Not all of this page was read: its file has more than is read at once. Send it in parts."
+    ),
+    ReviewReason.NOT_READ: gettext_lazy(
+        "This page was not read: the pages before it have more than is read at once. Send it alone."
     ),
 }
 NO_TEXT_LABELS = {
@@ -116,6 +125,8 @@ class ShownPrediction:
     @property
     def no_text(self) -> str:
         """The label shown in place of a text."""
+        if self.correction is None and self.record.review_reason == ReviewReason.NOT_READ:
+            return _("Not read")
         return str(NO_TEXT_LABELS.get(self.correction.verdict if self.correction else "", ""))
 
     @property
@@ -142,6 +153,8 @@ class ShownPrediction:
     def advice(self) -> str:
         if self.correction is not None:
             return ""
+        if self.record.review_reason in REVIEW_REASONS:
+            return str(REVIEW_REASONS[self.record.review_reason])
         if self.record.status == Status.NEEDS_REVIEW and any(d.doubtful for d in self.digits):
             return _("Compare the prediction with your picture: the amber digits are least sure.")
         return str(ADVICE.get(self.record.status, ""))
