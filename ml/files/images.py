@@ -279,7 +279,7 @@ def _load(image: Image.Image, content: bytes) -> Image.Image:
 def _checksum(image: Image.Image) -> int:
     checksum = 0
     for part in _parts(image):
-        checksum = zlib.crc32(part, checksum)
+        checksum = zlib.crc32(np.ascontiguousarray(part).data, checksum)
     return checksum
 
 
