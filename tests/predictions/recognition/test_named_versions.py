@@ -72,8 +72,8 @@ def test_one_version_is_loaded_at_a_time_and_delays_nobody_else(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Whatever is asked for by turns: what is held is answered, and few wait."""
-    monkeypatch.setattr(named_versions.versions, "identity", lambda number: (number,))
-    monkeypatch.setattr(named_versions.versions, "get", lambda number: number)
+    monkeypatch.setattr(versions, "identity", lambda number: (number,))
+    monkeypatch.setattr(versions, "get", lambda number: number)
     monkeypatch.setattr(named_versions, "MAX_WAIT_S", 0.3)
     monkeypatch.setattr(isolation, "MAX_QUEUE_S", 0.3)
     busy, loading, may_go_on = [0], Event(), Event()
