@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from ml.files import isolation
 
 MAX_FILE_MS = 5000  # 20 pages of 30 digits take 3,700
-QUICK_MS = 400  # a file that costs more waits for a place, as those whose decoding is costly
+QUICK_MS = 250  # a file that costs more waits for a place, as those whose decoding is costly
 
 # The processor time of an idle core, in milliseconds and round numbers.
 PAGE_MS, MEGAPIXEL_MS = 20, 2.5

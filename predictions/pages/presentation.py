@@ -64,7 +64,6 @@ LINE_LENGTHS = (1, 2, 3, 4, 6, 8, 11, 15, 21, 30, 42)
 MAX_SHORT_TEXT = (4, 12)  # lines, and characters of a line, that can stand as a heading
 MAX_TITLE = 40  # characters
 LONG_NUMBER = re.compile(r"[0-9]{6,}")
-THOUSANDS = re.compile(r"(?<=[0-9])(?=(?:[0-9]{3})+$)")
 LINE_SEPARATOR = " · "  # where a text stands on one line
 MAX_LIKELIEST = 3
 MAX_CROPS = 12
@@ -217,7 +216,7 @@ class ShownPrediction:
     def groups(self) -> list[list[str]]:
         """The lines; one that is a long number is in groups of three digits."""
         return [
-            THOUSANDS.split(line) if LONG_NUMBER.fullmatch(line) else [line] for line in self.lines
+            _in_thousands(line) if LONG_NUMBER.fullmatch(line) else [line] for line in self.lines
         ]
 
     @property
@@ -246,6 +245,11 @@ class ShownPrediction:
     def is_tiny(self) -> bool:
         """Whether the picture is enlarged so much that its pixels are seen."""
         return max(self.record.width, self.record.height) < SHARP_SIDE
+
+
+def _in_thousands(number: str) -> list[str]:
+    first = len(number) % 3 or 3
+    return [number[:first], *(number[at : at + 3] for at in range(first, len(number), 3))]
 
 
 def _on_one_line(text: str) -> str:
