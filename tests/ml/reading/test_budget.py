@@ -22,9 +22,6 @@ from ml.reading.result import Extent
 from tests.support import hostile
 from tests.support.handwriting import write
 
-# What is promised is 5 s (docs/measure/reliability.md); a busy machine counts twice as many.
-MAX_CPU_S = 10.0
-
 
 @pytest.fixture(scope="module")
 def reader() -> Reader:
@@ -49,9 +46,12 @@ def cost_of(page: Grey, reader: Reader) -> float:
 
 
 def test_a_file_of_costly_pages_is_read_up_to_its_budget(reader: Reader) -> None:
-    started = time.thread_time()
-    readings = list(reader.read_pages(hostile.tiff_of_pages()))
-    assert time.thread_time() - started < MAX_CPU_S
+    readings, ends_s = [], [time.thread_time()]
+    for reading in reader.read_pages(hostile.tiff_of_pages()):
+        readings.append(reading)
+        ends_s.append(time.thread_time())
+    # What is promised is 5 s (docs/measure/reliability.md): two and a half of these pages.
+    assert ends_s[-1] - ends_s[0] < 4 * (ends_s[1] - ends_s[0])
     assert len(readings) == 20
     extents = [reading.extent for reading in readings]
     assert extents[0] != Extent.NOT_READ
