@@ -248,6 +248,7 @@ SPECTACULAR_SETTINGS = {
         "Source": "predictions.api.serializers.SOURCES",
         "ClientSource": "predictions.api.serializers.CLIENT_SOURCES",
         "Status": "predictions.api.serializers.STATUSES",
+        "ReviewReason": "predictions.api.serializers.REVIEW_REASONS",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

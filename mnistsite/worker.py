@@ -4,8 +4,8 @@
   and one for its body, and hands it to a thread when it is complete. It sends what a client does
   not take at once of the response, with one deadline for all of it.
 - The requests in flight are bounded; beyond that the event loop answers 503.
-- A thread that waits for the decoding of a file (`ml.files.isolation`) does not count as one of
-  WEB_THREADS, so such files hold up nobody else.
+- A thread that waits for the decoding of a file (`ml.files.isolation`), or reads one that is costly
+  (`ml.reading.budget`), does not count as one of WEB_THREADS, so such files hold up nobody else.
 - Health checks and metrics have threads of their own.
 - Connections are balanced: a new one goes to the worker with the fewest, and a worker with a
   surplus, after another was killed for example, now and then asks a client to reconnect.

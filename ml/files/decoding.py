@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from ml.errors import PictureError, gettext_noop
 from ml.files.formats import has_signature
 from ml.files.images import DecodedPicture, decode_image, is_plain
-from ml.files.isolation import decode_isolated
+from ml.files.isolation import Place, decode_isolated
 from ml.files.numbers import decode_grids, decode_text
 from ml.files.pdf import decode_pdf, is_pdf
 from ml.files.side_data import without_side_data
@@ -40,7 +40,9 @@ def decode(content: bytes, *, max_pixels: int) -> DecodedPicture:
     return next(decode_pages(content, max_pixels=max_pixels, max_pages=1))
 
 
-def decode_pages(content: bytes, *, max_pixels: int, max_pages: int) -> Iterator[DecodedPicture]:
+def decode_pages(
+    content: bytes, place: Place | None = None, /, *, max_pixels: int, max_pages: int
+) -> Iterator[DecodedPicture]:
     """Decode the pages of a file of one of `ml.files.formats.FORMATS`.
 
     Pages are decoded one at a time, so memory is bounded by the largest. Animations yield their
@@ -50,6 +52,8 @@ def decode_pages(content: bytes, *, max_pixels: int, max_pages: int) -> Iterator
     ----------
     content
         The whole file.
+    place
+        Taken if the file needs a process of its own.
     max_pixels
         Limit on width x height of a page, capped by Pillow's ``Image.MAX_IMAGE_PIXELS``
         (89 million).
@@ -77,11 +81,11 @@ def decode_pages(content: bytes, *, max_pixels: int, max_pages: int) -> Iterator
     limits = {"max_pixels": max_pixels, "max_pages": max_pages}
     if not has_signature(content):
         if is_pdf(content):
-            return each_step("decode", decode_isolated(decode_pdf, content, **limits))
+            return each_step("decode", decode_isolated(decode_pdf, content, place, **limits))
         text = decode_text(content)
         if text is not None:
             return decode_grids(text, max_pages=max_pages)
     content = without_side_data(content)
     if is_plain(content, max_pixels=max_pixels):
         return each_step("decode", decode_image(content, **limits))
-    return each_step("decode", decode_isolated(decode_image, content, **limits))
+    return each_step("decode", decode_isolated(decode_image, content, place, **limits))

@@ -4,6 +4,7 @@ import io
 import math
 import struct
 import warnings
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -38,13 +39,16 @@ _BYTES_PER_PIXEL_OF_WEBP = 18  # libwebp keeps two frames
 # Other decoders keep copies too, as their planes or, in OpenJPEG, as integers.
 _FACTOR = {"HEIF": 1.2, "AVIF": 1.7, "JPEG2000": 3.3}
 _BYTES_PER_ROW = 8  # Pillow's pointers
+# A JPEG of several scans is kept as coefficients until the last one.
+_BYTES_PER_COEFFICIENT = 2
 _COPY_BYTES = 1_000_000  # copied at once: NumPy's own copy of a picture takes twice its size
 MAX_DECODED_BYTES = 360_000_000
 # What may be decoded beside other pictures, in the same process: see `is_plain`.
 MAX_PLAIN_BYTES = 100_000_000
 MAX_PLAIN_HEADER = 262_144  # bytes before the pixels
 MAX_PLAIN_CHUNKS = 10_000  # of a PNG
-MAX_PLAIN_SCANS = 32  # of a progressive JPEG; encoders write about ten
+MAX_PLAIN_SCANS = 16  # of a progressive JPEG; encoders write about ten
+_START_OF_SCAN = b"\xff\xda"
 
 # The transposition that undoes each EXIF orientation (tag 274; 1 is upright).
 # https://exiftool.org/TagNames/EXIF.html
@@ -134,10 +138,11 @@ def is_plain(content: bytes, *, max_pixels: int) -> bool:
         return False
     try:
         with _open(content[:MAX_PLAIN_HEADER], max_pixels) as image:
-            _check_size(image, max_pixels)
+            scans = content.count(_START_OF_SCAN) if image.format == "JPEG" else 0
+            _check_size(image, max_pixels, scans=scans)
             return (
-                _bytes_to_decode(image) <= MAX_PLAIN_BYTES
-                and (image.format != "JPEG" or content.count(b"\xff\xda") <= MAX_PLAIN_SCANS)
+                _bytes_to_decode(image, scans) <= MAX_PLAIN_BYTES
+                and scans <= MAX_PLAIN_SCANS
                 and (image.format != "PNG" or _has_few_chunks(content))
                 and not _is_decoded_in_python(image)
             )
@@ -170,7 +175,8 @@ def decode_image(content: bytes, *, max_pixels: int, max_pages: int) -> Iterator
         ``unsupported_format``, ``too_many_pixels``, ``too_many_pages`` or ``broken_file``.
     """
     image = _open(content, max_pixels)
-    _check_size(image, max_pixels)
+    scans = content.count(_START_OF_SCAN) if image.format == "JPEG" else 0
+    _check_size(image, max_pixels, scans=scans)
     if image.format != "TIFF":
         yield _decoded(image, content, _orientation(content, image))
         return
@@ -212,13 +218,20 @@ def make_picture(
 
 
 def _as_array(grey: Image.Image) -> npt.NDArray[np.uint8]:
-    width, height = grey.size
-    page = np.empty((height, width), np.uint8)
+    page = np.empty(grey.size[::-1], np.uint8)
+    top = 0
+    for part in _parts(grey):
+        page[top : top + len(part)] = part
+        top += len(part)
+    return page
+
+
+def _parts(image: Image.Image) -> Iterator[npt.NDArray[np.uint8]]:
+    """Yield some rows at a time."""
+    width, height = image.size
     rows = max(1, _COPY_BYTES // width)
     for top in range(0, height, rows):
-        bottom = min(height, top + rows)
-        page[top:bottom] = np.asarray(grey.crop((0, top, width, bottom)))
-    return page
+        yield np.asarray(image.crop((0, top, width, min(height, top + rows))))
 
 
 def _decoded(
@@ -251,13 +264,23 @@ def _load(image: Image.Image, content: bytes) -> Image.Image:
     except OSError:
         if image.format != "JPEG":
             raise
+        image.close()  # frees what was decoded: one is in memory at a time
         # Bits after the last pixel change nothing. Where a pixel is missing, they become one.
         scans = content.rstrip(b"\xff")
-        ends = (b"\xff\xd9", b"\x55" * 256 + b"\xff\xd9")
-        image, other = (Image.open(io.BytesIO(scans + end), formats=["JPEG"]) for end in ends)
-        if not np.array_equal(np.asarray(image), np.asarray(other)):
+        checksums = set()
+        for end in (b"\x55" * 256 + b"\xff\xd9", b"\xff\xd9"):
+            image = Image.open(io.BytesIO(scans + end), formats=["JPEG"])
+            checksums.add(_checksum(image))
+        if len(checksums) > 1:
             raise
     return image
+
+
+def _checksum(image: Image.Image) -> int:
+    checksum = 0
+    for part in _parts(image):
+        checksum = zlib.crc32(np.ascontiguousarray(part).data, checksum)
+    return checksum
 
 
 def _ignore_side_tags(image: Image.Image) -> None:
@@ -344,7 +367,9 @@ def _unsupported_tiff(content: bytes) -> PictureError | None:
     )
 
 
-def _check_size(image: Image.Image, max_pixels: int, size: tuple[int, int] | None = None) -> None:
+def _check_size(
+    image: Image.Image, max_pixels: int, size: tuple[int, int] | None = None, *, scans: int = 0
+) -> None:
     """Refuse what is too large, also once it is stretched to ``size``."""
     width, height = size or image.size
     if width * height > max_pixels:
@@ -357,7 +382,7 @@ def _check_size(image: Image.Image, max_pixels: int, size: tuple[int, int] | Non
             width=width,
             height=height,
         )
-    if _bytes_to_decode(image) > MAX_DECODED_BYTES:
+    if _bytes_to_decode(image, scans) > MAX_DECODED_BYTES:
         raise PictureError(
             "too_many_pixels",
             gettext_noop(
@@ -369,13 +394,22 @@ def _check_size(image: Image.Image, max_pixels: int, size: tuple[int, int] | Non
         )
 
 
-def _bytes_to_decode(image: Image.Image) -> int:
-    """Estimate the memory for decoding from the header."""
+def _bytes_to_decode(image: Image.Image, scans: int = 0) -> int:
+    """Estimate the memory for decoding from the header, and the number of scans of a JPEG."""
     per_pixel: float = _BYTES_PER_PIXEL.get(image.mode, _BYTES_PER_PIXEL_OTHERWISE)
     if image.format == "WEBP":
         per_pixel = _BYTES_PER_PIXEL_OF_WEBP
     per_pixel *= _FACTOR.get(str(image.format), 1)
+    if scans > 1:
+        per_pixel += _BYTES_PER_COEFFICIENT * _samples_per_pixel(image)
     return image.height * round(image.width * per_pixel + _BYTES_PER_ROW)
+
+
+def _samples_per_pixel(image: Image.Image) -> float:
+    """Return how many samples a JPEG has for each pixel: its colours may have fewer than pixels."""
+    layers = getattr(image, "layer", None) or [(0, 1, 1, 0)]  # none where the header is damaged
+    factors = np.array([layer[1:3] for layer in layers]).clip(1)
+    return float(factors.prod(axis=1).sum() / factors.max(axis=0).prod())
 
 
 def _is_decoded_in_python(image: Image.Image) -> bool:

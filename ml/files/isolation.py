@@ -14,7 +14,7 @@ import os
 import resource
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -30,10 +30,10 @@ from ml.files.images import MAX_DECODED_BYTES, DecodedPicture
 
 MAX_CPU_S = 4  # of processor time, for all pages of a file
 MAX_WAIT_S = 10.0  # for one page, on a busy machine
-MAX_PROCESSES = 2  # at once, for each process that reads
+MAX_PROCESSES = 2  # costly files at once, in each process that reads
 MAX_WAITING = 1  # more threads may wait for one of them, and for so long:
 MAX_QUEUE_S = 5.0
-MAX_THREADS = MAX_PROCESSES + MAX_WAITING  # that decoding occupies at most
+MAX_THREADS = MAX_PROCESSES + MAX_WAITING  # that costly files occupy at most
 NICENESS = 10  # decoding here delays those who wait for a plain picture less
 
 # Else glibc reserves 128 MB of address space for a decoder's thread.
@@ -46,14 +46,19 @@ _context.set_forkserver_preload(
         *("PIL.AvifImagePlugin", "PIL.Jpeg2KImagePlugin"),
     ]
 )
-# Entered while a thread waits for a process; a server that limits its busy threads replaces it.
+# Entered while a thread waits for a process or reads a costly file; a server that limits its busy
+# threads replaces it.
 idle: Callable[[], AbstractContextManager[object]] = nullcontext
 _threads = BoundedSemaphore(MAX_THREADS)
 _processes = BoundedSemaphore(MAX_PROCESSES)
 
 
 def decode_isolated(
-    decode: Callable[..., Iterator[DecodedPicture]], content: bytes, **limits: int
+    decode: Callable[..., Iterator[DecodedPicture]],
+    content: bytes,
+    place: "Place | None" = None,
+    /,
+    **limits: int,
 ) -> Iterator[DecodedPicture]:
     """Decode a file in a process of its own.
 
@@ -63,6 +68,8 @@ def decode_isolated(
         A module's function, such as `ml.files.pdf.decode_pdf`.
     content
         The whole file.
+    place
+        For this file; default: one for as long as it is decoded.
     limits
         Further arguments of `decode`.
 
@@ -79,7 +86,8 @@ def decode_isolated(
     DecodingBusy
         If too many files are decoded at the moment.
     """
-    with _place():
+    with ExitStack() as stack:
+        (place or stack.enter_context(Place())).take()
         ours, theirs = _context.Pipe()
         process = _context.Process(target=_serve, args=(theirs, decode, limits), daemon=True)
         try:
@@ -110,9 +118,35 @@ def decode_isolated(
             process.close()
 
 
+class Place:
+    """One of the places for costly files, from when it is taken to the end of this context."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._is_taken = False
+
+    def __enter__(self) -> "Place":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+        self._is_taken = False
+
+    def take(self) -> None:
+        """Take the place, unless that was done; wait for it only where few others do.
+
+        Raises
+        ------
+        DecodingBusy
+            If too many others hold one or wait.
+        """
+        if not self._is_taken:
+            self._stack.enter_context(_place())
+            self._is_taken = True
+
+
 @contextmanager
 def _place() -> Iterator[None]:
-    """Hold one of the places for decoding; wait for it only where few others do."""
     if not _threads.acquire(blocking=False):
         raise DecodingBusy
     try:

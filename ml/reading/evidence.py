@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ml.digits import Grey
 from ml.model.classifier import Classifier
+from ml.reading.budget import DIGIT_MS, RUN_MS, Budget
 from ml.reading.finder import MAX_CANDIDATES, Candidate, Finder, Findings, Level
 from ml.reading.glyphs import cut_glyph
 from ml.reading.ink import factor_to, is_ink_dark, shrink
@@ -55,7 +56,8 @@ class Evidence:
     unread
         Ink as large as digits that was not read.
     is_complete
-        Whether all the page was read; a page with more on it than any page of digits is not.
+        Whether all the page was read; a page with more on it than any page of digits is not, nor
+        is one for which its file's budget did not suffice.
     """
 
     slots: list[Slot]
@@ -68,7 +70,11 @@ class Evidence:
 
 
 def collect_evidence(
-    page: Grey, finder: Finder, line_reader: LineReader, classifier: Classifier
+    page: Grey,
+    finder: Finder,
+    line_reader: LineReader,
+    classifier: Classifier,
+    budget: Budget | None = None,
 ) -> Evidence:
     """Collect what the networks know of a page.
 
@@ -78,6 +84,8 @@ def collect_evidence(
         Grey, ink dark or light.
     finder, line_reader, classifier
         The networks.
+    budget
+        What is left for the page's file; default: that of a file with this page alone.
 
     Returns
     -------
@@ -86,7 +94,8 @@ def collect_evidence(
     """
     if not is_ink_dark(page):  # a picture and its negative are read alike
         page = np.asarray(cv2.bitwise_not(page))
-    findings = finder.find(page)
+    budget = budget or Budget()
+    findings = finder.find(page, budget)
     digits = [c for c in findings.candidates if c.mark < 0]
     strong = [c for c in digits if c.score >= STRONG]
     weak = [c for c in digits if c.score < STRONG]
@@ -100,7 +109,8 @@ def collect_evidence(
     is_complete = len(strong) < MAX_CANDIDATES
     for line, members in enumerate(group_lines(boxes, slope)):
         for part in split_runs([strong[i] for i in members]):
-            if runs == MAX_RUNS or len(slots) >= MAX_SLOTS:
+            is_full = runs == MAX_RUNS or len(slots) >= MAX_SLOTS
+            if is_full or not budget.take(RUN_MS + DIGIT_MS * len(part)):
                 is_complete = False
                 break
             run = reader.read(part, line=line, number=runs)
@@ -114,6 +124,7 @@ def collect_evidence(
     _describe(slots, [c for c in findings.candidates if c.mark >= 0])
     doubts = [c.score for n, c in enumerate(weak) if n not in reader.used]
     unread = _count_unread(slots, marks, findings.levels, is_dark=is_dark)
+    is_complete &= not budget.is_spent
     return Evidence(slots, marks, findings, slope, doubts, unread, is_complete)
 
 

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.digits import Grey
-from ml.files.decoding import decode_pages
 from ml.files.images import DecodedPicture
 from ml.files.numbers import picture_from_pixels
 from ml.reading.evidence import Evidence
@@ -98,8 +97,7 @@ def read_explained(reader: Reader, content: bytes) -> Iterator[tuple[Reading, li
     PictureError
         When a page cannot be decoded.
     """
-    pictures = decode_pages(content, max_pixels=reader.max_pixels, max_pages=reader.max_pages)
-    return (_explained(reader, picture) for picture in pictures)
+    return (_explained(reader, *page) for page in reader.interpret_pages(content))
 
 
 def read_pixels_explained(
@@ -126,12 +124,14 @@ def read_pixels_explained(
     PictureError
         ``wrong_pixels``.
     """
-    return _explained(reader, picture_from_pixels(pixels))
-
-
-def _explained(reader: Reader, picture: DecodedPicture) -> tuple[Reading, list[Step]]:
     start = time.perf_counter()
-    interpretation = reader.interpret(picture.page)
+    picture = picture_from_pixels(pixels)
+    return _explained(reader, picture, reader.interpret(picture.page), start)
+
+
+def _explained(
+    reader: Reader, picture: DecodedPicture, interpretation: Interpretation, start: float
+) -> tuple[Reading, list[Step]]:
     reading = reader.build_reading(picture, interpretation, start=start)
     return reading, explain(picture.page, interpretation, reading)
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ml.digits import Grey
 from ml.model.metrics import sigmoid, softmax
+from ml.reading.budget import TILE_MS, Budget
 from ml.reading.contrast import local_contrast
 from ml.reading.heat import (
     CLASSES,
@@ -119,19 +120,23 @@ class Finder:
         """Prepare for as many threads, so that the first page is not slower."""
         self._network.warm_up((TILE, TILE), threads)
 
-    def find(self, page: Grey) -> Findings:
+    def find(self, page: Grey, budget: Budget | None = None) -> Findings:
         """Find digits and marks on a page.
 
         Parameters
         ----------
         page : uint8, shape (H, W)
             Grey, ink dark or light.
+        budget
+            What is left for the page's file; once it is spent, the rest of the page is not
+            looked at.
 
         Returns
         -------
         Findings
             At most `MAX_CANDIDATES`.
         """
+        budget = budget or Budget()
         scales, first = _scales(page.shape)
         levels: list[Level] = []
         found: list[Candidate] = []
@@ -139,7 +144,7 @@ class Finder:
         wanted: npt.NDArray[np.uint8] | None = None  # where to look, on the level before
         for n, scale in enumerate(scales):
             level = Level(scale, local_contrast(_resized(page, scale)))
-            output = self._look(level.contrast, wanted)
+            output = self._look(level.contrast, wanted, budget)
             levels.append(level)
             found += _candidates(output, scale, is_finest=n == len(scales) - 1, is_coarsest=n == 0)
             heats.append(_heat(output, level))
@@ -151,7 +156,9 @@ class Finder:
         heat = np.max([cv2.resize(h, size, interpolation=cv2.INTER_LINEAR) for h in heats], axis=0)
         return Findings(_distinct(found), levels, np.asarray(heat))
 
-    def _look(self, contrast: FloatArray, wanted: npt.NDArray[np.uint8] | None) -> FloatArray:
+    def _look(
+        self, contrast: FloatArray, wanted: npt.NDArray[np.uint8] | None, budget: Budget
+    ) -> FloatArray:
         """Run the network on the tiles of a level that are wanted; elsewhere, there is nothing."""
         height, width = (side + 2 * EDGE for side in contrast.shape)
         step = TILE - OVERLAP
@@ -167,6 +174,8 @@ class Finder:
                 y, x = row * step, column * step
                 if wanted is not None and not _is_wanted(wanted, y, x):
                     continue
+                if not budget.take(TILE_MS):
+                    return output
                 answer = self._network(padded[y : y + TILE, x : x + TILE])
                 # Tiles share their margins: each answers for its inner part.
                 top = 0 if row == 0 else inner

@@ -9,11 +9,12 @@ import numpy as np
 from ml.digits import MARKS, SIDE, Box, Grey
 from ml.errors import ModelError
 from ml.model.classifier import Classifier
+from ml.reading.budget import Budget
 from ml.reading.evidence import Evidence, collect_evidence
 from ml.reading.finder import Finder
 from ml.reading.judgement import Judgement
 from ml.reading.line_reader import LineReader
-from ml.reading.result import DigitReading, MarkReading
+from ml.reading.result import DigitReading, Extent, MarkReading
 
 FINDER_FILE = "finder.tflite"
 LINE_READER_FILE = "line_reader.tflite"
@@ -45,6 +46,11 @@ class PageReading:
     confidence: float
     evidence: Evidence
 
+    @property
+    def extent(self) -> Extent:
+        """How much of the page was read."""
+        return Extent.COMPLETE if self.evidence.is_complete else Extent.INCOMPLETE
+
 
 class PageReader:
     """Reads pages. Thread-safe.
@@ -63,7 +69,7 @@ class PageReader:
         self.finder.warm_up(threads)
         self.line_reader.warm_up(threads)
 
-    def read(self, page: Grey, classifier: Classifier) -> PageReading:
+    def read(self, page: Grey, classifier: Classifier, budget: Budget | None = None) -> PageReading:
         """Read a page.
 
         Parameters
@@ -72,13 +78,15 @@ class PageReader:
             Grey, ink dark or light.
         classifier
             The digit network.
+        budget
+            What is left for the page's file; default: that of a file with this page alone.
 
         Returns
         -------
         PageReading
             Without digits if there are none.
         """
-        evidence = collect_evidence(page, self.finder, self.line_reader, classifier)
+        evidence = collect_evidence(page, self.finder, self.line_reader, classifier, budget)
         judged, left_out = self.judgement.digits(evidence)
         # Where something was left out unread, the text as a whole is not right.
         confidence = evidence.is_complete * self.judgement.reading(judged, left_out, evidence)

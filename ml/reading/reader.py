@@ -14,6 +14,7 @@ from ml.files.decoding import decode, decode_pages
 from ml.files.images import DecodedPicture
 from ml.files.numbers import picture_from_pixels
 from ml.model.classifier import Classifier
+from ml.reading.budget import Budget, cost_of_page
 from ml.reading.evidence import Evidence
 from ml.reading.ink import factor_to, shrink
 from ml.reading.one_digit import (
@@ -26,7 +27,7 @@ from ml.reading.one_digit import (
     look_at,
 )
 from ml.reading.page_reader import PageReader, PageReading, load_page_reader
-from ml.reading.result import DigitReading, MarkReading, Reading
+from ml.reading.result import DigitReading, Extent, MarkReading, Reading
 from ml.timings import step
 
 MIN_CONFIDENCE = 0.1
@@ -47,6 +48,8 @@ class Interpretation:
         Probability that the digits are right as a whole; None without digits.
     evidence
         What the networks knew; None where the short way sufficed.
+    extent
+        How much of the page was read.
     """
 
     digits: tuple[DigitReading, ...]
@@ -54,6 +57,7 @@ class Interpretation:
     marks: tuple[MarkReading, ...] = ()
     confidence: float | None = None
     evidence: Evidence | None = None
+    extent: Extent = Extent.COMPLETE
 
 
 class Reader:
@@ -113,7 +117,8 @@ class Reader:
     def read_pages(self, content: bytes) -> Iterator[Reading]:
         """Read the pages of a file one by one.
 
-        Each page is read before the next is decoded, so memory does not grow with the pages.
+        Each page is read before the next is decoded, so memory does not grow with the pages. Once
+        they have cost what a file may cost, further ones are not read.
 
         Parameters
         ----------
@@ -129,11 +134,34 @@ class Reader:
         ------
         PictureError
             When a page cannot be decoded; readings of earlier pages remain valid.
+        DecodingBusy
+            If the file is costly to decode or read, and too many others are.
+        """
+        for picture, interpretation, start in self.interpret_pages(content):
+            yield self.build_reading(picture, interpretation, start=start)
+
+    def interpret_pages(
+        self, content: bytes
+    ) -> Iterator[tuple[DecodedPicture, Interpretation, float]]:
+        """Decode and interpret the pages of a file one by one, within what a file may cost.
+
+        Parameters
+        ----------
+        content
+            As of `read_pages`, which raises the same.
+
+        Yields
+        ------
+        tuple of DecodedPicture, Interpretation and float
+            One per page, and when it was begun, in seconds of `time.perf_counter`.
         """
         start = time.perf_counter()
-        for picture in decode_pages(content, max_pixels=self.max_pixels, max_pages=self.max_pages):
-            yield self.build_reading(picture, self.interpret(picture.page), start=start)
-            start = time.perf_counter()
+        with Budget() as budget:
+            for picture in decode_pages(
+                content, budget.place, max_pixels=self.max_pixels, max_pages=self.max_pages
+            ):
+                yield picture, self.interpret(picture.page, budget), start
+                start = time.perf_counter()
 
     def read_pixels(self, pixels: Sequence[Sequence[float]]) -> Reading:
         """Read a picture given as numbers.
@@ -179,33 +207,46 @@ class Reader:
         return outcomes
 
     @step("find")
-    def interpret(self, page: Grey) -> Interpretation:
+    def interpret(self, page: Grey, budget: Budget | None = None) -> Interpretation:
         """Find the digits on a page.
 
         Parameters
         ----------
         page : uint8, shape (H, W)
             Grey, ink dark or light.
+        budget
+            What is left for the page's file; default: that of a file with this page alone.
 
         Returns
         -------
         Interpretation
-            Without digits for a blank page.
+            Without digits for a blank page, and where nothing is left.
         """
         one = None
+        budget = budget or Budget()
+        if budget.is_spent or not budget.take(cost_of_page(page.shape)):
+            nothing = np.zeros((0, SIDE, SIDE), np.uint8)
+            return Interpretation((), nothing, extent=Extent.NOT_READ)
         if page.min() == page.max():
             return Interpretation((), np.zeros((0, SIDE, SIDE), np.uint8))
         if is_small(page):
             one = look_at(page, self.classifier)
             if one and one.is_clear and not is_cut(one.box, page.shape):
                 return _as_interpretation(one)
-        found = self.page_reader.read(page, self.classifier)
+        found = self.page_reader.read(page, self.classifier, budget)
         if one is None and len(found.digits) <= 1:
             one = _look_at_large(page, self.classifier)
         if one and not _is_better(found, one, page.shape):
             return _as_interpretation(one, found)
         confidence = found.confidence if found.digits else None
-        return Interpretation(found.digits, found.glyphs, found.marks, confidence, found.evidence)
+        return Interpretation(
+            found.digits,
+            found.glyphs,
+            found.marks,
+            confidence,
+            found.evidence,
+            found.extent,
+        )
 
     def build_reading(
         self, picture: DecodedPicture, interpretation: Interpretation, *, start: float
@@ -227,7 +268,9 @@ class Reader:
             Without digits if none is certain enough.
         """
         if all(digit.confidence < self.min_confidence for digit in interpretation.digits):
-            interpretation = Interpretation((), interpretation.glyphs[:0])
+            interpretation = Interpretation(
+                (), interpretation.glyphs[:0], extent=interpretation.extent
+            )
         return Reading(
             digits=interpretation.digits,
             glyphs=interpretation.glyphs,
@@ -238,6 +281,7 @@ class Reader:
             model_version=self.classifier.version,
             duration_ms=1000 * (time.perf_counter() - start),
             marks=interpretation.marks,
+            extent=interpretation.extent,
         )
 
 
@@ -278,10 +322,11 @@ def _as_interpretation(one: OneDigit, found: PageReading | None = None) -> Inter
     look, confidence = one.best, one.confidence
     digit = int(look.probabilities.argmax())
     box, evidence = one.box, None if found is None else found.evidence
+    extent = Extent.COMPLETE if found is None else found.extent
     if found is not None and len(found.digits) == 1:
         (only,) = found.digits
         if only.digit == digit:  # the finder knows better where it stands
             box = only.box
             confidence = max(confidence, (look.confidence + only.confidence) / 2)
     reading = DigitReading(digit, confidence, tuple(look.probabilities.tolist()), box, 0)
-    return Interpretation((reading,), look.glyph[np.newaxis], (), confidence, evidence)
+    return Interpretation((reading,), look.glyph[np.newaxis], (), confidence, evidence, extent)

@@ -4,6 +4,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import pairwise
 
 import numpy as np
@@ -17,6 +18,14 @@ PARTING = "-/:"  # marks that part numbers; a point or comma is inside one
 MIN_SPACE_HEIGHTS = 0.8  # times the median height of the line's digits,
 MIN_SPACE_GAPS = 2.5  # times the median gap of the line.
 MIN_ONLY_SPACE_HEIGHTS = 2.0  # The only gap of a line is one if it exceeds this.
+
+
+class Extent(StrEnum):
+    """How much of a page was read: all, a part, or nothing, since others took too much time."""
+
+    COMPLETE = "complete"
+    INCOMPLETE = "incomplete"
+    NOT_READ = "not_read"
 
 
 @dataclass(frozen=True)
@@ -95,6 +104,8 @@ class Reading:
         Time taken, in milliseconds.
     marks
         Points, commas, dashes, slashes and colons beside the digits.
+    extent
+        How much of the page was read.
     """
 
     digits: tuple[DigitReading, ...]
@@ -106,6 +117,7 @@ class Reading:
     model_version: int
     duration_ms: float
     marks: tuple[MarkReading, ...] = ()
+    extent: Extent = Extent.COMPLETE
 
     @property
     def lines(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from ml.digits import MARKS
 from ml.files.formats import PICTURES_IN_WORDS
 from ml.reading.explanation import Step
-from predictions.core.records import PredictionRecord, Source, Status
+from predictions.core.records import PredictionRecord, ReviewReason, Source, Status
 from predictions.recognition.explanations import render_steps
 from predictions.review.corrections import Verdict
 from predictions.review.models import Correction
@@ -23,6 +23,7 @@ SOURCES = [str(source) for source in Source]
 CLIENT_SOURCES = [str(Source.API), str(Source.CANVAS), str(Source.PAGE)]  # a client may name
 MAX_FILES_PER_BATCH = 1000
 STATUSES = [str(status) for status in Status]
+REVIEW_REASONS = [str(reason) for reason in ReviewReason]
 VERDICTS = [str(verdict) for verdict in Verdict]
 
 
@@ -140,6 +141,9 @@ class UnsavedPredictionSerializer(serializers.Serializer[PredictionRecord]):
     )
     lines = serializers.ListField(child=serializers.CharField())
     status = serializers.ChoiceField(choices=STATUSES)
+    review_reason = serializers.ChoiceField(
+        choices=REVIEW_REASONS, allow_null=True, help_text="null unless the status is needs_review."
+    )
     confidence = serializers.FloatField(
         allow_null=True, help_text="Probability that the whole text is right."
     )

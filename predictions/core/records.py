@@ -26,6 +26,18 @@ class Status(StrEnum):
     UNREADABLE = "unreadable"
 
 
+class ReviewReason(StrEnum):
+    """Why a prediction needs review.
+
+    `unsure`: its confidence is below `REVIEW_BELOW_CONFIDENCE`. `incomplete`: more stands on the
+    page than is read of one. `not_read`: the pages before it took all that is spent on a file.
+    """
+
+    UNSURE = "unsure"
+    INCOMPLETE = "incomplete"
+    NOT_READ = "not_read"
+
+
 class Source(StrEnum):
     """Where an upload came from; `legacy` means the old routes `/upload` and `/predict`."""
 
@@ -45,6 +57,8 @@ class PredictionRecord:
     text itself without any. Boxes are in pixels of the upright picture. `upload` is shared by the
     pages of a file with several (`id_of_page` derives their ids); `page` counts from 0. Files that
     were sent together share a `batch_id`, in which `position` is the file's place, from 0.
+    `review_reason` is None unless the status is `needs_review`, and else `unsure` where none is
+    named.
     """
 
     id: UUID
@@ -55,6 +69,7 @@ class PredictionRecord:
     confidence: float | None
     margin: float | None
     status: Status
+    review_reason: ReviewReason | None = None
     model_version: int
     source: Source
     file_name: str
@@ -68,6 +83,11 @@ class PredictionRecord:
     batch_id: UUID | None = None
     position: int = 0
     created_by: str | None = None
+
+    def __post_init__(self) -> None:
+        needs_review = self.status == Status.NEEDS_REVIEW
+        reason = (self.review_reason or ReviewReason.UNSURE) if needs_review else None
+        object.__setattr__(self, "review_reason", reason)
 
     @property
     def created_at(self) -> datetime:

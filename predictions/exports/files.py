@@ -29,6 +29,7 @@ COLUMNS = (
     "text",
     "marked_text",
     "status",
+    "review_reason",
     "confidence",
     "margin",
     "model_version",
@@ -53,7 +54,9 @@ CORRECTION_COLUMNS = {
 # Spreadsheets run a cell as a formula that begins with one of these signs, of any width. Whoever
 # opens the file chooses what separates cells.
 _SIGNS = r"=+\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212"
-_FORMULA_START = re.compile(rf'(^|[,;:|\s])(?=["\s]*[{_SIGNS}])|^(?=[\t\r])')
+# Blanks and quotes before a sign are matched from their first one only: in linear time.
+_FORMULA_START = re.compile(rf'(^|[,;:|])?(?<![\s"])(["\s]*+)(?=[{_SIGNS}])|^(?=[\t\r])')
+_BLANK = re.compile(r"\s")
 
 
 class Format(StrEnum):
@@ -180,4 +183,12 @@ def _csv_line(cells: list[Any]) -> bytes:
 
 
 def _without_formula(value: object) -> object:
-    return _FORMULA_START.sub(r"\1'", value) if isinstance(value, str) else value
+    return _FORMULA_START.sub(_with_apostrophes, value) if isinstance(value, str) else value
+
+
+def _with_apostrophes(start: re.Match[str]) -> str:
+    """Add an apostrophe wherever a cell could begin, up to the sign that follows."""
+    separator, blanks = start.groups()
+    if blanks is None:  # a tab or line break begins the text
+        return "'"
+    return ("" if separator is None else f"{separator}'") + _BLANK.sub(r"\g<0>'", blanks)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from ml.digits import Box
 from ml.reading.result import DigitReading, MarkReading
-from predictions.core.records import PredictionRecord, Source, Status
+from predictions.core.records import PredictionRecord, ReviewReason, Source, Status
 from predictions.pages import picture
 from predictions.review.corrections import Verdict, same_text
 from predictions.review.models import Correction
@@ -29,6 +29,15 @@ ADVICE = {
     Status.UNREADABLE: gettext_lazy(
         "No digit was found in this picture. Use one with large, sharp digits, dark on light or "
         "light on dark."
+    ),
+}
+# Of what needs review for another reason than doubt.
+REVIEW_REASONS = {
+    ReviewReason.INCOMPLETE: gettext_lazy(
+        "Not all of this page was read: its file has more than is read at once. Send it in parts."
+    ),
+    ReviewReason.NOT_READ: gettext_lazy(
+        "This page was not read: the pages before it have more than is read at once. Send it alone."
     ),
 }
 NO_TEXT_LABELS = {
@@ -55,7 +64,6 @@ LINE_LENGTHS = (1, 2, 3, 4, 6, 8, 11, 15, 21, 30, 42)
 MAX_SHORT_TEXT = (4, 12)  # lines, and characters of a line, that can stand as a heading
 MAX_TITLE = 40  # characters
 LONG_NUMBER = re.compile(r"[0-9]{6,}")
-THOUSANDS = re.compile(r"(?<=[0-9])(?=(?:[0-9]{3})+$)")
 LINE_SEPARATOR = " · "  # where a text stands on one line
 MAX_LIKELIEST = 3
 MAX_CROPS = 12
@@ -116,6 +124,8 @@ class ShownPrediction:
     @property
     def no_text(self) -> str:
         """The label shown in place of a text."""
+        if self.correction is None and self.record.review_reason == ReviewReason.NOT_READ:
+            return _("Not read")
         return str(NO_TEXT_LABELS.get(self.correction.verdict if self.correction else "", ""))
 
     @property
@@ -142,6 +152,8 @@ class ShownPrediction:
     def advice(self) -> str:
         if self.correction is not None:
             return ""
+        if self.record.review_reason in REVIEW_REASONS:
+            return str(REVIEW_REASONS[self.record.review_reason])
         if self.record.status == Status.NEEDS_REVIEW and any(d.doubtful for d in self.digits):
             return _("Compare the prediction with your picture: the amber digits are least sure.")
         return str(ADVICE.get(self.record.status, ""))
@@ -204,7 +216,7 @@ class ShownPrediction:
     def groups(self) -> list[list[str]]:
         """The lines; one that is a long number is in groups of three digits."""
         return [
-            THOUSANDS.split(line) if LONG_NUMBER.fullmatch(line) else [line] for line in self.lines
+            _in_thousands(line) if LONG_NUMBER.fullmatch(line) else [line] for line in self.lines
         ]
 
     @property
@@ -233,6 +245,11 @@ class ShownPrediction:
     def is_tiny(self) -> bool:
         """Whether the picture is enlarged so much that its pixels are seen."""
         return max(self.record.width, self.record.height) < SHARP_SIDE
+
+
+def _in_thousands(number: str) -> list[str]:
+    first = len(number) % 3 or 3
+    return [number[:first], *(number[at : at + 3] for at in range(first, len(number), 3))]
 
 
 def _on_one_line(text: str) -> str:

@@ -49,6 +49,7 @@ from predictions.recognition.active_reader import get_reader
 from predictions.registry import versions
 from predictions.stores import get_store
 
+MAX_ID_LENGTH = 256
 BINARY = "binary_tensor_data"  # the extension's name
 INPUTS = [{"name": "x", "datatype": "FP32", "shape": [-1, SIDE, SIDE, 1]}]
 OUTPUTS = [
@@ -114,12 +115,21 @@ class Infer(ProtocolView):
         check_model(model)
         number = version_number(version)
         body = parse_body(request)
+        head = _id_of(body.content)
         store = wants_store(request, body.content)
         outputs, number = answer(request, _input(body), model_version=number, store=store)
-        head: dict[str, Any] = {"model_name": MODEL, "model_version": str(number)}
-        if "id" in body.content:
-            head["id"] = body.content["id"]
+        head |= {"model_name": MODEL, "model_version": str(number)}
         return _respond(head, outputs, body.content)
+
+
+def _id_of(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a request says to be answered with, if anything."""
+    if "id" not in content:
+        return {}
+    if not isinstance(content["id"], str) or len(content["id"]) > MAX_ID_LENGTH:
+        message = _("“id” is a text of at most %(most)s characters.")
+        raise BadTensor(message % {"most": MAX_ID_LENGTH})
+    return {"id": content["id"]}
 
 
 def _input(body: Body) -> Input:

@@ -79,7 +79,7 @@ def _flat(data: Any) -> tuple[list[Any], list[int]]:
         raise TypeError
     shape = [len(data)]
     while data and isinstance(data[0], list):
-        if set(map(type, data)) != {list} or len(set(map(len, data))) > 1:
+        if set(map(type, data)) != {list} or len(set(map(len, data))) > 1 or len(shape) == MAX_RANK:
             raise ValueError
         shape.append(len(data[0]))
         data = list(chain.from_iterable(data))

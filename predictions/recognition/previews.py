@@ -10,6 +10,7 @@ from PIL import Image
 MAX_SIDE = 1024  # pixels
 MAX_BYTES = 64_000
 QUALITIES = (80, 60, 40, 20)
+HOPELESS = 6  # times too many bytes: then none of the qualities will do
 # For pictures this small, lossless takes half the time and fewer bytes than a JPEG's header.
 LOSSLESS_SIDE = 32
 
@@ -28,6 +29,8 @@ def preview_of(image: Image.Image) -> bytes:
             encoded = _webp(small, quality=quality, method=2)
             if len(encoded) <= MAX_BYTES:
                 return encoded
+            if len(encoded) > HOPELESS * MAX_BYTES:
+                break
         small = small.reduce(2)
 
 

@@ -124,7 +124,7 @@ def build_page_reader(files: Files, classifier: Classifier) -> PageReader:
         If it cannot run here.
     """
     try:
-        judgement = Judgement(json.loads(files[JUDGEMENT_FILE]))
+        judgement = Judgement(_judgement(files[JUDGEMENT_FILE]))
         finder, line_reader = Finder(files[FINDER_FILE]), LineReader(files[LINE_READER_FILE])
         page_reader = PageReader(finder, line_reader, judgement)
         confidence = page_reader.read(_draw_page(), classifier).confidence
@@ -133,6 +133,13 @@ def build_page_reader(files: Files, classifier: Classifier) -> PageReader:
     if not math.isfinite(confidence):
         raise ModelError("some of its outputs are not finite numbers")
     return page_reader
+
+
+def _judgement(content: bytes) -> dict[str, Any]:
+    try:
+        return manifests.parse_judgement(content)
+    except ValueError as error:
+        raise ValueError(f"{JUDGEMENT_FILE}: {error}") from error
 
 
 def _draw_page() -> Grey:

@@ -1,15 +1,18 @@
-"""The schemas of manifests: what pages and the API show of a version, and what reading needs.
+"""The schemas of a version's JSON: what pages and the API show of it, and what reading needs.
 
-One is of the digit network, one of what reads pages. A manifest may hold more. Nothing of it
-reaches the database, a page or the API unchecked.
+One manifest is of the digit network, one of what reads pages; the judgement is weights. Each may
+hold more. Nothing of them reaches the database, a page or the API unchecked.
 """
 
 import json
 from functools import cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from ml.digits import DIGITS
 from ml.model.classifier import MANIFEST_FORMAT, NETWORK_FILE
+from ml.reading.evidence import FEATURES
+from ml.reading.judgement import READING_FEATURES
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
@@ -20,6 +23,8 @@ MAX_NUMBER = 2**53  # what JSON carries exactly
 MAX_MESSAGE = 200
 # Fitted temperatures are near 1; far from it, every reading is certain or none.
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.1, 10
+# Of a judgement: far from what is fitted, and sums of products are still finite.
+MAX_WEIGHT, MIN_SCALE = 1e6, 1e-6
 
 _COUNT = {"type": "integer", "minimum": 0}
 _SHARE = {"type": "number", "minimum": 0, "maximum": 1}
@@ -73,6 +78,30 @@ _PAGE_READER = _object(
     lines=_PART,
     judgement=_PART,
 )
+_WEIGHT = {"type": "number", "minimum": -MAX_WEIGHT, "maximum": MAX_WEIGHT}
+_WEIGHTS = _array(_WEIGHT)
+
+
+def _perceptron(inputs: int) -> dict[str, Any]:
+    return _object(
+        {
+            "mean": _array(_WEIGHT, inputs),
+            "scale": _array(_WEIGHT | {"minimum": MIN_SCALE}, inputs),
+            "hidden": _array(_WEIGHTS, inputs),
+            "hidden_bias": _WEIGHTS,
+            "out": _WEIGHTS,
+            "out_bias": _WEIGHT,
+        }
+    )
+
+
+_JUDGEMENT = _object(
+    {
+        "is_digit": _perceptron(FEATURES),
+        "reading": _perceptron(READING_FEATURES),
+        "pool": _array(_WEIGHT, 3),
+    }
+)
 SCHEMA = _object(
     {
         "format": {"const": MANIFEST_FORMAT},
@@ -108,11 +137,12 @@ SCHEMA = _object(
 
 
 @cache
-def _validator(*, page_reader: bool = False) -> "Draft202012Validator":
+def _validator(name: str = "manifest") -> "Draft202012Validator":
     # Imported late: the library takes 6 MB, and few workers ever check a manifest.
     from jsonschema import Draft202012Validator
 
-    return Draft202012Validator(_PAGE_READER if page_reader else SCHEMA)
+    schemas = {"manifest": SCHEMA, "page reader": _PAGE_READER, "judgement": _JUDGEMENT}
+    return Draft202012Validator(schemas[name])
 
 
 def parse(content: bytes) -> dict[str, Any]:
@@ -139,10 +169,30 @@ def parse_page_reader(content: bytes) -> dict[str, Any]:
         If it is not one; the message says why.
     """
     manifest = _load(content)
-    problem = _problem_of(manifest, _validator(page_reader=True))
+    problem = _problem_of(manifest, _validator("page reader"))
     if problem is not None:
         raise ValueError(problem)
     return dict(manifest)
+
+
+def parse_judgement(content: bytes) -> dict[str, Any]:
+    """Return the weights of a judgement.
+
+    Raises
+    ------
+    ValueError
+        If they are none, or do not fit together; the message says why.
+    """
+    judgement = _load(content)
+    problem = _problem_of(judgement, _validator("judgement"))
+    if problem is not None:
+        raise ValueError(problem)
+    for name in ("is_digit", "reading"):
+        weights = judgement[name]
+        columns = chain(weights["hidden"], (weights["hidden_bias"], weights["out"]))
+        if len(set(map(len, columns))) > 1:
+            raise ValueError(f"$.{name}: its lists differ in length")
+    return dict(judgement)
 
 
 def problem_of(manifest: Any) -> str | None:

@@ -233,7 +233,10 @@ def _order_of(record: PredictionRecord) -> dict[str, Any]:
 def _name_picture(record: PredictionRecord) -> str:
     """Return a name that the same bytes share, read by the same version.
 
-    The bytes are not kept, but no others have the same size and every probability in common.
+    The bytes are not kept, but no others have the same size and every probability in common. A
+    page without digits has none: its name is its own.
     """
+    if not record.digits:
+        return hashlib.sha256(record.id.bytes).hexdigest()
     seen = (record.file_size, record.width, record.height, record.confidence, record.margin)
     return hashlib.sha256(repr((seen, record.digits, record.marks)).encode()).hexdigest()

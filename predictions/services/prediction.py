@@ -13,7 +13,7 @@ from structlog.contextvars import bind_contextvars
 
 from ml.errors import DecodingBusy, PictureError
 from ml.reading.explanation import Step, read_explained, read_pixels_explained
-from ml.reading.result import DigitReading, Reading
+from ml.reading.result import DigitReading, Extent, Reading
 from ml.timings import step
 from predictions.core.errors import (
     DecodersBusy,
@@ -24,7 +24,14 @@ from predictions.core.errors import (
 )
 from predictions.core.ids import id_of_page, new_id
 from predictions.core.metrics import count_prediction
-from predictions.core.records import PictureRecord, PredictionRecord, RequestKey, Source, Status
+from predictions.core.records import (
+    PictureRecord,
+    PredictionRecord,
+    RequestKey,
+    ReviewReason,
+    Source,
+    Status,
+)
 from predictions.recognition.active_reader import get_reader
 from predictions.recognition.named_versions import get_reader_of
 from predictions.recognition.previews import preview_of
@@ -214,11 +221,18 @@ def predict_batch(
 
 def status_of(reading: Reading) -> Status:
     """Return how reliable a reading is."""
-    if reading.confidence is None:
-        return Status.UNREADABLE
-    if reading.confidence < settings.REVIEW_BELOW_CONFIDENCE:
+    if review_reason_of(reading) is not None:
         return Status.NEEDS_REVIEW
-    return Status.READ
+    return Status.UNREADABLE if reading.confidence is None else Status.READ
+
+
+def review_reason_of(reading: Reading) -> ReviewReason | None:
+    """Return why a reading needs review, or None if it does not."""
+    if reading.extent != Extent.COMPLETE:
+        return ReviewReason(reading.extent)
+    if reading.confidence is None or reading.confidence >= settings.REVIEW_BELOW_CONFIDENCE:
+        return None
+    return ReviewReason.UNSURE
 
 
 def _read(
@@ -296,6 +310,7 @@ def _make_records(
         confidence=_round(reading.confidence),
         margin=_round(reading.margin),
         status=status_of(reading),
+        review_reason=review_reason_of(reading),
         model_version=reading.model_version,
         source=source,
         file_name=upload.file_name,

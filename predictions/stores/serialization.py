@@ -6,7 +6,7 @@ from typing import Any
 
 from ml.digits import Box
 from ml.reading.result import DigitReading, MarkReading
-from predictions.core.records import PredictionRecord, Source, Status
+from predictions.core.records import PredictionRecord, ReviewReason, Source, Status
 
 AS_JSON = {"digits", "marks"}
 PLAIN = tuple(field.name for field in fields(PredictionRecord) if field.name not in AS_JSON)
@@ -16,14 +16,16 @@ def columns_of(record: PredictionRecord) -> dict[str, Any]:
     """Return every field of a record except its digits and marks, as plain values by name.
 
     Without marks `marked_text` is None, as in rows from before there were marks; so is `position`
-    outside a batch.
+    outside a batch, and `review_reason` where a prediction is only unsure.
     """
     values = {name: getattr(record, name) for name in PLAIN}
+    is_usual = record.review_reason in {None, ReviewReason.UNSURE}
     return values | {
         "status": str(record.status),
         "source": str(record.source),
         "marked_text": record.marked_text if record.marks else None,
         "position": None if record.batch_id is None else record.position,
+        "review_reason": None if is_usual else str(record.review_reason),
     }
 
 
@@ -60,6 +62,8 @@ def record_of(
     if plain["marked_text"] is None:
         plain["marked_text"] = plain["text"]
     plain["position"] = plain["position"] or 0
+    if plain["review_reason"] is not None:
+        plain["review_reason"] = ReviewReason(plain["review_reason"])
     return PredictionRecord(
         **plain,
         digits=tuple(

@@ -28,6 +28,7 @@ def unsaved_json(record: PredictionRecord) -> dict[str, Any]:
         "marked_text": record.marked_text,
         "lines": record.lines,
         "status": str(record.status),
+        "review_reason": None if record.review_reason is None else str(record.review_reason),
         "confidence": record.confidence,
         "margin": record.margin,
         "digits": digits_to_json(record.digits),

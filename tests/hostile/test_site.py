@@ -94,7 +94,8 @@ def test_twenty_costly_files_at_once_delay_no_plain_upload(
     site: Server, attacked: Callable[[Callable[[], None]], Visitor]
 ) -> None:
     workers = psutil.Process(site.process.pid).children()
-    files = [make() for make in hostile.FILES.values()]
+    kinds = (*hostile.FILES.values(), *hostile.PAGES.values())
+    files = [make() for make in kinds]
     responses: list[ApiResponse] = []
 
     def attack() -> None:

@@ -91,7 +91,14 @@ def without_urls(prediction: dict[str, Any]) -> dict[str, Any]:
 
 def as_today(prediction: dict[str, Any]) -> dict[str, Any]:
     """Return a prediction of the release with the fields that came since."""
-    since = {"marked_text": prediction["text"], "marks": [], "batch": None, "position": 0}
+    reason = "unsure" if prediction["status"] == "needs_review" else None
+    since = {
+        "marked_text": prediction["text"],
+        "marks": [],
+        "batch": None,
+        "position": 0,
+        "review_reason": reason,
+    }
     return without_urls(prediction) | since
 
 
@@ -102,7 +109,8 @@ def sign_in(browser: Get, username: str) -> None:
 
 def test_migrating_changes_only_what_is_derived_and_keeps_every_row(var_dir: Path) -> None:
     applied = re.findall(r"Applying predictions\.(\w+)", upgrade(var_dir))
-    # Daily counts; empty columns; the order of the review; what the search needs; tokens' names.
+    # Daily counts; empty columns; the order of the review; what the search needs; tokens' names;
+    # why a prediction needs review.
     assert applied == [
         "0007_counted_period",
         "0008_marks",
@@ -111,6 +119,7 @@ def test_migrating_changes_only_what_is_derived_and_keeps_every_row(var_dir: Pat
         "0011_review_order",
         "0012_search",
         "0013_tokendetails",
+        "0014_review_reason",
     ]
     assert run(var_dir, "makemigrations", "--check") == "No changes detected\n"
     with sqlite3.connect(var_dir / "db.sqlite3") as database:

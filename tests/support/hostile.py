@@ -266,6 +266,14 @@ def scattered_digits(count: int, side: int = 1600) -> bytes:
     return png(drawn)
 
 
+@cache
+def tiff_of_pages(pages: int = 20) -> bytes:
+    """A document whose every page is among the most costly to read."""
+    page = Image.open(io.BytesIO(scattered_digits(1_500)))
+    more = [page] * (pages - 1)
+    return encode(page, "TIFF", save_all=True, append_images=more, compression="tiff_lzw")
+
+
 def text_like(side: int = 1600) -> bytes:
     drawn, rng = page(side, side), np.random.default_rng(0)
     letters = np.array(list("abcdefghijklmnopqrstuvwxyz     "))
@@ -308,6 +316,9 @@ PICTURES: dict[str, Callable[[], bytes]] = {
     "AVIF that says 6,000 x 6,000": lambda: boxed("AVIF", 6_000),
     "PGM of 254 shades, 9 million pixels": lambda: b"P5 3000 3000 254 " + bytes(9_000_000),
 }
+DOCUMENTS: dict[str, Callable[[], bytes]] = {
+    "TIFF of 20 costly pages": tiff_of_pages,
+}
 TEXTS: dict[str, Callable[[], bytes]] = {
     "text: 25,000 digits and a letter": digits_then_letter,
     "text: rows of 8,000 numbers": ragged_numbers,
@@ -328,4 +339,4 @@ PAGES: dict[str, Callable[[], bytes]] = {
     "3,000 scattered digits": lambda: scattered_digits(3_000),
     "1,500 scattered digits": lambda: scattered_digits(1_500),
 }
-FILES = {**PDFS, **PICTURES, **TEXTS}
+FILES = {**PDFS, **PICTURES, **DOCUMENTS, **TEXTS}

@@ -28,6 +28,7 @@ class CassandraPrediction(DjangoCassandraModel):  # type: ignore[misc]  # the en
     confidence = columns.Double()
     margin = columns.Double()
     status = columns.Text()  # indexed
+    review_reason = columns.Text()  # null unless it is another than `unsure`
     model_version = columns.Integer()
     source = columns.Text()
     file_name = columns.Text()

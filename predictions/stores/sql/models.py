@@ -23,6 +23,10 @@ class Prediction(models.Model):
     confidence = models.FloatField(_("confidence"), null=True)
     margin = models.FloatField(_("margin"), null=True)
     status = models.CharField(_("status"), max_length=16)
+    # NULL unless it is another than `unsure`: rows from before need no rewriting.
+    review_reason = models.CharField(  # noqa: DJ001
+        _("reason for a review"), max_length=16, null=True
+    )
     model_version = models.PositiveIntegerField(_("model version"))
     source = models.CharField(_("source"), max_length=16)
     file_name = models.CharField(_("file name"), max_length=255, blank=True)

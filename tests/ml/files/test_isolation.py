@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import psutil
@@ -153,6 +154,24 @@ def test_plain_pictures_start_no_process(format_: str, size: tuple[int, int]) ->
     content = io.BytesIO()
     photo(*size).save(content, format_)
     assert int(run(PLAIN, content.getvalue())) == 0
+
+
+@pytest.mark.parametrize(
+    ("mode", "side", "options", "plain"),
+    [
+        ("RGB", 4000, {}, True),
+        ("RGB", 4000, {"progressive": True}, False),  # as large once more, in coefficients
+        ("RGB", 3200, {"progressive": True}, True),  # whose colours have a quarter of them
+        ("RGB", 3200, {"progressive": True, "subsampling": 0}, False),
+        ("L", 4800, {"progressive": True}, True),
+        ("L", 5200, {"progressive": True}, False),
+    ],
+)
+def test_what_a_progressive_jpeg_keeps_until_its_last_scan_is_counted(
+    mode: str, side: int, options: dict[str, Any], plain: bool
+) -> None:
+    content = hostile.encode(Image.new(mode, (side, side), 200), "JPEG", **options)
+    assert is_plain(content, max_pixels=64_000_000) == plain
 
 
 def run(program: str, stdin: bytes) -> bytes:

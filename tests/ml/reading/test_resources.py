@@ -83,6 +83,20 @@ def test_twenty_megapixels_take_less_than_250_mb(
     assert after - before < MAX_EXTRA_BYTES, f"{(after - before) / 1e6:.0f} MB"
 
 
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_without_its_end_takes_no_more(
+    photo: Image.Image, small: Path, tmp_path: Path, progressive: bool
+) -> None:
+    """It is decoded again to see whether a pixel is missing."""
+    path = tmp_path / "photo.jpg"
+    photo.crop((1000, 0, 5000, 4000)).save(path, progressive=progressive)
+    path.write_bytes(path.read_bytes()[:-2])
+    answer = read(small, path)
+    before, after = answer["peaks"]
+    assert answer["texts"][1] == "7"
+    assert after - before < 150_000_000, f"{(after - before) / 1e6:.0f} MB"
+
+
 @pytest.mark.parametrize("kind", ["3,000 scattered digits", "12 megapixels of digits"])
 def test_a_page_full_of_digits_takes_less_than_250_mb(
     small: Path, tmp_path: Path, kind: str

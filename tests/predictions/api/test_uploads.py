@@ -1,5 +1,6 @@
 """Files of several pages: a prediction a page, all of them or none, tied by their upload."""
 
+import csv
 import io
 from collections.abc import Callable
 from threading import BoundedSemaphore
@@ -12,11 +13,13 @@ from PIL import Image
 from rest_framework.test import APIClient
 
 from ml.files import isolation
+from ml.reading.budget import Budget
 from predictions.core.errors import StoreUnavailable
 from predictions.core.ids import new_id
 from predictions.core.records import PredictionRecord, RequestKey, Source
 from predictions.recognition.active_reader import get_reader
 from predictions.recognition.uploads import Upload
+from predictions.review import queue
 from predictions.services import idempotency
 from predictions.stores import get_store
 from predictions.stores.interface import PredictionStore
@@ -246,3 +249,23 @@ def test_an_upload_is_found_by_its_first_page_s_id(
     assert [record.page for record in get_store().get_upload(upload)] == [0, 1, 2]
     get_store().delete(UUID(body["results"][0]["id"]))
     assert [record.page for record in get_store().get_upload(upload)] == [1, 2]
+
+
+def test_pages_beyond_what_a_file_may_cost_are_kept_unread(
+    api: APIClient, pages: list[Image.Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ml.reading.reader.Budget", lambda: Budget(1))
+    results = send(api, tiff_of(pages)).json()["results"]
+    assert [result["text"] for result in results][1:] == ["", ""]
+    for result in results[1:]:
+        assert (result["status"], result["review_reason"]) == ("needs_review", "not_read")
+        assert result["confidence"] is None
+        assert api.get(f"{URL}/{result['id']}").json()["review_reason"] == "not_read"
+        page = api.get(f"/predictions/{result['id']}/").content.decode()
+        assert "This page was not read: the pages before it have more than is read at once." in page
+        assert "Not read" in page
+    answer: Any = api.get(f"{URL}/export?format=csv")
+    export = b"".join(answer.streaming_content).decode()
+    rows = list(csv.DictReader(io.StringIO(export, newline="")))
+    assert [row["review_reason"] for row in rows].count("not_read") == 2
+    assert queue.waiting() >= 2, "each is an item of its own"

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,14 @@ def test_no_cell_of_csv_has_a_formula_with_another_separator(
     before, _, after = kept.partition(sign)
     assert "'" in before
     assert (before + sign + after).replace("'", "") == text
+
+
+def test_a_cell_of_blanks_is_guarded_in_linear_time(db: None) -> None:
+    """A correction may have 10,000 signs, and most of them may be line breaks."""
+    record = make_record("7", marked_text="1" + "\n" * 9_998 + "1")
+    started = time.thread_time()
+    assert len(list(csv_lines([record], None))) == 2
+    assert time.thread_time() - started < 0.3
 
 
 def test_ordinary_names_stay_as_they_are_in_csv(db: None) -> None:

@@ -1,5 +1,8 @@
 """How numbers are said."""
 
+import time
+from dataclasses import replace
+
 import pytest
 from django.conf import LazySettings
 from django.utils import translation
@@ -51,6 +54,13 @@ def test_confidence_in_words_agrees_with_the_status(
 
 def test_every_source_has_words() -> None:
     assert set(SOURCE_LABELS) == set(Source)
+
+
+def test_a_very_long_number_is_grouped_in_linear_time() -> None:
+    shown = ShownPrediction(replace(make_record("7"), text="7" * 10_000))
+    started = time.thread_time()
+    assert len(shown.groups[0]) == 3_334
+    assert time.thread_time() - started < 0.1
 
 
 @pytest.mark.parametrize(

@@ -79,8 +79,9 @@ def kept() -> int:
 )
 def test_a_tensor_is_answered_by_the_network_alone(sent: dict[str, Any]) -> None:
     before = TENSORS.labels(0)._value.get()
-    answer = infer(sent, id="one", model_name="digits")
-    assert (answer["model_name"], answer["model_version"], answer["id"]) == ("digits", "0", "one")
+    answer = infer(sent, id="one" * 85, model_name="digits")
+    assert answer["id"] == "one" * 85
+    assert (answer["model_name"], answer["model_version"]) == ("digits", "0")
     digit, probabilities = answer["outputs"]["digit"], answer["outputs"]["probabilities"]
     assert (digit["datatype"], digit["shape"]) == ("INT64", [20])
     assert np.mean(digit["data"] == DRAWN.labels) > 0.9
@@ -266,6 +267,8 @@ BAD: list[tuple[int, Any]] = [
     (415, {"inputs": [files(b"just some words")]}),
     (400, {"inputs": [ZERO], "outputs": [{"name": "digit"}] * 5_000}),
     (413, {"inputs": [tensor([[]] * 500_000)]}),
+    (400, {"inputs": [ZERO], "id": "x" * 257}),
+    (400, {"inputs": [ZERO], "id": ["x"] * 1_000}),
 ]
 
 

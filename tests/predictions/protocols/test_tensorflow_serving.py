@@ -113,6 +113,7 @@ def test_versions_are_answered_and_0_is_the_active_one(tmp_path: Path) -> None:
         (400, ":predict", {"instances": [{"b64": "no base64!"}]}),
         (400, ":predict", {"instances": [{"b64": 7}]}),
         (400, ":predict", {"inputs": {}}),
+        (400, ":predict", b'{"inputs": ' + b"[" * 900 + b"]" * 900 + b"}"),
         (400, ":predict", {"inputs": 7}),
         (400, ":predict", {"instances": [ZERO], "signature_name": "other"}),
         (400, ":predict", {"instances": [ZERO], "signature_name": ["other"]}),
@@ -128,6 +129,7 @@ def test_what_cannot_be_answered_is_refused_in_words(status: int, path: str, bod
     found, answer = ask(URL + path, body)
     assert (found, list(answer)) == (status, ["error"]), answer
     assert isinstance(answer["error"], str)
+    assert len(answer["error"]) < 500
 
 
 def test_another_model_is_unknown() -> None:

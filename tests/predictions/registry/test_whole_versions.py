@@ -15,6 +15,7 @@ import pytest
 from django.conf import LazySettings
 from django.core.management import call_command
 
+import ml
 from predictions.core.errors import VersionRefused
 from predictions.recognition.active_reader import ActiveReader
 from predictions.registry import activation, archives, page_sample, versions
@@ -26,6 +27,7 @@ from tests.support.networks import blind_finder, write_model
 
 pytestmark = pytest.mark.django_db
 Files = dict[str, bytes]
+SHIPPED_MODEL = Path(ml.__file__).parent / "models"
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +59,18 @@ def doubting(files: Files) -> bytes:
     """A judgement that takes every digit for the least likely one."""
     judgement = json.loads(files["judgement.json"])
     judgement["pool"] = [-1.0, -1.0, -1.0]
+    return json.dumps(judgement).encode()
+
+
+def changed(**values: object) -> bytes:
+    """The shipped judgement with other values, such as `reading__mean`."""
+    judgement = json.loads((SHIPPED_MODEL / "judgement.json").read_bytes())
+    for path, value in values.items():
+        *parents, name = path.split("__")
+        part = judgement
+        for parent in parents:
+            part = part[parent]
+        part[name] = value
     return json.dumps(judgement).encode()
 
 
@@ -148,8 +162,21 @@ def test_a_part_alone_is_completed_by_the_version_that_is_named(
     ("name", "content", "words"),
     [
         ("judgement.json", b"{", "page reader of model version 0 cannot run"),
-        ("judgement.json", b'{"is_digit": []}', "judgement is broken"),
-        ("judgement.json", b"[" * 100_000, "cannot run"),
+        ("judgement.json", b'{"is_digit": []}', r"judgement\.json: \$\.is_digit"),
+        ("judgement.json", b"[" * 100_000, r"judgement\.json: it is nested too deeply"),
+        (
+            "judgement.json",
+            b" " * 1_000_001 + b"{}",
+            r"judgement\.json: it has more than 1",
+        ),
+        ("judgement.json", changed(is_digit__out_bias=float("nan")), "NaN is not a number"),
+        ("judgement.json", changed(reading__out_bias=10**400), "a number that is too large"),
+        ("judgement.json", changed(reading__out_bias=1e9), r"\$\.reading\.out_bias: 1000000000"),
+        ("judgement.json", changed(reading__scale=[0] * 14), r"\$\.reading\.scale\[0\]: 0 is less"),
+        ("judgement.json", changed(reading__mean=[0] * 13), r"\$\.reading\.mean: .* is too short"),
+        ("judgement.json", changed(is_digit__hidden_bias=[0]), r"\$\.is_digit: its lists differ"),
+        ("judgement.json", changed(reading__hidden=[["1"]] * 14), "'1' is not of type 'number'"),
+        ("judgement.json", changed(pool=[1, 1]), r"\$\.pool: \[1, 1\] is too short"),
         ("finder.tflite", b"TFL3 no network", "LiteRT cannot run the finder"),
         ("finder.tflite", None, "cannot run"),  # the digit network
         ("line_reader.tflite", None, "cannot run"),

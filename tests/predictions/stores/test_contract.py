@@ -9,7 +9,14 @@ from uuid import UUID, uuid4
 import pytest
 
 from predictions.core.ids import first_id_at, id_of_page, moment_of
-from predictions.core.records import Filters, PredictionRecord, RequestKey, Source, Status
+from predictions.core.records import (
+    Filters,
+    PredictionRecord,
+    RequestKey,
+    ReviewReason,
+    Source,
+    Status,
+)
 from predictions.stores.interface import PredictionStore
 from predictions.stores.sql.store import SQLStore
 from tests.support.records import NOON, make_id, make_mark, make_picture, make_record, minutes
@@ -74,6 +81,20 @@ def test_gives_back_what_was_left_absent(store: PredictionStore) -> None:
     assert (kept.batch_id, kept.position) == (None, 0)
     assert store.picture(record.id) == picture
     assert kept.lines == []
+
+
+@pytest.mark.parametrize("reason", [None, *ReviewReason])
+def test_gives_back_why_a_prediction_needs_review(
+    store: PredictionStore, reason: ReviewReason | None
+) -> None:
+    record = make_record("7", status=Status.NEEDS_REVIEW, review_reason=reason)
+    keep(store, record)
+    kept = store.get(record.id)
+    assert kept == record
+    assert kept.review_reason == (reason or ReviewReason.UNSURE)
+    read = make_record("7")
+    keep(store, read)
+    assert [record.review_reason for record in store.latest()].count(None) == 1
 
 
 def test_gives_back_marks_and_the_text_with_them(store: PredictionStore) -> None:
