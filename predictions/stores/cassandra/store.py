@@ -30,7 +30,12 @@ from predictions.core.records import (
     RequestKey,
 )
 from predictions.stores.cassandra.days import Days
-from predictions.stores.cassandra.search import Search, term_keys, terms_of_filters
+from predictions.stores.cassandra.search import (
+    Search,
+    corrected_key,
+    term_keys,
+    terms_of_filters,
+)
 from predictions.stores.cassandra.session import CassandraSession, Rows
 from predictions.stores.cassandra.statements import Statements
 from predictions.stores.interface import EVERYTHING, MAX_PER_BATCH, Pair, PredictionStore
@@ -165,6 +170,13 @@ class CassandraStore(PredictionStore):
                     return Page([_to_record(row) for row in rows], before)
         return Page([_to_record(row) for row in rows], None)
 
+    def mark_corrected(self, records: Iterable[PredictionRecord]) -> None:
+        self.session.run_together(*map(self.search.statement_to_mark, records))
+
+    def unmark_corrected(self, prediction_id: UUID) -> None:
+        later = {"later": self.session.connect().cluster.timestamp_generator()}
+        self.session.run(self.statements.delete_term, corrected_key(prediction_id) | later)
+
     def delete(self, prediction_id: UUID) -> bool:
         """Delete a prediction and its picture; return whether it existed.
 
@@ -184,7 +196,10 @@ class CassandraStore(PredictionStore):
         statements = [
             (self.statements.delete_prediction, key | later),
             (self.statements.delete_picture, id_only | later),
-            *((self.statements.delete_term, term | later) for term in term_keys(row)),
+            *(
+                (self.statements.delete_term, term | later)
+                for term in (*term_keys(row), corrected_key(prediction_id))
+            ),
         ]
         if row["batch_id"] is not None:
             place = {name: row[name] for name in ("batch_id", "position")}
