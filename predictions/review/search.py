@@ -83,16 +83,19 @@ def _corrected_to_number(
 def _uncorrected(filters: Filters, cursor: UUID | None, limit: int) -> Page:
     """Leave out what is corrected, and read on in its place, as far as an intersection looks."""
     kept: list[PredictionRecord] = []
-    for _ in range(max(1, MAX_SCANNED // limit)):
-        page = _found(filters, cursor, limit)
+    looked_at, share = 0, 1
+    while True:
+        # Mostly few are missing after the first round; the more rounds it takes, the more it asks.
+        wanted = min(limit, share * (limit - len(kept)))
+        page = _found(filters, cursor, wanted)
         kept += _of(page, corrected=False)
         if len(kept) >= limit:
             kept = kept[:limit]
             return Page(kept, kept[-1].id)
         cursor = page.next
-        if cursor is None:
-            break
-    return Page(kept, cursor)
+        looked_at, share = looked_at + wanted, share * 2
+        if cursor is None or looked_at >= MAX_SCANNED:
+            return Page(kept, cursor)
 
 
 def _of(page: Page, *, corrected: bool) -> list[PredictionRecord]:

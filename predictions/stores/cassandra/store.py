@@ -8,7 +8,7 @@ are idempotent, so the driver may retry them.
 import heapq
 import json
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime
@@ -46,6 +46,7 @@ MAX_ID = first_id_at(datetime.max.replace(tzinfo=UTC))
 # After this many partitions a list returns a short page with a cursor.
 MAX_PARTITIONS_PER_PAGE = 128
 READS_IN_FLIGHT = 32
+IDS_TOGETHER = 200  # a read asks for those of one partition
 WRITES_IN_FLIGHT = 64
 
 
@@ -120,10 +121,18 @@ class CassandraStore(PredictionStore):
 
     def get_many(self, prediction_ids: Iterable[UUID]) -> dict[UUID, PredictionRecord]:
         found: dict[UUID, PredictionRecord] = {}
-        for batch in batched(dict.fromkeys(prediction_ids), READS_IN_FLIGHT):
-            keys = [key for prediction_id in batch if (key := self.days.key(prediction_id))]
-            rows = self.session.run_together(*((self.statements.get, key) for key in keys))
-            found |= {row["id"]: _to_record(row) for row in rows}
+        for batch in batched(dict.fromkeys(prediction_ids), IDS_TOGETHER):
+            partitions: dict[tuple[date, int], list[UUID]] = defaultdict(list)
+            for prediction_id in batch:
+                if key := self.days.key(prediction_id):
+                    partitions[key["day"], key["shard"]].append(prediction_id)
+            reads = [
+                (self.statements.get, {"day": day, "shard": shard, "ids": ids, "n": len(ids)})
+                for (day, shard), ids in partitions.items()
+            ]
+            for some in batched(reads, READS_IN_FLIGHT):
+                rows = self.session.run_together(*some)
+                found |= {row["id"]: _to_record(row) for row in rows}
         return found
 
     def picture(self, prediction_id: UUID) -> PictureRecord | None:
