@@ -16,7 +16,7 @@ from predictions.core.ids import MAX_PAGES
 from predictions.core.records import Page, PredictionRecord
 from predictions.pages.access import require_permission
 from predictions.pages.forms import FilterForm
-from predictions.pages.views import with_corrections
+from predictions.pages.presentation import with_corrections
 from predictions.web.list_params import ListQuery, parse_list_query
 
 PAGE_SIZE = 24

@@ -68,7 +68,7 @@ def test_shows_every_digit_of_several_lines(client: Client, keep: Keep) -> None:
     assert [row.text for row in find(response, "span", class_="row")] == ["12", "3"]
     assert [line.text for line in find(response, "text")] == ["12", "3"]
     # The chosen digit, and the others on request.
-    assert text_of(response, "h3") == "Read as 1, 91.0%"
+    assert text_of(response, "h3") == "Digit 1 of 3"
     assert [e.text for e in find(response, "th", scope="row")] == ["1", "2", "3"]
     assert len(find(response, "td")) == 3 * 11
     (glyph,) = find(response, "img")
@@ -78,7 +78,7 @@ def test_shows_every_digit_of_several_lines(client: Client, keep: Keep) -> None:
 def test_shows_the_first_doubtful_digit_first(client: Client, keep: Keep) -> None:
     digits = (make_digit(1), make_digit(2, confidence=0.6), make_digit(3, confidence=0.5))
     response = client.get(f"/predictions/{keep('123', digits=digits).id}/")
-    assert text_of(response, "h3") == "Read as 2, 60.0%"
+    assert text_of(response, "h3") == "Digit 2 of 3"
     assert [e.text for e in find(response, "tspan", class_="doubtful")] == ["2", "3"]
 
 
@@ -86,6 +86,8 @@ def test_the_same_digit_never_has_two_percentages(client: Client, keep: Keep) ->
     # Certainly a 7 if it is a digit at all, which it may not be.
     digit = replace(make_digit(7, confidence=0.739), probabilities=(0.0,) * 7 + (0.953, 0.047, 0.0))
     page = client.get(f"/predictions/{keep('7', digits=(digit,), confidence=0.739).id}/")
+    # It is the whole text too: said once, before all that is on request.
+    assert text_of(page, "div", class_="reliability").count("73.9% sure") == 1
     shown = {part for part in text_of(page, "main").split() if part.endswith("%")}
     assert "73.9%" in shown
     assert "95.3%" not in shown
