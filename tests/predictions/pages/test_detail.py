@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from predictions import services
@@ -91,6 +91,21 @@ def test_the_same_digit_never_has_two_percentages(client: Client, keep: Keep) ->
     shown = {part for part in text_of(page, "main").split() if part.endswith("%")}
     assert "73.9%" in shown
     assert "95.3%" not in shown
+
+
+def test_only_who_may_correct_gets_keys_to_do_it(client: Client, keep: Keep, ada: User) -> None:
+    record = keep("42")
+    ada.groups.add(Group.objects.get(name="reviewer"))
+    for address in (f"/predictions/{record.id}/", f"/?prediction={record.id}"):
+        client.logout()
+        assert len(find(client.get(address), "ul", class_="bars")) == 1
+        client.force_login(ada)
+        page = client.get(address)
+        assert len(find(page, "ul", class_="bars keys")) == 1
+        # The way to the explanation stands below the picture.
+        (link,) = find(page, "a", class_="explained")
+        assert link.attributes["href"] == f"/predictions/{record.id}/how"
+        assert link.text == "How it was read, step by step"
 
 
 def test_a_long_text_is_shortened_in_the_title_only(client: Client, keep: Keep) -> None:
