@@ -3,14 +3,27 @@
 import random
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from statistics import median
 from typing import Any
 
 from django.conf import settings
 
-from benchmarks.store_rows import ROWS_A_DAY, Rows, id_of_number, newest_number, rows_from
-from predictions.core.records import Filters, Source, Status
+from benchmarks.store_rows import (
+    ACCOUNT,
+    ACCOUNTS,
+    CORRECTED_EVERY,
+    ROWS_A_DAY,
+    VERSIONS,
+    Rows,
+    id_of_number,
+    newest_number,
+    rows_from,
+)
+from predictions.core.calendar import day_at, start_of_day
+from predictions.core.records import Filters, Status
 from predictions.core.terms import MIN_BEGINNING
 from predictions.stores.interface import Pair
 
@@ -21,6 +34,8 @@ WARM_UP_ROUNDS = 30
 RANDOM_READS = ("50 behind a cursor", "one by its id")
 INSERT = "insert one"
 LOAD = "load (rows)"
+SEARCH = "search: "
+MOST_MS = 100  # of every search, at the median
 
 
 def measure(sizes: list[Rows], samples: list[Pair], *, rounds: int) -> None:
@@ -59,29 +74,51 @@ def _reads(rows: Rows, turn: int, where: float) -> dict[str, Callable[[], object
         "50 behind a cursor": lambda: store.latest(cursor=some_id, limit=PAGE),
         "one by its id": lambda: store.get(some_id),
         **{
-            name: partial(store.latest, filters, limit=PAGE)
-            for name, filters in _searches(rows, turn, where).items()
+            name: partial(rows.search, filters, corrected=corrected, limit=PAGE)
+            for name, (filters, corrected) in _searches(rows, turn, where).items()
         },
     }
 
 
-def _searches(rows: Rows, turn: int, where: float) -> dict[str, Filters]:
-    """Return the searches of a turn: for something rare, common, and for both together."""
-    sought = rows.store.get(id_of_number(int(where * (rows.count - 1))))
-    assert sought is not None  # noqa: S101
-    beginning = sought.text[:MIN_BEGINNING]
-    return {
-        "search a number": Filters(number=sought.text),
-        "search its beginning": Filters(number=beginning),
-        "search a file name": Filters(file_name=sought.file_name),
-        "search a source": Filters(source=Source.API),
-        "search a model version": Filters(model_version=0),
-        "search a number of a source": Filters(
-            number=sought.text[:MIN_BEGINNING], source=Source.API
+def _searches(rows: Rows, turn: int, where: float) -> dict[str, tuple[Filters, bool | None]]:
+    """Return every search that the history offers, for what a row somewhere has.
+
+    Each alone and with others: what is rare, what is common, both, and what is not there.
+    """
+    number = int(where * (rows.count - 1)) // CORRECTED_EVERY * CORRECTED_EVERY
+    row = rows.store.get(id_of_number(number))
+    assert row is not None  # noqa: S101
+    beginning = row.text[:MIN_BEGINNING]
+    day = start_of_day(day_at(row.created_at))
+    common = Filters(source=row.source)
+    searches: dict[str, tuple[Filters, bool | None]] = {
+        "a number": (Filters(number=row.text), None),
+        "its beginning": (Filters(number=beginning), None),
+        "a file name": (Filters(file_name=row.file_name), None),
+        "a word of all file names": (Filters(file_name="scan"), None),
+        "who": (Filters(created_by=ACCOUNT.format(turn % ACCOUNTS)), None),
+        "a source": (common, None),
+        "a model version": (Filters(model_version=row.model_version), None),
+        "a day": (Filters(since=day, until=day + timedelta(days=1)), None),
+        "corrected": (Filters(), True),
+        "not corrected": (Filters(), False),
+        "a corrected number": (Filters(number=row.text), True),
+        "corrected, of a source and status": (replace(common, status=Status.NEEDS_REVIEW), True),
+        "corrected, with a digit, by whom": (
+            Filters(digit=turn % 10, created_by=ACCOUNT.format(turn % ACCOUNTS)),
+            True,
         ),
-        "search what is not there": Filters(number=f"{turn:09}", source=Source.API),
-        "search two common things": Filters(source=Source.API, status=Status.NEEDS_REVIEW),
+        "not corrected, to review": (Filters(status=Status.NEEDS_REVIEW), False),
+        "not corrected, of a source": (common, False),
+        "a beginning, of a source": (replace(common, number=beginning), None),
+        "a digit, a source, a version": (
+            replace(common, digit=turn % 10, model_version=turn % VERSIONS),
+            None,
+        ),
+        "a source to review": (replace(common, status=Status.NEEDS_REVIEW), None),
+        "what is not there": (replace(common, number=f"{turn:09}"), None),
     }
+    return {SEARCH + name: asked for name, asked in searches.items()}
 
 
 def bytes_a_row(rows: Rows) -> int:
@@ -113,6 +150,13 @@ def table(name: str, sizes: list[Rows]) -> str:
         medians = [median(rows.seconds[call]) for rows in sizes]
         cells = [f"{1 / value:,.0f} ({value * 1000:.2f} ms)" for value in medians]
         lines.append(f"| {call} | {' | '.join(cells)} | {medians[-1] / medians[0]:.2f} |")
+    slow = [
+        f"{call} at {rows.count:,} rows"
+        for rows in sizes
+        for call, seconds in rows.seconds.items()
+        if call.startswith(SEARCH) and median(seconds) * 1000 > MOST_MS
+    ]
     loaded = [f"{rows.loaded_per_s:,.0f}" if rows.loaded_per_s else "" for rows in sizes]
     lines.append(f"| {LOAD} | {' | '.join(loaded)} | |")
-    return "\n".join(["", *lines, ""])
+    verdict = f"Over {MOST_MS} ms: {', '.join(slow) or 'no search'}."
+    return "\n".join(["", *lines, "", verdict, ""])

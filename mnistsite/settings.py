@@ -157,6 +157,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "predictions.pages.context.site",
             ],
+            "builtins": ["predictions.pages.moments"],
         },
     },
 ]

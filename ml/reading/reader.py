@@ -311,9 +311,7 @@ def _is_better(found: PageReading, one: OneDigit, shape: tuple[int, ...]) -> boo
         return False
     mean = np.mean([each.confidence for each in found.digits])
     return (
-        len(found.digits) > MAX_PIECES
-        or is_cut(one.box, shape)
-        or bool(mean > one.best.confidence)
+        len(found.digits) > MAX_PIECES or is_cut(one.box, shape) or bool(mean > one.best.confidence)
     )
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ml.digits import SIDE
 from ml.reading.result import DigitReading, MarkReading
 from predictions.core.ids import first_id_at, moment_of
-from predictions.core.terms import terms_of_file_name, terms_of_text, terms_sought
+from predictions.core.terms import CORRECTED, terms_of_file_name, terms_of_text, terms_sought
 
 GLYPH_BYTES = SIDE * SIDE
 
@@ -150,7 +150,7 @@ class Filters:
 
     None leaves a filter out. `number` holds one or several; a prediction must contain each, whole
     or as the beginning of a longer one. `file_name` is matched by its words.
-    `predictions/core/terms.py` says how.
+    `predictions/core/terms.py` says how. `corrected` selects those marked as such in the store.
     """
 
     digit: int | None = None
@@ -162,13 +162,18 @@ class Filters:
     created_by: str | None = None
     source: Source | None = None
     model_version: int | None = None
+    corrected: bool = False
 
     @property
     def terms(self) -> list[str]:
-        return terms_sought(number=self.number, file_name=self.file_name)
+        marks = [CORRECTED] if self.corrected else []
+        return marks + terms_sought(number=self.number, file_name=self.file_name)
 
     def match(self, record: PredictionRecord) -> bool:
-        """Return whether a prediction matches, as the stores decide it."""
+        """Return whether a prediction matches, as the stores decide it.
+
+        A record does not tell whether it is corrected, so leave that out.
+        """
         return (
             (self.digit is None or self.digit in record.digit_set)
             and (self.since is None or record.id >= first_id_at(self.since))

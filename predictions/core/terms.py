@@ -1,6 +1,7 @@
 """The terms by which stores find predictions: numbers, their beginnings, words of file names.
 
-A prediction matches a search if it has all of the search's terms.
+A prediction matches a search if it has all of the search's terms. One of them it gets later, and
+may lose again: that it is corrected.
 """
 
 import re
@@ -10,6 +11,7 @@ from collections.abc import Iterable
 MIN_BEGINNING, MAX_BEGINNING = 3, 8
 MAX_WORDS = 8  # per file name
 MAX_TERM_LENGTH = 32
+CORRECTED = "corrected"
 _WORD = re.compile(r"[^\W\d_]+|\d+")
 _NO_DIGIT = re.compile(r"[^0-9]")
 

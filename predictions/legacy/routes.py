@@ -18,7 +18,8 @@ from predictions.api.renderers import ORJSONRenderer
 from predictions.api.views import PredictionList
 from predictions.core.records import PredictionRecord, Source
 from predictions.pages.access import View, require_permission
-from predictions.pages.views import FORM_METHODS, handle_upload, redirect_to_prediction, render_form
+from predictions.pages.forms import FORM_METHODS
+from predictions.pages.reading import handle_upload, redirect_to_prediction, render_form
 
 
 def _with_api_fallback(field: str) -> Callable[[View], View]:

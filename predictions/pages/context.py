@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from ml.files import formats
 from predictions.access import visibility
+from predictions.pages.examples import EXAMPLES
 
 # What a file input offers; some systems know no type for some endings.
 ACCEPT = ",".join((*formats.MEDIA_TYPES, *formats.ENDINGS))
@@ -26,6 +27,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
             "time_zone": settings.TIME_ZONE,
             "keeps_pictures": settings.KEEP_PICTURES != "none",
             "retention_days": settings.RETENTION_DAYS,
+            "examples": EXAMPLES,
             "audience": lambda: visibility.audience(request.user),
             "max_upload": _("%s MB") % floatformat(settings.MAX_UPLOAD_BYTES / 1e6, -1),
         }

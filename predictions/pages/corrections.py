@@ -16,8 +16,9 @@ from predictions.access.permissions import may_review
 from predictions.core.errors import CorrectionRefused, PredictionsError
 from predictions.core.records import PredictionRecord
 from predictions.pages.access import require_permission
+from predictions.pages.detail import render_detail
+from predictions.pages.lookup import get_record
 from predictions.pages.presentation import ShownPrediction
-from predictions.pages.views import get_record, render_detail
 from predictions.review import queue
 from predictions.review.corrections import Verdict
 

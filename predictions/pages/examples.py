@@ -1,8 +1,9 @@
-"""The examples of the first page: pictures to try the site with (`tools/make_examples.py`)."""
+"""The examples: pictures to try the site with (`tools/make_examples.py`)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -45,6 +46,15 @@ EXAMPLES = (
 )
 
 
+def example_uploads() -> list[Upload]:
+    """Return all examples, to be read as a batch."""
+    batch_id = uuid4()
+    return [
+        replace(_upload(example), batch_id=batch_id, position=position)
+        for position, example in enumerate(EXAMPLES)
+    ]
+
+
 def read_example(name: str, user: "User | AnonymousUser") -> list[PredictionRecord]:
     """Read an example, and keep its prediction once per user, model version and day.
 
@@ -56,7 +66,7 @@ def read_example(name: str, user: "User | AnonymousUser") -> list[PredictionReco
     example = next((example for example in EXAMPLES if example.name == name), None)
     if example is None:
         raise PredictionsError("not_found", str(_("There is no such example.")), status=404)
-    upload = Upload((FOLDER / example.file_name).read_bytes(), example.file_name)
+    upload = _upload(example)
     key = f"{name} {get_reader().classifier.version} {user.pk}"
     try:
         records, _made = services.predict_once(
@@ -65,3 +75,7 @@ def read_example(name: str, user: "User | AnonymousUser") -> list[PredictionReco
     except KeyConflict:  # its prediction was deleted
         records = services.predict(upload, source=Source.PAGE, user=user)
     return records
+
+
+def _upload(example: Example) -> Upload:
+    return Upload((FOLDER / example.file_name).read_bytes(), example.file_name)

@@ -17,6 +17,7 @@ from predictions.core.ids import EPOCH
 from predictions.pages.presentation import SOURCE_LABELS, STATUS_LABELS
 from predictions.web.list_params import FilterParams
 
+FORM_METHODS = ["GET", "HEAD", "POST"]  # of a page that shows a form and takes it
 PARAMS: Any = FilterParams().fields
 ANY = ("", _("Any"))
 ANY_TEXT = {"placeholder": _("Any")}

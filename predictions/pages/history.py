@@ -1,6 +1,8 @@
 """The history: search, filters and pages of what was read."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import takewhile
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -10,10 +12,11 @@ from django.views.decorators.http import require_safe
 from predictions.access import visibility
 from predictions.access.permissions import may_delete, may_read, may_view_all
 from predictions.core.errors import BadQuery
-from predictions.core.records import PredictionRecord
+from predictions.core.ids import MAX_PAGES
+from predictions.core.records import Page, PredictionRecord
 from predictions.pages.access import require_permission
 from predictions.pages.forms import FilterForm
-from predictions.pages.views import with_corrections
+from predictions.pages.presentation import with_corrections
 from predictions.web.list_params import ListQuery, parse_list_query
 
 PAGE_SIZE = 24
@@ -44,13 +47,7 @@ def history(request: HttpRequest) -> HttpResponse:
     except BadQuery as error:
         context["error"] = error
         return render(request, "predictions/history.html", context, status=error.status)
-    page = visibility.latest(
-        request.user,
-        query.filters,
-        corrected=query.corrected,
-        cursor=query.cursor,
-        limit=query.limit,
-    )
+    page = _page(request, query)
     context |= {
         "predictions": with_corrections(page.records),
         "differing": _differing(page.records),
@@ -74,6 +71,20 @@ def parse_history_query(query: Mapping[str, str]) -> ListQuery:
     if filters.since and filters.until and filters.since >= filters.until:
         raise BadQuery(_("“From” has to be an earlier day than “Before”."))
     return parsed
+
+
+def _page(request: HttpRequest, query: ListQuery) -> Page:
+    """Return a page of the list, and with it the rest of the document at its end."""
+    read = partial(visibility.latest, request.user, query.filters, corrected=query.corrected)
+    page = read(cursor=query.cursor, limit=query.limit)
+    last = page.records[-1] if page.records else None
+    if page.next is None or last is None or last.upload is None or last.page == 0:
+        return page
+    following = read(cursor=page.next, limit=MAX_PAGES)
+    rest = list(takewhile(lambda record: record.upload == last.upload, following))
+    records = [*page.records, *rest]
+    more = len(rest) < len(following.records) or following.next is not None
+    return Page(records, records[-1].id if more else None)
 
 
 def _whose(request: HttpRequest) -> list[tuple[str, str, bool]]:

@@ -14,6 +14,7 @@ from ml.digits import Box
 from ml.reading.result import DigitReading, MarkReading
 from predictions.core.records import PredictionRecord, ReviewReason, Source, Status
 from predictions.pages import picture
+from predictions.review import corrections
 from predictions.review.corrections import Verdict, same_text
 from predictions.review.models import Correction
 
@@ -169,10 +170,6 @@ class ShownPrediction:
             return ""
         return percent(self.record.confidence)
 
-    @property
-    def confidence(self) -> str:
-        return "" if self.record.confidence is None else confidence_label(self.record.confidence)
-
     @cached_property
     def digits(self) -> list[ShownDigit]:
         return [
@@ -252,6 +249,12 @@ def _in_thousands(number: str) -> list[str]:
     return [number[:first], *(number[at : at + 3] for at in range(first, len(number), 3))]
 
 
+def with_corrections(records: Sequence[PredictionRecord]) -> list[ShownPrediction]:
+    """Attach the current corrections, loaded by one query."""
+    current = corrections.current(record.id for record in records)
+    return [ShownPrediction(record, current.get(record.id)) for record in records]
+
+
 def _on_one_line(text: str) -> str:
     joined = text.replace("\n", LINE_SEPARATOR)
     return joined if len(joined) <= MAX_TITLE else joined[: MAX_TITLE - 1] + "…"
@@ -272,16 +275,6 @@ def percent(probability: float) -> str:
     if probability < 0.001:
         return f"<\N{NO-BREAK SPACE}{_('%s%%') % number_format(0.1, 1)}"
     return _("%s%%") % number_format(round(probability * 100, 1), 1)
-
-
-def confidence_label(confidence: float) -> str:
-    if confidence >= 0.99:
-        return _("almost certain")
-    if confidence >= 0.95:
-        return _("very sure")
-    if confidence >= settings.REVIEW_BELOW_CONFIDENCE:
-        return _("fairly sure")
-    return _("unsure")
 
 
 def _bars(reading: DigitReading) -> list[ProbabilityBar]:

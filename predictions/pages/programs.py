@@ -29,10 +29,18 @@ PYTHON_HEADER = """
     headers={"Authorization": f"Token {os.environ['TOKEN']}"},"""
 
 
+READ_A_PICTURE = 'curl -H "Authorization: Token …" -F file=@picture.png {url}'
+
+
 class Program(NamedTuple):
     name: str
     copy_label: str
     code: str
+
+
+def program_that_reads(request: HttpRequest) -> str:
+    """Return a command line that has a picture read with one's token."""
+    return READ_A_PICTURE.format(url=request.build_absolute_uri(reverse("api:predictions")))
 
 
 def programs(request: HttpRequest, record: PredictionRecord) -> Iterator[Program]:

@@ -17,6 +17,7 @@ from knox.models import AuthToken
 from predictions.access.permissions import is_signed_in
 from predictions.access.tokens import create_token, name_of, revoke_token
 from predictions.pages.access import require_permission
+from predictions.pages.programs import program_that_reads
 
 LIFETIMES_DAYS = (30, 90, 365)
 
@@ -56,6 +57,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "new_token": text,
+        "program": program_that_reads(request),
         "tokens": [
             (token, name_of(token), getattr(token, "details", None))
             for token in own.order_by("-created").select_related("details")

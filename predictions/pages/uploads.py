@@ -20,8 +20,10 @@ from predictions.core.errors import PredictionsError, StoreUnavailable, UploadRe
 from predictions.core.records import PredictionRecord, Source, Status
 from predictions.exports.files import BATCH_SIZE, CONTENT_TYPES, FILE_NAMES, Format, csv_lines
 from predictions.pages.access import require_permission
-from predictions.pages.presentation import ShownPrediction
-from predictions.pages.views import FORM_METHODS, no_prediction, with_corrections
+from predictions.pages.examples import EXAMPLES, example_uploads
+from predictions.pages.forms import FORM_METHODS
+from predictions.pages.lookup import no_prediction
+from predictions.pages.presentation import ShownPrediction, with_corrections
 from predictions.recognition.uploads import safe_file_name, uploads_from_form
 from predictions.web.responses import as_attachment
 
@@ -43,11 +45,16 @@ def send(request: HttpRequest) -> HttpResponse:
     """Show the form for several files; read what was sent as a batch and show its table."""
     if request.method != "POST":
         return render(request, "predictions/uploads.html")
-    try:
-        uploads = uploads_from_form(request.FILES, "file")
-    except UploadRefused as error:
-        return render(request, "predictions/uploads.html", {"error": error}, status=error.status)
-    names = [safe_file_name(file.name or "") for file in request.FILES.getlist("file")]
+    if "examples" in request.POST:
+        uploads = iter(example_uploads())
+        names = [example.file_name for example in EXAMPLES]
+    else:
+        try:
+            uploads = uploads_from_form(request.FILES, "file")
+        except UploadRefused as error:
+            context = {"error": error}
+            return render(request, "predictions/uploads.html", context, status=error.status)
+        names = [safe_file_name(file.name or "") for file in request.FILES.getlist("file")]
     results = list(services.predict_batch(uploads, source=Source.PAGE, user=request.user))
     if all(isinstance(result, StoreUnavailable) for result in results):
         raise StoreUnavailable

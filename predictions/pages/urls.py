@@ -2,25 +2,27 @@ from django.urls import path
 
 from predictions.pages import (
     corrections,
+    detail,
+    favicon,
     history,
     model_versions,
+    reading,
     selection,
     statistics,
     uploads,
-    views,
 )
 
 urlpatterns = [
-    path("", views.read, name="read"),
+    path("", reading.read, name="read"),
     path("predictions/", history.history, name="predictions"),
     path("predictions/selected", selection.selected, name="predictions-selected"),
-    path("predictions/<uuid:prediction_id>/", views.detail, name="prediction-detail"),
+    path("predictions/<uuid:prediction_id>/", detail.detail, name="prediction-detail"),
     path("uploads/", uploads.send, name="uploads"),
     path("uploads/<uuid:group_id>/", uploads.table, name="upload"),
     path("uploads/<uuid:group_id>/predictions.csv", uploads.csv, name="upload-csv"),
     path("uploads/<uuid:group_id>/text", uploads.text, name="upload-text"),
-    path("predictions/<uuid:prediction_id>/how", views.how, name="prediction-how"),
-    path("predictions/<uuid:prediction_id>/delete", views.delete, name="prediction-delete"),
+    path("predictions/<uuid:prediction_id>/how", detail.how, name="prediction-how"),
+    path("predictions/<uuid:prediction_id>/delete", detail.delete, name="prediction-delete"),
     path("statistics/", statistics.statistics, name="statistics"),
     path("predictions/<uuid:prediction_id>/correct", corrections.correct, name="correct"),
     path("predictions/<uuid:prediction_id>/undo", corrections.undo, name="undo-correction"),
@@ -31,5 +33,5 @@ urlpatterns = [
     path("models/<int:number>/", model_versions.model_detail, name="model"),
     path("models/<int:number>/activate", model_versions.activate, name="activate-model"),
     path("models/<int:number>/delete", model_versions.delete, name="delete-model"),
-    path("favicon.ico", views.favicon, name="favicon"),
+    path("favicon.ico", favicon.favicon, name="favicon"),
 ]

@@ -3,12 +3,13 @@
 The current correction is the newest one that was not undone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
@@ -40,13 +41,14 @@ def current_between(least: UUID, before: UUID) -> dict[UUID, Correction]:
 
 def count(least: UUID, before: UUID) -> int:
     """Count the predictions with a current correction in a range of ids."""
-    standing = Correction.objects.filter(
-        prediction_id__gte=least,
-        prediction_id__lt=before,
-        undoes__isnull=True,
-        undone_by__isnull=True,
-    )
+    standing = _standing().filter(prediction_id__gte=least, prediction_id__lt=before)
     return standing.values("prediction_id").distinct().count()
+
+
+def corrected_ids() -> Iterator[UUID]:
+    """Yield the id of every prediction with a current correction, oldest first."""
+    ids = _standing().order_by("prediction_id").values_list("prediction_id", flat=True)
+    yield from ids.distinct().iterator()
 
 
 def history(prediction_id: UUID) -> list[Correction]:
@@ -132,8 +134,12 @@ def _add_terms(prediction_id: UUID, text: str) -> None:
 
 
 def _current(**conditions: Any) -> dict[UUID, Correction]:
-    current = Correction.objects.filter(**conditions, undoes__isnull=True, undone_by__isnull=True)
-    return {correction.prediction_id: correction for correction in current.order_by("pk")}
+    current = _standing().filter(**conditions).order_by("pk")
+    return {correction.prediction_id: correction for correction in current}
+
+
+def _standing() -> QuerySet[Correction]:
+    return Correction.objects.filter(undoes__isnull=True, undone_by__isnull=True)
 
 
 def _checked(verdict: Verdict, text: str) -> str:

@@ -1,24 +1,20 @@
 """Searching predictions: what a store finds, and what is known of corrections.
 
 A corrected prediction is found by the number that was read, and by the one it was corrected to.
-Corrections are in SQL on either store.
+Corrections are in SQL on either store, which also marks the corrected predictions in its index.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from uuid import UUID
 
 from predictions.core.records import Filters, Page, PredictionRecord
 from predictions.core.terms import terms_of_text
 from predictions.review import corrections
-from predictions.review.models import Correction, CorrectionTerm
+from predictions.review.models import CorrectionTerm
 from predictions.stores import get_store
 from predictions.stores.interface import EXPORT_PAGE
-from predictions.stores.intersection import NIL, end_of
-
-# A list by corrections looks at a bounded number of predictions, and may be short.
-PAGE_SIZE = 200
-MAX_PAGES = 5
+from predictions.stores.intersection import MAX_SCANNED, NIL, end_of
 
 
 def latest(
@@ -30,14 +26,11 @@ def latest(
     """
     if corrected is None:
         return _found(filters, cursor, limit)
-    if corrected and not filters.terms:
-        return _scan(lambda after: _corrected(filters, after), list, cursor, limit)
-
-    def keep(records: Sequence[PredictionRecord]) -> list[PredictionRecord]:
-        current = corrections.current(record.id for record in records)
-        return [record for record in records if (record.id in current) == corrected]
-
-    return _scan(lambda after: _found(filters, after, PAGE_SIZE), keep, cursor, limit)
+    if corrected:
+        page = _found(replace(filters, corrected=True), cursor, limit)
+        # A mark may be there without its correction: a store need not share SQL's transactions.
+        return Page(_of(page, corrected=True), page.next)
+    return _uncorrected(filters, cursor, limit)
 
 
 def export(filters: Filters, *, corrected: bool | None = None) -> Iterator[PredictionRecord]:
@@ -69,7 +62,7 @@ def _corrected_to_number(
     filters: Filters, cursor: UUID | None, limit: int
 ) -> tuple[list[PredictionRecord], UUID]:
     """Return what was corrected to the number, complete down to the id beside it."""
-    others = replace(filters, number=None)
+    others = replace(filters, number=None, corrected=False)  # all of them are
     wanted = replace(Filters(), number=filters.number).terms
     rows = CorrectionTerm.objects.filter(term=wanted[0])
     if cursor is not None:
@@ -87,33 +80,24 @@ def _corrected_to_number(
     return [record for record in records if others.match(record)], end_of(ids, limit)
 
 
-def _corrected(filters: Filters, cursor: UUID | None) -> Page:
-    """Return the matching ones of the next predictions with a correction."""
-    standing = Correction.objects.filter(undoes__isnull=True, undone_by__isnull=True)
-    if cursor is not None:
-        standing = standing.filter(prediction_id__lt=cursor)
-    newest_first = standing.order_by("-prediction_id").values_list("prediction_id", flat=True)
-    ids = list(dict.fromkeys(newest_first[:PAGE_SIZE]))
-    records = get_store().get_many(ids)
-    found = [records[i] for i in ids if i in records and filters.match(records[i])]
-    return Page(found, ids[-1] if ids else None)
-
-
-def _scan(
-    read: Callable[[UUID | None], Page],
-    keep: Callable[[Sequence[PredictionRecord]], list[PredictionRecord]],
-    cursor: UUID | None,
-    limit: int,
-) -> Page:
-    """Read pages until enough of them was kept, or too many were read."""
+def _uncorrected(filters: Filters, cursor: UUID | None, limit: int) -> Page:
+    """Leave out what is corrected, and read on in its place, as far as an intersection looks."""
     kept: list[PredictionRecord] = []
-    for _ in range(MAX_PAGES):
-        page = read(cursor)
-        for record in keep(page.records):
-            kept.append(record)
-            if len(kept) == limit:
-                return Page(kept, record.id)
+    looked_at, share = 0, 1
+    while True:
+        # Mostly few are missing after the first round; the more rounds it takes, the more it asks.
+        wanted = min(limit, share * (limit - len(kept)))
+        page = _found(filters, cursor, wanted)
+        kept += _of(page, corrected=False)
+        if len(kept) >= limit:
+            kept = kept[:limit]
+            return Page(kept, kept[-1].id)
         cursor = page.next
-        if cursor is None:
-            break
-    return Page(kept, cursor)
+        looked_at, share = looked_at + wanted, share * 2
+        if cursor is None or looked_at >= MAX_SCANNED:
+            return Page(kept, cursor)
+
+
+def _of(page: Page, *, corrected: bool) -> list[PredictionRecord]:
+    current = corrections.current(record.id for record in page.records)
+    return [record for record in page.records if (record.id in current) == corrected]

@@ -50,6 +50,7 @@ def correct(
         correction = corrections.add(record, verdict=verdict, text=text, by=by.get_username())
         queue.remove([record.id])
         audit(Action.CORRECTED, by=by, target=record.id, verdict=verdict, text=correction.text)
+        get_store().mark_corrected([record])
         emit_corrected(record, correction)
     return correction
 
@@ -94,6 +95,8 @@ def undo_correction(record: PredictionRecord, *, by: "User | AnonymousUser") -> 
         if current is None:
             queue.reopen(record, by.get_username())
         audit(Action.CORRECTED, by=by, target=record.id, verdict="undo")
+        if current is None:
+            get_store().unmark_corrected(record.id)
         emit_corrected(record, current)
     return current
 

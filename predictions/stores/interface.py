@@ -122,6 +122,14 @@ class PredictionStore(ABC):
         """
 
     @abstractmethod
+    def mark_corrected(self, records: Iterable[PredictionRecord]) -> None:
+        """Have a search for corrected predictions find these; they stay as they are."""
+
+    @abstractmethod
+    def unmark_corrected(self, prediction_id: UUID) -> None:
+        """Undo `mark_corrected`."""
+
+    @abstractmethod
     def delete(self, prediction_id: UUID) -> bool:
         """Delete a prediction and its picture; return whether it existed."""
 

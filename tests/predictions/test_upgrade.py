@@ -120,6 +120,8 @@ def test_migrating_changes_only_what_is_derived_and_keeps_every_row(var_dir: Pat
         "0012_search",
         "0013_tokendetails",
         "0014_review_reason",
+        "0015_corrected",
+        "0016_webhooks",
     ]
     assert run(var_dir, "makemigrations", "--check") == "No changes detected\n"
     with sqlite3.connect(var_dir / "db.sqlite3") as database:
@@ -145,6 +147,11 @@ def test_predictions_of_before_are_searched(get: Get) -> None:
         for number in prediction["text"].split():
             found = json.loads(get(f"{API}?limit=200&number={number}"))["results"]
             assert prediction["id"] in {result["id"] for result in found}
+    for asked, corrected in (("true", True), ("false", False)):
+        found = json.loads(get(f"{API}?limit=200&corrected={asked}"))["results"]
+        right = [row["id"] for row in RELEASE["list"] if bool(row["correction"]) == corrected]
+        assert right
+        assert [result["id"] for result in found] == right
 
 
 @pytest.mark.server

@@ -2,11 +2,16 @@
 
 import time
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
+from uuid import UUID
 
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError
+from django.db import connection
+
+from predictions.review import corrections
+from predictions.review.models import Correction
 
 ASK_EVERY_S = 1.0
 TELL_EVERY_S = 10.0
@@ -39,7 +44,7 @@ class Command(BaseCommand):
                 "Cassandra."
             )
         # Only now: without the engine in INSTALLED_APPS its models cannot be imported.
-        from predictions.stores.cassandra.indexing import add_missing_terms
+        from predictions.stores.cassandra.indexing import add_missing_marks, add_missing_terms
         from predictions.stores.cassandra.schema import (
             SchemaContradiction,
             Wanted,
@@ -64,6 +69,7 @@ class Command(BaseCommand):
             if not (options["check"] and missing):  # otherwise its tables may be missing
                 store = CassandraStore(CassandraSession(wanted.keyspace))
                 report(add_missing_terms(store, check=options["check"]))
+                report(add_missing_marks(store, _corrected_ids(), check=options["check"]))
 
         def report(changes: Iterable[str]) -> None:
             for what in changes:
@@ -109,3 +115,9 @@ class Command(BaseCommand):
                     )
                     tell_at += TELL_EVERY_S
                 time.sleep(min(ASK_EVERY_S, left_s))
+
+
+def _corrected_ids() -> Iterator[UUID]:
+    """Yield which predictions SQL says are corrected: none before its tables are made."""
+    if Correction._meta.db_table in connection.introspection.table_names():
+        yield from corrections.corrected_ids()

@@ -27,9 +27,9 @@ export class DigitPanel {
       this.bars.forEach((bar) => (bar.className = ""));
       return;
     }
-    const [digit, confidence, ...percents] = [...row.cells].map((cell) => cell.textContent);
+    const [digit, , ...percents] = [...row.cells].map((cell) => cell.textContent);
     const lengths = row.dataset.bars.trim().split(" ").map(Number);
-    this.heading.textContent = fill(this.heading.dataset.readAs, digit, confidence);
+    this.heading.textContent = this.heading.dataset.place.replace("{number}", Number(dataset.position) + 1);
     this.bars.forEach((bar, number) => {
       bar.querySelector("rect").setAttribute("width", lengths[number]);
       bar.querySelector(".bar-percent").textContent = percents[number];
@@ -38,8 +38,6 @@ export class DigitPanel {
     });
     if (!this.glyph) return;
     this.glyph.src = this.glyph.src.replace(/\d+\.png/, `${dataset.position}.png`);
-    this.glyph.alt = fill(this.glyph.dataset.alt, digit);
+    this.glyph.alt = this.glyph.dataset.alt.replace("{digit}", digit);
   }
 }
-
-const fill = (template, digit, percent) => template.replace("{digit}", digit).replace("{percent}", percent);

@@ -129,6 +129,6 @@ async function prependNew(form, list) {
   for (const entry of fresh) localizeTimes(entry);
   list.prepend(...fresh.map((entry) => document.importNode(entry, true)));
   form.querySelector("[data-tools]").hidden = false;
-  form.querySelector("[data-empty]")?.remove();
+  document.querySelector("[data-empty]")?.remove();
   form.querySelector("[data-live]").textContent = form.dataset.arrived.replace("{number}", fresh.length);
 }

@@ -10,7 +10,7 @@ from uuid import UUID
 from predictions.core.batches import batched
 from predictions.core.ids import first_id_of_day, moment_of
 from predictions.core.records import Filters, PredictionRecord
-from predictions.core.terms import terms_of_file_name, terms_of_text
+from predictions.core.terms import CORRECTED, terms_of_file_name, terms_of_text
 from predictions.stores.cassandra.days import Days
 from predictions.stores.cassandra.session import CassandraSession, Rows
 from predictions.stores.cassandra.statements import Statements
@@ -42,8 +42,12 @@ def term_keys(row: Mapping[str, Any]) -> list[dict[str, Any]]:
     terms |= {f"version:{row['model_version']}", f"source:{row['source']}"}
     if row["created_by"] is not None:
         terms.add(f"by:{row['created_by']}")
-    key = {"month": _month_of(row["id"]), "id": row["id"]}
-    return [{"term": term} | key for term in sorted(terms)]
+    return [_key(term, row["id"]) for term in sorted(terms)]
+
+
+def corrected_key(prediction_id: UUID) -> dict[str, Any]:
+    """Return the primary key of the term of a corrected prediction."""
+    return _key(CORRECTED, prediction_id)
 
 
 class Search:
@@ -56,14 +60,17 @@ class Search:
 
     def statements_to_add(self, record: PredictionRecord) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the statements that write a prediction's terms."""
-        facets = {
-            "digits": sum(1 << digit for digit in record.digit_set),
-            "status": str(record.status),
-            "source": str(record.source),
-            "model_version": record.model_version,
-        }
+        facets = _facets(record)
         for key in term_keys(vars(record)):
             yield self._statements.add_term, key | facets
+
+    def statement_to_mark(self, record: PredictionRecord) -> tuple[str, dict[str, Any]]:
+        """Return the statement that writes the term of a corrected prediction."""
+        return self._statements.add_term, corrected_key(record.id) | _facets(record)
+
+    def corrected(self, ids: Sequence[UUID]) -> set[UUID]:
+        """Return which of some predictions are marked as corrected."""
+        return self._having(CORRECTED, ids)
 
     def newest(
         self, terms: Sequence[str], filters: Filters, bounds: Bounds, limit: int
@@ -114,6 +121,19 @@ class Search:
             )
         )
         return {row["id"] for row in rows}
+
+
+def _key(term: str, prediction_id: UUID) -> dict[str, Any]:
+    return {"term": term, "month": _month_of(prediction_id), "id": prediction_id}
+
+
+def _facets(record: PredictionRecord) -> dict[str, Any]:
+    return {
+        "digits": sum(1 << digit for digit in record.digit_set),
+        "status": str(record.status),
+        "source": str(record.source),
+        "model_version": record.model_version,
+    }
 
 
 def _month_of(prediction_id: UUID) -> date:

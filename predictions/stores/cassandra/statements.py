@@ -61,7 +61,7 @@ class Statements:
         names = list(CassandraPrediction._columns)
         return (
             f"SELECT {_list(names)} FROM {self.predictions}"
-            " WHERE day = :day AND shard = :shard AND id = :id"
+            " WHERE day = :day AND shard = :shard AND id IN :ids LIMIT :n"
         )
 
     @cached_property

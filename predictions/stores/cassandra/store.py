@@ -8,7 +8,7 @@ are idempotent, so the driver may retry them.
 import heapq
 import json
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime
@@ -32,7 +32,12 @@ from predictions.core.records import (
 )
 from predictions.stores.cassandra.days import Days
 from predictions.stores.cassandra.outbox import Outbox
-from predictions.stores.cassandra.search import Search, term_keys, terms_of_filters
+from predictions.stores.cassandra.search import (
+    Search,
+    corrected_key,
+    term_keys,
+    terms_of_filters,
+)
 from predictions.stores.cassandra.session import CassandraSession, Rows
 from predictions.stores.cassandra.statements import Statements
 from predictions.stores.interface import EVERYTHING, MAX_PER_BATCH, Pair, PredictionStore
@@ -43,6 +48,7 @@ MAX_ID = first_id_at(datetime.max.replace(tzinfo=UTC))
 # After this many partitions a list returns a short page with a cursor.
 MAX_PARTITIONS_PER_PAGE = 128
 READS_IN_FLIGHT = 32
+IDS_TOGETHER = 200  # a read asks for those of one partition
 WRITES_IN_FLIGHT = 64
 
 Statement = tuple[str, dict[str, Any]]
@@ -136,10 +142,18 @@ class CassandraStore(PredictionStore):
 
     def get_many(self, prediction_ids: Iterable[UUID]) -> dict[UUID, PredictionRecord]:
         found: dict[UUID, PredictionRecord] = {}
-        for batch in batched(dict.fromkeys(prediction_ids), READS_IN_FLIGHT):
-            keys = [key for prediction_id in batch if (key := self.days.key(prediction_id))]
-            rows = self.session.run_together(*((self.statements.get, key) for key in keys))
-            found |= {row["id"]: _to_record(row) for row in rows}
+        for batch in batched(dict.fromkeys(prediction_ids), IDS_TOGETHER):
+            partitions: dict[tuple[date, int], list[UUID]] = defaultdict(list)
+            for prediction_id in batch:
+                if key := self.days.key(prediction_id):
+                    partitions[key["day"], key["shard"]].append(prediction_id)
+            reads = [
+                (self.statements.get, {"day": day, "shard": shard, "ids": ids, "n": len(ids)})
+                for (day, shard), ids in partitions.items()
+            ]
+            for some in batched(reads, READS_IN_FLIGHT):
+                rows = self.session.run_together(*some)
+                found |= {row["id"]: _to_record(row) for row in rows}
         return found
 
     def pictures(self, prediction_ids: Iterable[UUID]) -> dict[UUID, PictureRecord]:
@@ -185,6 +199,13 @@ class CassandraStore(PredictionStore):
                     return Page([_to_record(row) for row in rows], before)
         return Page([_to_record(row) for row in rows], None)
 
+    def mark_corrected(self, records: Iterable[PredictionRecord]) -> None:
+        self.session.run_together(*map(self.search.statement_to_mark, records))
+
+    def unmark_corrected(self, prediction_id: UUID) -> None:
+        later = {"later": self.session.connect().cluster.timestamp_generator()}
+        self.session.run(self.statements.delete_term, corrected_key(prediction_id) | later)
+
     def delete(self, prediction_id: UUID) -> bool:
         """Delete a prediction and its picture; return whether it existed.
 
@@ -204,7 +225,10 @@ class CassandraStore(PredictionStore):
         statements = [
             (self.statements.delete_prediction, key | later),
             (self.statements.delete_picture, id_only | later),
-            *((self.statements.delete_term, term | later) for term in term_keys(row)),
+            *(
+                (self.statements.delete_term, term | later)
+                for term in (*term_keys(row), corrected_key(prediction_id))
+            ),
         ]
         if row["batch_id"] is not None:
             place = {name: row[name] for name in ("batch_id", "position")}

@@ -30,7 +30,7 @@ from predictions.core.records import (
     PredictionRecord,
     RequestKey,
 )
-from predictions.core.terms import terms_of_file_name, terms_of_text
+from predictions.core.terms import CORRECTED, terms_of_file_name, terms_of_text
 from predictions.stores.interface import (
     EVERYTHING,
     KEYS_KEPT_S,
@@ -132,6 +132,16 @@ class SQLStore(PredictionStore):
             rows, following = _newest_first(filters, cursor, limit + 1)
         records = [_to_record(row) for row in rows[:limit]]
         return Page(records, records[-1].id if len(rows) > limit else following)
+
+    def mark_corrected(self, records: Iterable[PredictionRecord]) -> None:
+        """Add the term, in the transaction of the correction."""
+        terms = [PredictionTerm(term=CORRECTED, prediction_id=record.id) for record in records]
+        with _database():
+            PredictionTerm.objects.bulk_create(terms, ignore_conflicts=True)
+
+    def unmark_corrected(self, prediction_id: UUID) -> None:
+        with _database():
+            PredictionTerm.objects.filter(term=CORRECTED, prediction_id=prediction_id).delete()
 
     def delete(self, prediction_id: UUID) -> bool:
         with _database():
@@ -256,7 +266,7 @@ def _delete(prediction_ids: Sequence[UUID]) -> bool:
     """Delete predictions with everything kept of them; return whether any existed."""
     rows = Prediction.objects.filter(pk__in=prediction_ids)
     for prediction_id, text, file_name in rows.values_list("pk", "text", "file_name"):
-        terms = terms_of_text(text) | terms_of_file_name(file_name)
+        terms = terms_of_text(text) | terms_of_file_name(file_name) | {CORRECTED}
         PredictionTerm.objects.filter(term__in=terms, prediction_id=prediction_id).delete()
     deleted, _ = rows.delete()
     return deleted > 0

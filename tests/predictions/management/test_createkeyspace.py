@@ -1,5 +1,6 @@
 """manage.py createkeyspace, and that django-cassandra-engine's own command does no harm."""
 
+import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -115,6 +116,36 @@ def test_a_keyspace_from_before_there_was_a_search_is_made_searchable(
     store = CassandraStore(CassandraSession(name), retention_days=0)
     assert list(store.latest(Filters(number="124"))) == old[::-1]
     assert list(store.latest(Filters(number="1248", source=Source.API))) == [old[1]]
+
+
+def test_corrections_from_before_they_were_searched_are_found(
+    cassandra_keyspace: Session, name: str, settings_of: dict[str, str], var_dir: Path
+) -> None:
+    assert manage(var_dir, "migrate", **settings_of).returncode == 0
+    assert manage(var_dir, "createkeyspace", **settings_of).returncode == 0
+    records = [make_record("5", at=NOON + timedelta(days=40 * i)) for i in range(3)]
+    store = CassandraStore(CassandraSession(name), retention_days=0)
+    store.add_many((record, make_picture(record)) for record in records)
+    with sqlite3.connect(var_dir / "db.sqlite3") as database:
+        for number, record in enumerate(records[:2], start=1):
+            database.execute(
+                "INSERT INTO predictions_correction (id, prediction_id, verdict, text, by, at)"
+                " VALUES (?, ?, 'text', '6', 'ada', '2026-03-01')",
+                (number, record.id.hex),
+            )
+        database.execute(
+            "INSERT INTO predictions_correction (id, prediction_id, verdict, text, by, at,"
+            " undoes_id) VALUES (3, ?, '', '', 'ada', '2026-03-01', 2)",
+            (records[1].id.hex,),
+        )
+    told = "marks of 1 corrected predictions since 2026-03-01"
+    checked = manage(var_dir, "createkeyspace", "--check", **settings_of)
+    assert (checked.returncode, checked.stdout) == (1, f"Missing: {told}\n")
+    assert list(store.latest(Filters(corrected=True))) == []
+    assert manage(var_dir, "createkeyspace", **settings_of).stdout == f"Made: {told}\n"
+    assert list(store.latest(Filters(corrected=True))) == records[:1]
+    again = manage(var_dir, "createkeyspace", "--check", **settings_of)
+    assert again.stdout == "Everything is there; nothing was changed.\n"
 
 
 def test_sync_cassandra_does_no_harm(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from predictions import services
@@ -68,7 +68,7 @@ def test_shows_every_digit_of_several_lines(client: Client, keep: Keep) -> None:
     assert [row.text for row in find(response, "span", class_="row")] == ["12", "3"]
     assert [line.text for line in find(response, "text")] == ["12", "3"]
     # The chosen digit, and the others on request.
-    assert text_of(response, "h3") == "Read as 1, 91.0%"
+    assert text_of(response, "h3") == "Digit 1 of 3"
     assert [e.text for e in find(response, "th", scope="row")] == ["1", "2", "3"]
     assert len(find(response, "td")) == 3 * 11
     (glyph,) = find(response, "img")
@@ -78,7 +78,7 @@ def test_shows_every_digit_of_several_lines(client: Client, keep: Keep) -> None:
 def test_shows_the_first_doubtful_digit_first(client: Client, keep: Keep) -> None:
     digits = (make_digit(1), make_digit(2, confidence=0.6), make_digit(3, confidence=0.5))
     response = client.get(f"/predictions/{keep('123', digits=digits).id}/")
-    assert text_of(response, "h3") == "Read as 2, 60.0%"
+    assert text_of(response, "h3") == "Digit 2 of 3"
     assert [e.text for e in find(response, "tspan", class_="doubtful")] == ["2", "3"]
 
 
@@ -86,9 +86,26 @@ def test_the_same_digit_never_has_two_percentages(client: Client, keep: Keep) ->
     # Certainly a 7 if it is a digit at all, which it may not be.
     digit = replace(make_digit(7, confidence=0.739), probabilities=(0.0,) * 7 + (0.953, 0.047, 0.0))
     page = client.get(f"/predictions/{keep('7', digits=(digit,), confidence=0.739).id}/")
+    # It is the whole text too: said once, before all that is on request.
+    assert text_of(page, "div", class_="reliability").count("73.9% sure") == 1
     shown = {part for part in text_of(page, "main").split() if part.endswith("%")}
     assert "73.9%" in shown
     assert "95.3%" not in shown
+
+
+def test_only_who_may_correct_gets_keys_to_do_it(client: Client, keep: Keep, ada: User) -> None:
+    record = keep("42")
+    ada.groups.add(Group.objects.get(name="reviewer"))
+    for address in (f"/predictions/{record.id}/", f"/?prediction={record.id}"):
+        client.logout()
+        assert len(find(client.get(address), "ul", class_="bars")) == 1
+        client.force_login(ada)
+        page = client.get(address)
+        assert len(find(page, "ul", class_="bars keys")) == 1
+        # The way to the explanation stands below the picture.
+        (link,) = find(page, "a", class_="explained")
+        assert link.attributes["href"] == f"/predictions/{record.id}/how"
+        assert link.text == "How it was read, step by step"
 
 
 def test_a_long_text_is_shortened_in_the_title_only(client: Client, keep: Keep) -> None:

@@ -4,7 +4,7 @@ import io
 from collections.abc import Callable
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.contrib.staticfiles import finders
 from django.test import Client
 from PIL import Image
@@ -55,6 +55,39 @@ def test_the_first_page_offers_each_by_a_button(client: Client) -> None:
     assert [button.attributes["value"] for button in buttons] == list(make_examples.EXAMPLES)
     assert len(buttons) == 8
     assert all(button.text and button.attributes["type"] == "submit" for button in buttons)
+
+
+@pytest.mark.parametrize(
+    ("address", "next_step"),
+    [
+        ("/predictions/", "Read the first picture"),
+        ("/predictions/?number=999", "Take a filter away"),
+        ("/statistics/", "Choose a longer one"),
+        ("/review/", "Read more pictures"),
+        ("/models/", "train --corrections"),
+    ],
+)
+def test_where_there_is_nothing_the_examples_lead_on(
+    browser: Client, olga: User, address: str, next_step: str
+) -> None:
+    olga.groups.add(Group.objects.get(name="reviewer"))
+    browser.force_login(olga)
+    page = browser.get(address)
+    assert next_step in text_of(page, "main")
+    assert len(find(page, "button", name="example")) == 8
+
+
+def test_all_examples_are_tried_as_a_batch(browser: Client) -> None:
+    (button,) = find(browser.get("/uploads/"), "button", name="examples")
+    page = browser.post("/uploads/", {"examples": button.attributes["value"]}, follow=True)
+    assert [row.text.split()[0] for row in find(page, "tr")[1:]] == [*"12345678"]
+    assert "248.50" in text_of(page, "main")
+
+
+def test_without_tokens_one_sees_what_they_are_for(client: Client, ada: User) -> None:
+    client.force_login(ada)
+    page = client.get("/accounts/tokens/")
+    assert "http://testserver/api/v1/predictions" in text_of(page, "pre")
 
 
 def test_an_example_is_kept_once_per_account(browser: Client, ada: User) -> None:

@@ -1,20 +1,28 @@
 """What every page has in common, and the pages for what went wrong."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import Group, User
+from django.contrib.contenttypes.models import ContentType
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.template.loader import render_to_string
 from django.test import Client
+from django.urls import URLResolver, get_resolver
+from knox.models import AuthToken
 
-from predictions.core.records import Status
+from predictions import services
+from predictions.access.models import AuditEntry
+from predictions.core.records import Source, Status
+from predictions.recognition.uploads import Upload
 from predictions.review import queue
+from predictions.review.corrections import Verdict
 from predictions.stores import get_store
 from tests.predictions.conftest import Keep
 from tests.support.html import alerts, find, text_of
@@ -22,10 +30,12 @@ from tests.support.records import NOON, make_picture, make_record
 
 pytestmark = pytest.mark.django_db
 OWN_TEMPLATES = sorted(Path(settings.BASE_DIR, "templates").rglob("*.html"))
+OWN_SHEETS = sorted(Path(settings.BASE_DIR, "predictions", "static").rglob("*.css"))
 OWN_MODULES = sorted(Path(settings.BASE_DIR, "predictions", "static").rglob("*.js"))
 # Names of people's things, units and methods, the same in every language.
 OF_NO_LANGUAGE = {"JSON", "ms", "GET", "POST", "DELETE", "OPTIONS", "HTTP"}
 MOST_QUERIES = 12
+PLACE = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>[^)]*\)")
 
 
 @pytest.fixture
@@ -81,42 +91,92 @@ def test_no_page_inlines_style_or_script(browser: Client, paths: list[str], olga
         assert "unsafe" not in page["Content-Security-Policy"], path
 
 
+def routes(patterns: list[Any], before: str = "") -> Iterator[str]:
+    """Yield every route of the site, with its places still in it."""
+    for pattern in patterns:
+        route = before + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from routes(pattern.url_patterns, route)
+        elif "?P<url>" not in route:  # the admin's own 404
+            yield route.replace("^", "").replace("$", "")
+
+
+def fill(values: dict[str, Any], place: re.Match[str]) -> str:
+    return str(values[place[1] or place[2]])
+
+
 def test_no_page_makes_many_queries(
     browser: Client,
-    paths: list[str],
     olga: User,
     keep: Keep,
+    png: Callable[..., bytes],
     django_assert_max_num_queries: Callable[..., Any],
 ) -> None:
-    olga.is_staff = True
-    olga.save()
+    """Of all there are: a route with a place that is unknown here fails."""
+    root = User.objects.create_superuser("root")
     olga.groups.add(Group.objects.get(name="operator"))
-    browser.force_login(olga)
-    records = [keep("7", status=Status.NEEDS_REVIEW) for _ in range(5)]
+    records = [keep("7", status=Status.NEEDS_REVIEW, created_by=olga.username) for _ in range(5)]
+    records[:0] = services.predict(Upload(png("7"), "7.png"), source=Source.PAGE, user=olga)
     queue.enqueue(records)
+    for record in records[:2]:
+        services.correct(record, verdict=Verdict.TEXT, text="1", by=olga)
     first = make_record("7")
     pages = [
         replace(first, upload=first.id),
         *(make_record("7", upload=first.id, page=page) for page in (1, 2)),
     ]
     get_store().add_upload([(page, make_picture(page)) for page in pages])
-    for path in [
-        *paths,
+    token, _ = AuthToken.objects.create(olga)
+    objects = {
+        "auth/group": olga.groups.get().pk,
+        "auth/user": olga.pk,
+        "predictions/auditentry": AuditEntry.objects.latest("pk").pk,
+        "knox/authtoken": token.pk,
+        "predictions/modelversion": 0,
+        "predictions/prediction": first.id,
+    }
+    places = {
+        "prediction_id": records[0].id,
+        "group_id": first.id,
+        "position": 0,
+        "number": 0,
+        "path": "predictions",
+        "model": "digits",
+        "version": "0",
+        "token_key": token.token_key,
+        "content_type_id": ContentType.objects.get_for_model(User).pk,
+        "id": olga.pk,
+        "app_label": "predictions",
+    }
+    addresses = {
+        "/?prediction=" + str(first.id),
+        "/?upload=" + str(first.id),
         "/predictions/?view=grid",
-        "/uploads/",
-        f"/uploads/{first.id}/",
-        "/accounts/password/",
-        "/review/",
         "/predictions/?digit=7&status=needs_review",
-        f"/api/v1/predictions/{records[0].id}",
-        "/admin/",
-        "/admin/predictions/prediction/",
-        f"/admin/predictions/prediction/{records[0].id}/change/",
-        "/admin/predictions/modelversion/",
-        "/admin/predictions/auditentry/",
-    ]:
-        with django_assert_max_num_queries(MOST_QUERIES, info=path):
-            assert browser.get(path).status_code == (404 if path == "/nothing" else 200)
+        "/predictions/?corrected=true&source=page",
+        "/predictions/?corrected=false",
+        "/predictions/?limit=2",
+        "/statistics/?since=2026-03-01&until=2026-03-02",
+        "/nothing",
+    }
+    for route in routes(get_resolver().url_patterns):
+        values = places | {
+            "object_id": next((pk for name, pk in objects.items() if name in route), olga.pk)
+        }
+        addresses.add("/" + PLACE.sub(partial(fill, values), route))
+    assert len(addresses) > 100
+    shown = set()
+    for address in sorted(addresses):
+        browser.force_login(root if address.startswith("/admin/") else olga)
+        with django_assert_max_num_queries(MOST_QUERIES, info=address):
+            response = browser.get(address)
+            if response.streaming:
+                b"".join(response)
+        assert response.status_code < 500, address
+        if response.status_code == 200:
+            shown.add(address)
+    # What takes only POST, says where to go, or is not there for a GET; and else every page.
+    assert len(shown) > 75
 
 
 def test_what_people_see_is_kept_by_no_cache(
@@ -133,6 +193,17 @@ def test_what_people_see_is_kept_by_no_cache(
         directives = {part.strip() for part in answer["Cache-Control"].split(",")}
         assert {"private", "no-store"} <= directives, path
         assert "ETag" not in answer, path
+
+
+def test_digits_are_of_one_width_in_a_face_of_every_system() -> None:
+    sheets = {path: path.read_text() for path in OWN_SHEETS}
+    (faces,) = re.findall(r"--numerals: ([^;]*);", "".join(sheets.values()))
+    # Apple's, Windows', Android's, Linux' desktops', and whatever there is.
+    for face in ("ui-rounded", "Segoe UI", "Roboto", "Ubuntu", "Noto Sans", "sans-serif"):
+        assert face in faces
+    for path, sheet in sheets.items():
+        for rule in re.findall(r"[^{}]*{[^{}]*var\(--numerals\)[^{}]*}", sheet):
+            assert "tabular-nums" in rule, (path.name, rule)
 
 
 def test_browsers_find_the_icon_by_habit(client: Client) -> None:

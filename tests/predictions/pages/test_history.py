@@ -9,13 +9,14 @@ from django.contrib.auth.models import User
 from django.db import OperationalError, connection
 from django.test import Client
 
+from predictions.core.ids import id_of_page
 from predictions.core.records import Status
 from predictions.pages.history import PAGE_SIZE
 from predictions.review.corrections import Verdict
 from predictions.services import correct
 from tests.predictions.conftest import Keep
 from tests.support.html import alerts, find, text_of
-from tests.support.records import NOON, make_mark, minutes
+from tests.support.records import NOON, make_id, make_mark, minutes
 
 pytestmark = pytest.mark.django_db
 URL = "/predictions/"
@@ -38,6 +39,28 @@ def test_says_when_nothing_has_been_read(client: Client) -> None:
     assert texts(response) == []
     assert "No predictions yet." in text_of(response, "main")
     assert address(response, "Read the first picture") == "/"
+
+
+@pytest.mark.parametrize("pages", [PAGE_SIZE - 1, PAGE_SIZE, PAGE_SIZE + 2, 2 * PAGE_SIZE + 1])
+@pytest.mark.parametrize("older", [False, True])
+@pytest.mark.usefixtures("each_store")
+def test_a_document_at_the_edge_of_a_page_is_whole(
+    client: Client, keep: Keep, pages: int, older: bool
+) -> None:
+    if older:
+        keep("70", at=NOON)
+    upload = make_id(NOON + minutes(1))
+    for page in range(pages):
+        keep(str(page), id=id_of_page(upload, page), upload=upload, page=page)
+    keep("99", at=NOON + minutes(2))
+    response = client.get(URL)
+    assert texts(response) == ["99", *map(str, range(pages))]
+    (summary,) = find(response, "summary")[1:]  # after that of the filters
+    assert summary.text.startswith(f"{pages} pages")
+    follows = address(response, "Older")
+    assert (follows is not None) == older
+    if follows is not None:
+        assert texts(client.get(URL + follows)) == ["70"]
 
 
 @pytest.mark.usefixtures("each_store")

@@ -4,17 +4,17 @@ import time
 from dataclasses import replace
 
 import pytest
-from django.conf import LazySettings
-from django.utils import translation
+from django.conf import settings
+from django.template import Context, Template
+from django.utils import timezone, translation
 
 from predictions.core.records import Source
 from predictions.pages.presentation import (
     SOURCE_LABELS,
     ShownPrediction,
-    confidence_label,
     percent,
 )
-from tests.support.records import make_record
+from tests.support.records import NOON, make_record
 
 
 @pytest.mark.parametrize(
@@ -41,15 +41,14 @@ def test_numbers_for_people_are_localised_and_those_for_svg_are_not() -> None:
     assert (bar.percent, bar.length) == ("91,0\N{NO-BREAK SPACE}%", "91.00")
 
 
-@pytest.mark.parametrize(
-    ("confidence", "words"),
-    [(0.999, "almost certain"), (0.96, "very sure"), (0.8, "fairly sure"), (0.79, "unsure")],
-)
-def test_confidence_in_words_agrees_with_the_status(
-    confidence: float, words: str, settings: LazySettings
-) -> None:
-    settings.REVIEW_BELOW_CONFIDENCE = 0.8
-    assert confidence_label(confidence) == words
+def test_moments_are_said_in_one_way() -> None:
+    """No template formats one by hand: `as_time` names the zone, and scripts can localise it."""
+    for path in sorted((settings.BASE_DIR / "templates").rglob("*.html")):
+        for by_hand in ("<time", "DATETIME_FORMAT", "|time", "|timesince"):
+            assert by_hand not in path.read_text(), path
+    with timezone.override("Asia/Tokyo"):
+        said = Template("{{ moment|as_time }}").render(Context({"moment": NOON}))
+    assert said == ('<time datetime="2026-03-01T21:00:00+09:00">Mar 1, 2026, 9:00 PM JST</time>')
 
 
 def test_every_source_has_words() -> None:

@@ -83,7 +83,7 @@ def test_the_answer_says_all_that_is_known(client: Client, keep: Keep) -> None:
     record = keep("7")
     page = client.get("/", {"prediction": str(record.id)})
     assert text_of(page, "title") == "7 – Handwritten digits"
-    assert text_of(page, "span", class_="confidence") == "Fairly sure, 91.0%"
+    assert text_of(page, "span", class_="confidence") == "91.0% sure"
     bars = [element.text for element in find(page, "li")][-10:]
     assert bars == [f"{digit} {'91.0' if digit == 7 else '1.0'}%" for digit in range(10)]
     (chosen,) = find(page, "li", class_="chosen likely")

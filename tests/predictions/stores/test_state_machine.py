@@ -56,6 +56,7 @@ FILTERS = st.builds(
     created_by=st.none() | st.sampled_from(["ada", "grace", "nobody"]),
     source=st.none() | st.sampled_from(Source),
     model_version=st.none() | st.integers(0, 1),
+    corrected=st.booleans(),
 )
 KEYS = st.sampled_from("ab")
 BODIES = st.sampled_from([b"one", b"two"])
@@ -164,6 +165,15 @@ class BothStores(RuleBasedStateMachine):
     def export(self, filters: Filters) -> None:
         first, second = (list(store.export(filters)) for store in self.stores)
         assert first == second
+
+    @rule(marked=ids)
+    def mark_corrected(self, marked: UUID) -> None:
+        for each in self.stores:
+            each.mark_corrected(each.get_many([marked]).values())
+
+    @rule(unmarked=ids | IDS)
+    def unmark_corrected(self, unmarked: UUID) -> None:
+        self.both("unmark_corrected", unmarked)
 
     @rule(gone=consumes(ids) | IDS)
     def delete(self, gone: UUID) -> None:

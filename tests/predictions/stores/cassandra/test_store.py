@@ -236,9 +236,12 @@ def test_reads_and_writes_want_a_quorum(
 ) -> None:
     record = make_record()
     keep(cassandra_store, record)
+    key = cassandra_store.days.key(record.id)
+    assert key is not None
+    asked = {"day": key["day"], "shard": key["shard"], "ids": [record.id], "n": 1}
     for cql, values in (
         next(cassandra_store.statements_to_add(record, make_picture(record))),
-        (cassandra_store.statements.get, cassandra_store.days.key(record.id)),
+        (cassandra_store.statements.get, asked),
     ):
         prepared = cassandra_keyspace.prepare(cql)
         trace = cassandra_keyspace.execute(prepared, values, trace=True).get_query_trace()
