@@ -24,7 +24,7 @@ def mark_corrected(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ('predictions', '0013_tokendetails'),
+        ('predictions', '0014_review_reason'),
     ]
 
     operations = [

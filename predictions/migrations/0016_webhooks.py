@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('predictions', '0013_tokendetails'),
+        ('predictions', '0015_corrected'),
     ]
 
     operations = [

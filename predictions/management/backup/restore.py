@@ -179,12 +179,16 @@ class Restore:
         ids = {row["prediction_id"] for row in rows}
         with transaction.atomic():
             lock_days({day_at(moment_of(prediction_id)) for prediction_id in ids})
-            ids = set(get_store().get_many(ids))  # others were deleted
-            there = _corrections_of(ids)
+            records = get_store().get_many(ids)  # others were deleted
+            there = _corrections_of(records)
             for row in rows:
-                if row["prediction_id"] in ids:
+                if row["prediction_id"] in records:
                     self._restore_correction(row, there.setdefault(row["prediction_id"], []))
-            queue.remove(corrections.current(ids))
+            current = corrections.current(records)
+            queue.remove(current)
+            get_store().mark_corrected(records[prediction_id] for prediction_id in current)
+            for undone in records.keys() - current.keys():
+                get_store().unmark_corrected(undone)
 
     def _restore_correction(self, row: dict[str, Any], there: list[Correction]) -> None:
         place = place_of(row, list(correction_rows(there)))

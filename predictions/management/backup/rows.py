@@ -12,7 +12,7 @@ import orjson
 
 from ml.digits import DIGITS, MARKS
 from predictions.core.ids import MAX_PAGES, day_of
-from predictions.core.records import PictureRecord, Source, Status
+from predictions.core.records import PictureRecord, ReviewReason, Source, Status
 from predictions.management.backup.archive import ArchiveRefused, parse
 from predictions.stores.interface import Pair
 from predictions.stores.serialization import PLAIN, columns_of, digits_to_json, marks_to_json
@@ -172,6 +172,7 @@ PREDICTION: Mapping[str, Check] = {
     "batch_id": optional(uuid),
     "position": optional(whole()),
     "created_by": optional(text(150)),
+    "review_reason": optional(one_of(ReviewReason)),
     "preview": optional(_base64(MAX_PREVIEW_BYTES)),
     "glyphs": _base64(MAX_LINE_BYTES),
 }
