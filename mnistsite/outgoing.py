@@ -3,7 +3,7 @@
 import socket
 from typing import IO
 
-from mnistsite.spool import Spool, SpoolBudget
+from mnistsite.spool import Spool
 
 SEND_BYTES = 262_144
 
@@ -11,9 +11,9 @@ SEND_BYTES = 262_144
 class Outgoing:
     """Stands in for a client's socket while a thread responds; never blocks."""
 
-    def __init__(self, sock: socket.socket, budget: SpoolBudget) -> None:
+    def __init__(self, sock: socket.socket, spool: Spool) -> None:
         self.sock = sock
-        self._spool = Spool(budget)
+        self._spool = spool
 
     def sendall(self, data: bytes) -> None:
         """Send what the client takes at once, and keep the rest.

@@ -11,7 +11,6 @@
   surplus, after another was killed for example, now and then asks a client to reconnect.
 """
 
-import json
 import selectors
 import socket
 import time
@@ -23,21 +22,17 @@ from threading import Semaphore
 from typing import Any
 
 from django.conf import settings
-from gunicorn.http.errors import (
-    ExpectationFailed,
-    LimitRequestHeaders,
-    LimitRequestLine,
-    ParseException,
-    UnsupportedTransferCoding,
-)
+from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from ml.files import isolation
 from mnistsite.connections import connection_counts
-from mnistsite.incoming import IncomingRequest
+from mnistsite.incoming import IncomingRequest, peer_address
 from mnistsite.outgoing import Outgoing
-from mnistsite.spool import SpoolBudget
-from predictions.core.error_bodies import PROTOCOL_URLS, error_body, is_protocol
+from mnistsite.refusals import PARSE_REFUSALS, refusal
+from mnistsite.shares import Shares
+from mnistsite.spool import Spool
+from predictions.access.client_address import address_seen, counted
 
 RECEIVE_BYTES = 262_144
 # For a client to read its last response, or to send a request while the worker stops.
@@ -48,49 +43,8 @@ MAX_ACCEPT_DELAY_S = 0.02
 # How often a worker may ask a client to reconnect, and from which surplus on.
 REBALANCE_INTERVAL_S = 0.02
 MIN_SURPLUS = 2
-MONITORING_REQUESTS = {
-    (method, url) for method in ("GET", "HEAD") for url in ("/healthz", "/readyz", "/metrics")
-}
+MONITORING_PATHS = {"/healthz", "/readyz", "/metrics"}
 CONTINUE_RESPONSE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-
-def refusal(status: str, code: str, message: str, path: str) -> bytes:
-    """Return a response in the error format of a path, made without a thread."""
-    body = json.dumps(error_body(code, message, path)).encode()
-    headers = (
-        f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-        "Retry-After: 1\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"
-    )
-    return headers.encode() + body
-
-
-_UNAVAILABLE = "503 Service Unavailable"
-REASONS = (
-    ("busy", _UNAVAILABLE, "Too many pictures are being read. Try again in a second."),
-    ("no_room", _UNAVAILABLE, "The request cannot be stored at the moment. Try again."),
-    ("bad_request", "400 Bad Request", "The request is not valid HTTP/1.1."),
-    ("unknown_expectation", "417 Expectation Failed", "Only 100-continue can be expected."),
-    ("url_too_long", "414 URI Too Long", "The URL of the request is too long."),
-    (
-        "headers_too_large",
-        "431 Request Header Fields Too Large",
-        "The request has too many headers, or too long ones.",
-    ),
-    ("unknown_coding", "501 Not Implemented", "The transfer coding of the request is unknown."),
-    ("too_slow", "408 Request Timeout", "The request was not received in time. Send it again."),
-)
-REFUSALS, PROTOCOL_REFUSALS = (
-    {code: refusal(status, code, message, path) for code, status, message in REASONS}
-    for path in ("/", PROTOCOL_URLS[0])
-)
-
-
-PARSE_REFUSALS: dict[type[Exception], str] = {
-    ExpectationFailed: "unknown_expectation",
-    LimitRequestHeaders: "headers_too_large",
-    LimitRequestLine: "url_too_long",
-    UnsupportedTransferCoding: "unknown_coding",
-}
 
 
 class Connection(TConn):
@@ -100,17 +54,22 @@ class Connection(TConn):
         super().__init__(*arguments)
         self.incoming: IncomingRequest | None = None
         self.outgoing: Outgoing | None = None
+        self.give_back: Callable[[], None] = lambda: None  # its place among the connections
         self.pipelined = b""  # received bytes of the next request
         self.is_counted = False  # as in flight
         self.deadline = 0.0
 
-    def prepare(self, budget: SpoolBudget) -> None:
+    def prepare(self, room: Shares) -> None:
         """Have gunicorn respond to the parsed request, into a spool instead of the socket."""
         assert self.incoming is not None  # noqa: S101 - set by enqueue_req
         self.parser = iter([self.incoming.request])  # type: ignore[assignment]
-        self.outgoing = Outgoing(self.sock, budget)
+        self.outgoing = Outgoing(self.sock, Spool(room, self.incoming.client))
         self.sock = self.outgoing  # type: ignore[assignment]
         self.initialized = self.data_ready = True
+
+    def close(self, graceful: bool = False) -> None:
+        super().close(graceful)
+        self.give_back()
 
 
 class Worker(ThreadWorker):
@@ -118,16 +77,13 @@ class Worker(ThreadWorker):
 
     def init_process(self) -> None:
         self.in_flight = 0
+        self.connections = Shares(self.cfg.worker_connections)
         self.watched: set[Connection] = set()
-        self.spool_budget = SpoolBudget(settings.MAX_SPOOLED_BYTES)
+        self.room_for_requests = Shares(settings.MAX_SPOOLED_BYTES)
+        self.room_for_responses = Shares(settings.MAX_SPOOLED_BYTES)
         self.stopping_since: float | None = None
         self.accept_delayed_until: float | None = None
         self.next_rebalance_at = 0.0
-        self.monitoring_requests = {
-            (method, prefix + url)
-            for prefix in {"", settings.SCRIPT_NAME}
-            for method, url in MONITORING_REQUESTS
-        }
         self.monitoring_pool = ThreadPoolExecutor(2, "health")
         self.busy_threads = Semaphore(self.cfg.threads)
         isolation.idle = self._idle
@@ -183,13 +139,22 @@ class Worker(ThreadWorker):
             client, address = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
             return
+        conn = Connection(self.cfg, client, address, listener.getsockname())
+        # The peer is the client, unless there is a proxy, whose connections are many clients'.
+        if isinstance(address, tuple) and not settings.PROXY_COUNT:
+            who = counted(address_seen(peer_address(address), ""))
+            if not self.connections.take(who, 1):
+                self._say_refused(conn, "too_many_connections")
+                conn.close()
+                return
+            conn.give_back = partial(self.connections.give_back, who, 1)
         self.nr_conns += 1
-        self.enqueue_req(Connection(self.cfg, client, address, listener.getsockname()))
+        self.enqueue_req(conn)
 
     def enqueue_req(self, conn: Connection) -> None:  # type: ignore[override]
         """Start to receive a request; gunicorn calls this when a connection has data."""
         conn.sock.setblocking(False)
-        conn.incoming = IncomingRequest(self.cfg, conn.client, self.spool_budget)
+        conn.incoming = IncomingRequest(self.cfg, conn.client, self.room_for_requests)
         self._watch(conn, settings.HEAD_TIMEOUT, self._receive)
         pipelined, conn.pipelined = conn.pipelined, b""
         if pipelined:
@@ -234,14 +199,16 @@ class Worker(ThreadWorker):
     def _admit(self, conn: Connection) -> None:
         """Hand a complete request to a thread, or refuse it where too many are in flight."""
         assert conn.incoming is not None  # noqa: S101 - set by enqueue_req
-        request = conn.incoming.request
-        is_monitoring = (request.method, request.uri) in self.monitoring_requests
+        is_monitoring = conn.incoming.path in MONITORING_PATHS and conn.incoming.request.method in {
+            "GET",
+            "HEAD",
+        }
         if not is_monitoring and self.in_flight >= settings.MAX_IN_FLIGHT:
             self._refuse(conn, "busy")
             return
         conn.is_counted = not is_monitoring
         self.in_flight += conn.is_counted
-        conn.prepare(self.spool_budget)
+        conn.prepare(self.room_for_responses)
         if is_monitoring:
             future = self.monitoring_pool.submit(self.handle, conn)
         else:
@@ -324,13 +291,16 @@ class Worker(ThreadWorker):
         return conn.deadline < now
 
     def _refuse(self, conn: Connection, code: str) -> None:
+        self._say_refused(conn, code)
+        self._linger(conn)
+
+    def _say_refused(self, conn: Connection, code: str) -> None:
         from mnistsite.metrics import REFUSED  # after the fork: its file is per process
 
         REFUSED.labels(code).inc()
-        request = None if conn.incoming is None else conn.incoming.request
-        path = "" if request is None else request.path.removeprefix(settings.SCRIPT_NAME)
-        self._send(conn, (PROTOCOL_REFUSALS if is_protocol(path) else REFUSALS)[code])
-        self._linger(conn)
+        incoming = conn.incoming
+        path, origin = (incoming.path, incoming.origin) if incoming else ("", "")
+        self._send(conn, refusal(code, path, origin))
 
     def _send(self, conn: Connection, response: bytes) -> None:
         with suppress(OSError):  # a client that does not read is not waited for

@@ -24,6 +24,8 @@ pytestmark = pytest.mark.server
 Png = Callable[..., bytes]
 URL = "/api/v1/predictions"
 TIMEOUT_S = 8.0
+ORIGIN = "https://app.example.org"  # whose pages may call the API
+STRANGER = ("127.0.0.2", 0)  # another address of this machine to send from
 QUICK_S = 5.0  # that a busy test machine may take to answer what takes milliseconds
 
 
@@ -35,6 +37,7 @@ def small(start_server: StartServer, tmp_path_factory: pytest.TempPathFactory) -
         WEB_CONCURRENCY="1",
         WEB_THREADS="2",
         MAX_IN_FLIGHT="3",
+        CORS_ALLOWED_ORIGINS=ORIGIN.upper(),
         HEAD_TIMEOUT=str(TIMEOUT_S),
         BODY_TIMEOUT=str(TIMEOUT_S),
     )
@@ -65,6 +68,7 @@ def ask(
 
 def send_picture(server: Server, picture: bytes) -> tuple[int, bytes, HTTPResponse]:
     body, headers = form(picture)
+    headers["Origin"] = ORIGIN
     connection = HTTPConnection(*address(server), timeout=60)
     try:
         return ask(connection, "POST", URL, body, **headers)
@@ -136,6 +140,22 @@ def test_slow_clients_do_not_delay_others(
         assert [read_answer(client) for client in silent] == [b""] * 6
 
 
+def test_a_client_with_many_connections_leaves_some_to_others(small: Server) -> None:
+    with ExitStack() as stack:
+        silent = [
+            stack.enter_context(socket.create_connection(address(small), 20, STRANGER))
+            for _ in range(500)
+        ]
+        asked = time.monotonic()
+        connection = HTTPConnection(*address(small), timeout=20)
+        assert ask(connection, "GET", "/healthz")[0] == 200
+        assert time.monotonic() - asked < QUICK_S
+        connection.close()
+        answer = read_answer(silent[-1])
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"too many connections" in answer
+
+
 def test_clients_that_keep_a_closed_connection_do_not_delay_others(small: Server) -> None:
     with ExitStack() as stack:
         lazy = [stack.enter_context(socket.create_connection(address(small), 20)) for _ in range(6)]
@@ -155,7 +175,7 @@ def test_overload_is_refused_at_once_and_health_checks_answer(
     with ThreadPoolExecutor(12) as pool:
         waiting = [pool.submit(send_picture, small, slow_picture) for _ in range(12)]
         time.sleep(0.2)
-        for path in ("/healthz", "/readyz"):
+        for path in ("/healthz", "/readyz", "/healthz?a=1", "/%72eadyz?", "http://a/healthz"):
             asked = time.monotonic()
             connection = HTTPConnection(*address(small), timeout=20)
             assert ask(connection, "GET", path)[0] == 200
@@ -169,6 +189,9 @@ def test_overload_is_refused_at_once_and_health_checks_answer(
         if status == 503:
             assert json.loads(body)["error"]["code"] == "busy"
             assert response.headers["Retry-After"] == "1"
+        # A page of that origin is told in words, too.
+        assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
+        assert "retry-after" in response.headers["Access-Control-Expose-Headers"]
     connection = HTTPConnection(*address(small), timeout=20)
     listed = json.loads(ask(connection, "GET", f"{URL}?status=unreadable")[1])["results"]
     connection.close()
@@ -387,4 +410,8 @@ def test_bodies_are_bounded_before_they_are_stored(
         written = sum(file.stat().st_size for file in files if str(spool) in str(file.readlink()))
         assert 9_000_000 < written <= 20_000_000
         assert send_picture(server, png("7"))[0] == 201, "a small one needs no room"
+        body, headers = form(bytes(5_000_000))
+        connection = HTTPConnection(*address(server), timeout=20, source_address=STRANGER)
+        assert ask(connection, "POST", URL, body, **headers)[0] == 415, "others have room, too"
+        connection.close()
     assert server.stop() == 0

@@ -178,6 +178,12 @@ def test_behind_a_proxy_the_client_is_whom_the_proxy_saw(settings: LazySettings)
     assert answer.status_code == 429
 
 
+def test_a_network_of_ipv6_is_one_client() -> None:
+    asking = [Client(REMOTE_ADDR=f"2001:db8:1:2::{number}") for number in range(4)]
+    assert [client.get(API).status_code for client in asking] == [200, 200, 200, 429]
+    assert Client(REMOTE_ADDR="2001:db8:1:3::1").get(API).status_code == 200
+
+
 def test_clients_without_an_address_share_a_limit(settings: LazySettings) -> None:
     settings.PROXY_COUNT = 1
     named = ["unknown", "_hidden", "nobody:80", "192.0.2"]
