@@ -93,6 +93,8 @@ class Worker(ThreadWorker):
         return ThreadPoolExecutor(self.cfg.threads + isolation.MAX_THREADS)
 
     def _handle_when_free(self, conn: "Connection") -> bool:
+        assert conn.incoming is not None  # noqa: S101 - set by enqueue_req
+        isolation.client.set(conn.incoming.client)
         with self.busy_threads:
             return bool(self.handle(conn))
 

@@ -14,12 +14,13 @@ import os
 import resource
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from contextvars import ContextVar
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from threading import BoundedSemaphore, Timer
+from threading import Timer
 from typing import Any
 
 import numpy as np
@@ -27,11 +28,12 @@ from PIL import Image
 
 from ml.errors import DecodingBusy, PictureError, too_complex
 from ml.files.images import MAX_DECODED_BYTES, DecodedPicture
+from ml.files.places import Places
 
 MAX_CPU_S = 4  # of processor time, for all pages of a file
 MAX_WAIT_S = 10.0  # for one page, on a busy machine
 MAX_PROCESSES = 2  # at once, for each process that reads
-MAX_WAITING = 1  # more threads may wait for one of them, and for so long:
+MAX_WAITING = 4  # more threads may wait for one of them, and for so long:
 MAX_QUEUE_S = 5.0
 MAX_THREADS = MAX_PROCESSES + MAX_WAITING  # that decoding occupies at most
 NICENESS = 10  # decoding here delays those who wait for a plain picture less
@@ -48,8 +50,9 @@ _context.set_forkserver_preload(
 )
 # Entered while a thread waits for a process; a server that limits its busy threads replaces it.
 idle: Callable[[], AbstractContextManager[object]] = nullcontext
-_threads = BoundedSemaphore(MAX_THREADS)
-_processes = BoundedSemaphore(MAX_PROCESSES)
+# For whom this thread decodes: a client has one process at a time, so that it leaves one to others.
+client: ContextVar[str | None] = ContextVar("client", default=None)
+_places = Places(MAX_PROCESSES, max_waiting=MAX_WAITING)
 
 
 def decode_isolated(
@@ -77,7 +80,7 @@ def decode_isolated(
         Those that `decode` raises; ``too_complex`` if it takes more than `MAX_CPU_S` or
         `MAX_DECODED_BYTES`.
     DecodingBusy
-        If too many files are decoded at the moment.
+        If too many files, or too many of one client, are decoded at the moment.
     """
     with _place():
         ours, theirs = _context.Pipe()
@@ -113,19 +116,12 @@ def decode_isolated(
 @contextmanager
 def _place() -> Iterator[None]:
     """Hold one of the places for decoding; wait for it only where few others do."""
-    if not _threads.acquire(blocking=False):
-        raise DecodingBusy
-    try:
+    with ExitStack() as stack:
         with idle():
-            has_place = _processes.acquire(timeout=MAX_QUEUE_S)
+            has_place = stack.enter_context(_places.one(client.get(), MAX_QUEUE_S))
         if not has_place:
             raise DecodingBusy
-        try:
-            yield
-        finally:
-            _processes.release()
-    finally:
-        _threads.release()
+        yield
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Callable
-from threading import BoundedSemaphore
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +11,7 @@ from PIL import Image
 from rest_framework.test import APIClient
 
 from ml.files import isolation
+from ml.files.places import Places
 from predictions.core.errors import StoreUnavailable
 from predictions.core.ids import new_id
 from predictions.core.records import PredictionRecord, RequestKey, Source
@@ -143,7 +143,7 @@ def test_refuses_a_pdf_that_asks_for_too_much(api: APIClient) -> None:
 def test_large_files_wait_for_each_other_but_not_for_long(
     api: APIClient, pages: list[Image.Image], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(isolation, "_threads", BoundedSemaphore(1))
+    monkeypatch.setattr(isolation, "_places", Places(1, max_waiting=0))
     content = pdf_of(*pages)
     with isolation._place():
         response = send(api, content, "pages.pdf")
