@@ -124,7 +124,6 @@ MIDDLEWARE = [
     "mnistsite.middleware.ContentSecurityPolicyMiddleware",
     # Before whatever says something.
     "mnistsite.middleware.LanguageMiddleware",
-    "mnistsite.middleware.BodyLimitMiddleware",
     "mnistsite.middleware.UnavailableMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -133,6 +132,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "predictions.access.rate_limits.RateLimitMiddleware",
+    # After what counts: a body that is refused counts, too. Nothing before reads bodies.
+    "mnistsite.middleware.BodyLimitMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
