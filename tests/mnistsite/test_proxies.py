@@ -23,7 +23,11 @@ class NoRedirect(HTTPRedirectHandler):
         return None
 
 
-def get(url: str, body: bytes | None = None, **headers: str) -> tuple[int, bytes, Any]:
+def get(url: str, **headers: str) -> tuple[int, bytes, Any]:
+    return send(url, None, headers)
+
+
+def send(url: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, bytes, Any]:
     """Send a GET, or a POST if there is a body."""
     try:
         request = Request(url, body, headers)  # noqa: S310
@@ -89,7 +93,7 @@ def test_the_language_s_form_leads_to_the_site_s_first_page(below_digits: Server
     sent = f"language=de&csrfmiddlewaretoken={form[1]}".encode()
     cookie = headers["Set-Cookie"].partition(";")[0]
     url = f"{below_digits.url}/digits/language"
-    status, _, headers = get(url, sent, Cookie=cookie, Accept="text/html")
+    status, _, headers = send(url, sent, {"Cookie": cookie, "Accept": "text/html"})
     assert (status, headers["Location"]) == (302, "/digits/")
 
 
