@@ -3,7 +3,8 @@
 - Slow clients hold no thread: the event loop receives a request, with a deadline for its headers
   and one for its body, and hands it to a thread when it is complete. It sends what a client does
   not take at once of the response, with one deadline for all of it.
-- The requests in flight are bounded; beyond that the event loop answers 503.
+- The requests in flight are bounded, those of one client more so; beyond that the event loop
+  answers 503. Clients take turns.
 - A thread that waits for the decoding of a file (`ml.files.isolation`) does not count as one of
   WEB_THREADS, so such files hold up nobody else.
 - Health checks and metrics have threads of their own.
@@ -15,8 +16,8 @@ import selectors
 import socket
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
 from threading import Semaphore
 from typing import Any
@@ -32,7 +33,9 @@ from mnistsite.outgoing import Outgoing
 from mnistsite.refusals import PARSE_REFUSALS, refusal
 from mnistsite.shares import Shares
 from mnistsite.spool import Spool
+from mnistsite.turns import Turns
 from predictions.access.client_address import address_seen, counted
+from predictions.core.limits import MAX_WAITING_FOR_KEYS
 
 RECEIVE_BYTES = 262_144
 # For a client to read its last response, or to send a request while the worker stops.
@@ -76,7 +79,9 @@ class Worker(ThreadWorker):
     """The worker class of mnistsite/gunicorn_config.py; each of its connections is a Connection."""
 
     def init_process(self) -> None:
-        self.in_flight = 0
+        self.in_flight = Shares(settings.MAX_IN_FLIGHT)
+        self.turns: Turns[Connection] = Turns()
+        self.monitoring_turns: Turns[Connection] = Turns()
         self.connections = Shares(self.cfg.worker_connections)
         self.watched: set[Connection] = set()
         self.room_for_requests = Shares(settings.MAX_SPOOLED_BYTES)
@@ -90,13 +95,19 @@ class Worker(ThreadWorker):
         super().init_process()
 
     def get_thread_pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self.cfg.threads + isolation.MAX_THREADS)
+        return ThreadPoolExecutor(self.cfg.threads + isolation.MAX_THREADS + MAX_WAITING_FOR_KEYS)
 
-    def _handle_when_free(self, conn: "Connection") -> bool:
-        assert conn.incoming is not None  # noqa: S101 - set by enqueue_req
-        isolation.client.set(conn.incoming.client)
-        with self.busy_threads:
-            return bool(self.handle(conn))
+    def _handle_next(self, turns: Turns["Connection"], busy: AbstractContextManager[Any]) -> None:
+        """Handle the request whose turn it is; one thread is asked for each that waits."""
+        with busy:
+            conn = turns.take()
+            assert conn.incoming is not None  # noqa: S101 - set by enqueue_req
+            isolation.client.set(conn.incoming.client)
+            keepalive = False
+            try:
+                keepalive = bool(self.handle(conn))
+            finally:
+                self.method_queue.defer(self.finish_request, conn, keepalive)
 
     @contextmanager
     def _idle(self) -> Iterator[None]:
@@ -205,17 +216,18 @@ class Worker(ThreadWorker):
             "GET",
             "HEAD",
         }
-        if not is_monitoring and self.in_flight >= settings.MAX_IN_FLIGHT:
+        client = conn.incoming.client
+        if not is_monitoring and not self.in_flight.take(client, 1):
             self._refuse(conn, "busy")
             return
         conn.is_counted = not is_monitoring
-        self.in_flight += conn.is_counted
         conn.prepare(self.room_for_responses)
         if is_monitoring:
-            future = self.monitoring_pool.submit(self.handle, conn)
+            self.monitoring_turns.add(client, conn)
+            self.monitoring_pool.submit(self._handle_next, self.monitoring_turns, nullcontext())
         else:
-            future = self.tpool.submit(self._handle_when_free, conn)
-        future.add_done_callback(partial(self.method_queue.defer, self.finish_request, conn))
+            self.turns.add(client, conn)
+            self.tpool.submit(self._handle_next, self.turns, self.busy_threads)
 
     def handle_request(self, req: Any, conn: Connection) -> bool:  # type: ignore[override]
         if not conn.pipelined and self._should_rebalance():
@@ -235,16 +247,18 @@ class Worker(ThreadWorker):
         return keepalive and conn.incoming.accepts_body  # else the body may still be coming
 
     def finish_request(  # type: ignore[override]
-        self, conn: Connection, future: "Future[bool]"
+        self, conn: Connection, keepalive: bool
     ) -> None:
         """Send the rest of a response; runs in the event loop when its thread is done."""
         assert conn.incoming is not None  # noqa: S101 - set by enqueue_req
         assert conn.outgoing is not None  # noqa: S101 - set by prepare
         conn.incoming.close()
         conn.sock = conn.outgoing.sock
-        self.in_flight -= conn.is_counted
-        keepalive = not (future.cancelled() or future.exception()) and future.result()
-        send_rest = partial(self._send_rest, keepalive=bool(keepalive))
+        if conn.is_counted:
+            self.in_flight.give_back(conn.incoming.client, 1)
+        if conn.outgoing.error is not None:
+            self.log.warning("A response is cut off: %s", conn.outgoing.error)
+        send_rest = partial(self._send_rest, keepalive=keepalive)
         self._watch(conn, settings.ANSWER_TIMEOUT, send_rest, selectors.EVENT_WRITE)
         send_rest(conn)
 

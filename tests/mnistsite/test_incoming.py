@@ -1,6 +1,7 @@
 """Finding the end of a request, however its bytes are received, as gunicorn's parser finds it."""
 
 import errno
+import socket
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
@@ -13,9 +14,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mnistsite.incoming import MAX_HEADERS_BYTES, IncomingRequest
+from mnistsite.outgoing import Outgoing
 from mnistsite.paths import site_path
 from mnistsite.shares import Shares
 from mnistsite.spool import IN_MEMORY_BYTES, Spool
+from mnistsite.turns import Turns
 from predictions.access.client_address import UNKNOWN
 from predictions.core.limits import MAX_OTHER_BODY_BYTES, max_body_bytes
 
@@ -160,6 +163,27 @@ def test_no_client_takes_all_and_the_next_one_finds_something() -> None:
         room.give_back(client, count)
     assert room.free == 900
     assert room.take("c", 600), "what was given back is free for all"
+
+
+def test_clients_take_turns() -> None:
+    turns: Turns[int] = Turns()
+    for number, client in enumerate("aaabbc"):
+        turns.add(client, number)
+    assert [turns.take() for _ in range(4)] == [0, 3, 5, 1]
+    turns.add("c", 6)
+    assert [turns.take() for _ in range(3)] == [4, 2, 6]
+
+
+def test_a_response_without_room_ends_like_one_whose_client_is_gone() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        outgoing = Outgoing(ours, Spool(Shares(500_000), "192.0.2.1"))
+        with pytest.raises(BrokenPipeError):
+            outgoing.sendall(bytes(5_000_000))
+        assert outgoing.error is not None
+        assert outgoing.error.errno == errno.ENOSPC
+        outgoing.discard()
 
 
 @pytest.mark.parametrize(

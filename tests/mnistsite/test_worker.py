@@ -36,7 +36,7 @@ def small(start_server: StartServer, tmp_path_factory: pytest.TempPathFactory) -
         tmp_path_factory.mktemp("small"),
         WEB_CONCURRENCY="1",
         WEB_THREADS="2",
-        MAX_IN_FLIGHT="3",
+        MAX_IN_FLIGHT="5",  # three of one client
         CORS_ALLOWED_ORIGINS=ORIGIN.upper(),
         HEAD_TIMEOUT=str(TIMEOUT_S),
         BODY_TIMEOUT=str(TIMEOUT_S),
@@ -66,10 +66,12 @@ def ask(
     return response.status, response.read(), response
 
 
-def send_picture(server: Server, picture: bytes) -> tuple[int, bytes, HTTPResponse]:
+def send_picture(
+    server: Server, picture: bytes, source: tuple[str, int] | None = None
+) -> tuple[int, bytes, HTTPResponse]:
     body, headers = form(picture)
     headers["Origin"] = ORIGIN
-    connection = HTTPConnection(*address(server), timeout=60)
+    connection = HTTPConnection(*address(server), timeout=60, source_address=source)
     try:
         return ask(connection, "POST", URL, body, **headers)
     finally:
@@ -196,6 +198,22 @@ def test_overload_is_refused_at_once_and_health_checks_answer(
     listed = json.loads(ask(connection, "GET", f"{URL}?status=unreadable")[1])["results"]
     connection.close()
     assert len(listed) == statuses.count(201), "what was refused is not kept"
+
+
+def test_one_client_s_requests_leave_a_turn_to_others(
+    start_server: StartServer, slow_picture: bytes, png: Png, tmp_path: Path
+) -> None:
+    server = start_server(tmp_path, WEB_CONCURRENCY="1", MAX_IN_FLIGHT="24")
+    with ThreadPoolExecutor(16) as pool:
+        waiting = [pool.submit(send_picture, server, slow_picture, STRANGER) for _ in range(16)]
+        time.sleep(0.3)
+        asked = time.monotonic()
+        assert send_picture(server, png("7"))[0] == 201
+        waited = time.monotonic() - asked
+        begun = sum(future.done() for future in waiting)
+        assert {future.result()[0] for future in waiting} == {201}
+    assert begun < 12, f"it was the stranger's turn for {waited:.1f} s"
+    assert server.stop() == 0
 
 
 def test_connections_are_kept_alive(small: Server, png: Png) -> None:
