@@ -7,7 +7,7 @@
   answers 503. Clients take turns.
 - A thread that waits for the decoding of a file (`ml.files.isolation`) does not count as one of
   WEB_THREADS, so such files hold up nobody else.
-- Health checks and metrics have threads of their own.
+- Each health check, and the metrics, has a thread of its own.
 - Connections are balanced: a new one goes to the worker with the fewest, and a worker with a
   surplus, after another was killed for example, now and then asks a client to reconnect.
 """
@@ -43,6 +43,7 @@ LINGER_S = 2.0
 # How long a worker leaves a new connection to others, for each connection of its surplus.
 ACCEPT_DELAY_S = 0.002
 MAX_ACCEPT_DELAY_S = 0.02
+ACCEPT_PAUSE_S = 1.0  # where that failed
 # How often a worker may ask a client to reconnect, and from which surplus on.
 REBALANCE_INTERVAL_S = 0.02
 MIN_SURPLUS = 2
@@ -81,7 +82,6 @@ class Worker(ThreadWorker):
     def init_process(self) -> None:
         self.in_flight = Shares(settings.MAX_IN_FLIGHT)
         self.turns: Turns[Connection] = Turns()
-        self.monitoring_turns: Turns[Connection] = Turns()
         self.connections = Shares(self.cfg.worker_connections)
         self.watched: set[Connection] = set()
         self.room_for_requests = Shares(settings.MAX_SPOOLED_BYTES)
@@ -89,7 +89,10 @@ class Worker(ThreadWorker):
         self.stopping_since: float | None = None
         self.accept_delayed_until: float | None = None
         self.next_rebalance_at = 0.0
-        self.monitoring_pool = ThreadPoolExecutor(2, "health")
+        # A thread for each, so that a store that hangs delays no check that does not ask it.
+        self.monitoring: dict[str, tuple[Turns[Connection], ThreadPoolExecutor]] = {
+            path: (Turns(), ThreadPoolExecutor(1, path)) for path in MONITORING_PATHS
+        }
         self.busy_threads = Semaphore(self.cfg.threads)
         isolation.idle = self._idle
         super().init_process()
@@ -141,16 +144,22 @@ class Worker(ThreadWorker):
         """Accept a connection, after a delay where another worker has fewer connections."""
         surplus = connection_counts.surplus(self.age)
         if surplus:
-            delay_s = min(surplus * ACCEPT_DELAY_S, MAX_ACCEPT_DELAY_S)
-            self.accept_delayed_until = time.monotonic() + delay_s
-            self.set_accept_enabled(False)
+            self._delay_accept(min(surplus * ACCEPT_DELAY_S, MAX_ACCEPT_DELAY_S))
         else:
             self._accept_now(listener)
+
+    def _delay_accept(self, delay_s: float) -> None:
+        self.accept_delayed_until = time.monotonic() + delay_s
+        self.set_accept_enabled(False)
 
     def _accept_now(self, listener: socket.socket) -> None:
         try:
             client, address = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
+            return
+        except OSError as error:  # too many open files, for example; some may be closed soon
+            self.log.warning("A connection cannot be accepted: %s", error)
+            self._delay_accept(ACCEPT_PAUSE_S)
             return
         conn = Connection(self.cfg, client, address, listener.getsockname())
         # The peer is the client, unless there is a proxy, whose connections are many clients'.
@@ -223,8 +232,9 @@ class Worker(ThreadWorker):
         conn.is_counted = not is_monitoring
         conn.prepare(self.room_for_responses)
         if is_monitoring:
-            self.monitoring_turns.add(client, conn)
-            self.monitoring_pool.submit(self._handle_next, self.monitoring_turns, nullcontext())
+            turns, pool = self.monitoring[conn.incoming.path]
+            turns.add(client, conn)
+            pool.submit(self._handle_next, turns, nullcontext())
         else:
             self.turns.add(client, conn)
             self.tpool.submit(self._handle_next, self.turns, self.busy_threads)

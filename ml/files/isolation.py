@@ -83,7 +83,10 @@ def decode_isolated(
         If too many files, or too many of one client, are decoded at the moment.
     """
     with _place():
-        ours, theirs = _context.Pipe()
+        try:
+            ours, theirs = _context.Pipe()
+        except OSError as e:  # too many open files
+            raise DecodingBusy from e
         process = _context.Process(target=_serve, args=(theirs, decode, limits), daemon=True)
         try:
             process.start()

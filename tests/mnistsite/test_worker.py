@@ -4,11 +4,12 @@ import json
 import re
 import signal
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -198,6 +199,40 @@ def test_overload_is_refused_at_once_and_health_checks_answer(
     listed = json.loads(ask(connection, "GET", f"{URL}?status=unreadable")[1])["results"]
     connection.close()
     assert len(listed) == statuses.count(201), "what was refused is not kept"
+
+
+def test_a_store_that_hangs_delays_no_liveness_check(small: Server) -> None:
+    database = sqlite3.connect(small.var_dir / "db.sqlite3", isolation_level=None)
+    connections = [HTTPConnection(*address(small), timeout=60) for _ in range(4)]
+    with closing(database), ExitStack() as stack:
+        database.execute("BEGIN IMMEDIATE")
+        for connection in connections:
+            stack.callback(connection.close)
+            connection.request("GET", "/readyz")
+        time.sleep(0.5)
+        alive = stack.enter_context(closing(HTTPConnection(*address(small), timeout=20)))
+        asked = time.monotonic()
+        assert ask(alive, "GET", "/healthz")[0] == 200
+        assert time.monotonic() - asked < 3, "a locked database is waited for 5 s"
+        database.execute("ROLLBACK")
+        assert {connection.getresponse().status for connection in connections} <= {200, 503}
+
+
+def test_too_many_open_files_end_no_worker(small: Server) -> None:
+    worker = psutil.Process(small.process.pid).children()[0]
+    limits = worker.rlimit(psutil.RLIMIT_NOFILE)
+    with ExitStack() as stack:
+        worker.rlimit(psutil.RLIMIT_NOFILE, (worker.num_fds() + 5, limits[1]))
+        stack.callback(worker.rlimit, psutil.RLIMIT_NOFILE, limits)
+        for _ in range(10):
+            client = stack.enter_context(socket.create_connection(address(small), 20))
+            client.sendall(b"GET /")
+        wait_until(lambda: "cannot be accepted" in small.log.read_text())
+        assert worker.is_running()
+    connection = HTTPConnection(*address(small), timeout=20)
+    assert ask(connection, "GET", "/api/v1/")[0] == 200
+    connection.close()
+    assert psutil.Process(small.process.pid).children() == [worker]
 
 
 def test_one_client_s_requests_leave_a_turn_to_others(
