@@ -15,11 +15,10 @@
 import selectors
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
-from threading import Semaphore
 from typing import Any
 
 from django.conf import settings
@@ -33,7 +32,7 @@ from mnistsite.outgoing import Outgoing
 from mnistsite.refusals import PARSE_REFUSALS, refusal
 from mnistsite.shares import Shares
 from mnistsite.spool import Spool
-from mnistsite.turns import Turns
+from mnistsite.turns import BusyThreads, Turns
 from predictions.access.client_address import address_seen, counted
 from predictions.core.limits import MAX_WAITING_FOR_KEYS
 
@@ -93,8 +92,8 @@ class Worker(ThreadWorker):
         self.monitoring: dict[str, tuple[Turns[Connection], ThreadPoolExecutor]] = {
             path: (Turns(), ThreadPoolExecutor(1, path)) for path in MONITORING_PATHS
         }
-        self.busy_threads = Semaphore(self.cfg.threads)
-        isolation.idle = self._idle
+        self.busy_threads = BusyThreads(self.cfg.threads)
+        isolation.idle = self.busy_threads.idle
         super().init_process()
 
     def get_thread_pool(self) -> ThreadPoolExecutor:
@@ -111,15 +110,6 @@ class Worker(ThreadWorker):
                 keepalive = bool(self.handle(conn))
             finally:
                 self.method_queue.defer(self.finish_request, conn, keepalive)
-
-    @contextmanager
-    def _idle(self) -> Iterator[None]:
-        """Let another thread work while this one waits."""
-        self.busy_threads.release()
-        try:
-            yield
-        finally:
-            self.busy_threads.acquire()
 
     def set_accept_enabled(self, enabled: bool | None) -> None:
         super().set_accept_enabled(bool(enabled) and self.accept_delayed_until is None)

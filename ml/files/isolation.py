@@ -82,19 +82,11 @@ def decode_isolated(
     DecodingBusy
         If too many files, or too many of one client, are decoded at the moment.
     """
-    with _place():
-        try:
-            ours, theirs = _context.Pipe()
-        except OSError as e:  # too many open files
-            raise DecodingBusy from e
-        process = _context.Process(target=_serve, args=(theirs, decode, limits), daemon=True)
-        try:
-            process.start()
-        except (EOFError, OSError) as e:  # the server was ended a moment ago, or memory is short
-            ours.close()
-            raise DecodingBusy from e
-        finally:
-            theirs.close()
+    with ExitStack() as held:
+        with idle():
+            if not held.enter_context(_places.one(client.get(), MAX_QUEUE_S)):
+                raise DecodingBusy
+            process, ours = _start(decode, limits)  # which takes a second for the first file
         pages = 0
         try:
             while True:
@@ -116,15 +108,23 @@ def decode_isolated(
             process.close()
 
 
-@contextmanager
-def _place() -> Iterator[None]:
-    """Hold one of the places for decoding; wait for it only where few others do."""
-    with ExitStack() as stack:
-        with idle():
-            has_place = stack.enter_context(_places.one(client.get(), MAX_QUEUE_S))
-        if not has_place:
-            raise DecodingBusy
-        yield
+def _start(
+    decode: Callable[..., Iterator[DecodedPicture]], limits: dict[str, int]
+) -> tuple[BaseProcess, Connection]:
+    """Start a process that decodes what is sent to it; return it and its connection."""
+    try:
+        ours, theirs = _context.Pipe()
+    except OSError as e:  # too many open files
+        raise DecodingBusy from e
+    process = _context.Process(target=_serve, args=(theirs, decode, limits), daemon=True)
+    try:
+        process.start()
+    except (EOFError, OSError) as e:  # the server was ended a moment ago, or memory is short
+        ours.close()
+        raise DecodingBusy from e
+    finally:
+        theirs.close()
+    return process, ours
 
 
 @contextmanager

@@ -2,8 +2,11 @@
 
 import errno
 import socket
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from threading import Event
 from typing import Any
 
 import pytest
@@ -18,7 +21,7 @@ from mnistsite.outgoing import Outgoing
 from mnistsite.paths import site_path
 from mnistsite.shares import Shares
 from mnistsite.spool import IN_MEMORY_BYTES, Spool
-from mnistsite.turns import Turns
+from mnistsite.turns import BusyThreads, Turns
 from predictions.access.client_address import UNKNOWN
 from predictions.core.limits import MAX_OTHER_BODY_BYTES, max_body_bytes
 
@@ -172,6 +175,36 @@ def test_clients_take_turns() -> None:
     assert [turns.take() for _ in range(4)] == [0, 3, 5, 1]
     turns.add("c", 6)
     assert [turns.take() for _ in range(3)] == [4, 2, 6]
+
+
+def test_who_was_idle_comes_before_who_has_not_begun() -> None:
+    busy, order = BusyThreads(1), list[str]()
+    go_on, is_idle = Event(), Event()
+
+    def wait_half_way() -> None:
+        with busy:
+            with busy.idle():
+                is_idle.set()
+                go_on.wait(20)
+            order.append("idle")
+
+    def begin() -> None:
+        with busy:
+            order.append("new")
+
+    with ThreadPoolExecutor(4) as pool:
+        pool.submit(wait_half_way)
+        is_idle.wait(20)
+        with busy:
+            for _ in range(3):
+                pool.submit(begin)
+            time.sleep(0.1)
+            go_on.set()
+            time.sleep(0.1)
+    assert order == ["idle", "new", "new", "new"]
+    with busy:
+        assert busy._free == 0
+    assert busy._free == 1
 
 
 def test_a_response_without_room_ends_like_one_whose_client_is_gone() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import Context
+from typing import Any
 
 import numpy as np
 import psutil
@@ -278,12 +279,18 @@ def test_a_thread_that_waits_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
         yield
         seen.append("busy")
 
+    def start(*arguments: Any) -> Any:
+        seen.append("start")
+        return start_process(*arguments)
+
+    start_process = isolation._start
+    monkeypatch.setattr(isolation, "_start", start)
     monkeypatch.setattr(isolation, "idle", idle)
     pages = decode_pages(small_pdf(2), **LIMITS)
     next(pages)
-    assert seen == ["idle", "busy"] * 2, "for a place, and for the first page"
+    assert seen == ["idle", "start", "busy", "idle", "busy"], "for a process, and the first page"
     assert len(list(pages)) == 1
-    assert seen == ["idle", "busy"] * 4
+    assert seen[5:] == ["idle", "busy"] * 2
 
 
 def test_a_bmp_of_runs_is_not_decoded_in_this_process() -> None:
