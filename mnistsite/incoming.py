@@ -15,6 +15,7 @@ from predictions.access.client_address import address_seen, counted
 from predictions.core.limits import max_body_bytes
 
 MAX_HEADERS_BYTES = 65_536
+READ_BYTES = 65_536
 
 
 def peer_address(peer: Any) -> str:
@@ -96,11 +97,14 @@ class IncomingRequest(Unreader):
         request._expected_100_continue = False
 
     def chunk(self, size_hint: int | None = None) -> bytes:
-        """Return the headers and then the body; gunicorn's parser calls this."""
+        """Return the headers and then some of the body; gunicorn's parser calls this.
+
+        The hint may be all that is left of the body. Whoever reads less copies the rest each time.
+        """
         headers, self._headers = self._headers, b""
         if headers or self._body is None:
             return headers
-        return self._body.read(max(size_hint or 0, 8192))
+        return self._body.read(READ_BYTES)
 
     def close(self) -> None:
         if self._body is not None:

@@ -104,7 +104,8 @@ def decode_isolated(
         finally:
             ours.close()
             process.kill()
-            process.join()
+            with idle():  # its end takes a while, too: it has little of the processor
+                process.join()
             process.close()
 
 

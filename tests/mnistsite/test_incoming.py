@@ -126,6 +126,19 @@ def test_a_large_request_goes_to_a_file_within_its_room(
     assert room.free == 10_000_000
 
 
+def test_a_body_is_read_in_pieces_without_copying_the_rest_each_time(
+    incoming: IncomingRequest,
+) -> None:
+    head = b"POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 6000000\r\n\r\n"
+    body = bytes(range(250)) * 24_000
+    assert incoming.feed(head + body) == b""
+    read = b""
+    while piece := incoming.request.body.read(65_536):
+        read += piece
+        assert incoming.buf.getbuffer().nbytes <= 65_536
+    assert read == body
+
+
 def test_a_request_beyond_its_share_has_no_room() -> None:
     small = Shares(IN_MEMORY_BYTES)
     incoming = IncomingRequest(Config(), CLIENT, small)

@@ -290,7 +290,7 @@ def test_a_thread_that_waits_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     next(pages)
     assert seen == ["idle", "start", "busy", "idle", "busy"], "for a process, and the first page"
     assert len(list(pages)) == 1
-    assert seen[5:] == ["idle", "busy"] * 2
+    assert seen[5:] == ["idle", "busy"] * 3, "for a page, for no more pages, and for its end"
 
 
 def test_a_bmp_of_runs_is_not_decoded_in_this_process() -> None:
