@@ -8,10 +8,19 @@ from gunicorn.http.errors import InvalidHeader, LimitRequestHeaders
 from gunicorn.http.message import Request
 from gunicorn.http.unreader import Unreader
 
-from mnistsite.spool import Spool, SpoolBudget
+from mnistsite.paths import site_path
+from mnistsite.shares import Shares
+from mnistsite.spool import Spool
+from predictions.access.client_address import address_seen, counted
 from predictions.core.limits import max_body_bytes
 
 MAX_HEADERS_BYTES = 65_536
+READ_BYTES = 65_536
+
+
+def peer_address(peer: Any) -> str:
+    """Return the address of a connection's other end: empty for a unix socket."""
+    return str(peer[0]) if isinstance(peer, tuple) else ""
 
 
 class IncomingRequest(Unreader):
@@ -22,14 +31,16 @@ class IncomingRequest(Unreader):
     that is too long for its URL, ends with its headers: the site refuses it without its body.
     """
 
-    def __init__(self, cfg: Config, client: Any, budget: SpoolBudget) -> None:
+    def __init__(self, cfg: Config, peer: Any, room: Shares) -> None:
         super().__init__()
         self._cfg = cfg
-        self._client = client
+        self._peer = peer
+        self._room = room
         self._headers = b""
         self._missing_bytes = 0
-        self._body = Spool(budget)
-        self.request: Any = None  # gunicorn's
+        self._body: Spool | None = None
+        self.request: Any = None  # gunicorn's, and what is known with its headers:
+        self.client = self.path = self.origin = ""
         self.accepts_body = False
         self._expects_continue = False
 
@@ -60,19 +71,25 @@ class IncomingRequest(Unreader):
                 return None
             self._headers, received = self._headers[:end], self._headers[end:]
             self._parse_headers()
+        assert self._body is not None  # noqa: S101 - made with the headers
         body, rest = received[: self._missing_bytes], received[self._missing_bytes :]
         self._body.write(body)
         self._missing_bytes -= len(body)
         return None if self._missing_bytes else rest
 
     def _parse_headers(self) -> None:
-        request: Any = Request(self._cfg, self, self._client)
+        request: Any = Request(self._cfg, self, self._peer)
         self.request = request
+        self.path = site_path(request.path)
         headers = dict(request.headers)
+        self.origin = headers.get("ORIGIN", "")
+        forwarded = ",".join(text for name, text in request.headers if name == "X-FORWARDED-FOR")
+        self.client = counted(address_seen(peer_address(self._peer), forwarded))
+        self._body = Spool(self._room, self.client)
         if request.version >= (1, 1) and "HOST" not in headers:  # RFC 9112, section 3.2
             raise InvalidHeader("HOST", req=request)
         reader = request.body.reader  # of a chunked body the length is unknown
-        limit = max_body_bytes(request.path, headers.get("CONTENT-TYPE", ""))
+        limit = max_body_bytes(self.path, headers.get("CONTENT-TYPE", ""))
         self.accepts_body = isinstance(reader, LengthReader) and reader.length <= limit
         self._missing_bytes = reader.length if self.accepts_body else 0
         # The event loop answers it; gunicorn would do so in a thread, after the body.
@@ -80,10 +97,16 @@ class IncomingRequest(Unreader):
         request._expected_100_continue = False
 
     def chunk(self, size_hint: int | None = None) -> bytes:
-        """Return the headers and then the body; gunicorn's parser calls this."""
+        """Return the headers and then some of the body; gunicorn's parser calls this.
+
+        The hint may be all that is left of the body. Whoever reads less copies the rest each time.
+        """
         headers, self._headers = self._headers, b""
-        return headers or self._body.read(max(size_hint or 0, 8192))
+        if headers or self._body is None:
+            return headers
+        return self._body.read(READ_BYTES)
 
     def close(self) -> None:
-        self._body.close()
+        if self._body is not None:
+            self._body.close()
         self.request = None  # it refers to this one

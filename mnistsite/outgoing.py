@@ -1,9 +1,10 @@
 """A response on its way: a thread writes it without waiting, the event loop sends the rest."""
 
+import errno
 import socket
 from typing import IO
 
-from mnistsite.spool import Spool, SpoolBudget
+from mnistsite.spool import Spool
 
 SEND_BYTES = 262_144
 
@@ -11,9 +12,10 @@ SEND_BYTES = 262_144
 class Outgoing:
     """Stands in for a client's socket while a thread responds; never blocks."""
 
-    def __init__(self, sock: socket.socket, budget: SpoolBudget) -> None:
+    def __init__(self, sock: socket.socket, spool: Spool) -> None:
         self.sock = sock
-        self._spool = Spool(budget)
+        self._spool = spool
+        self.error: OSError | None = None  # why not all of it could be kept
 
     def sendall(self, data: bytes) -> None:
         """Send what the client takes at once, and keep the rest.
@@ -21,7 +23,7 @@ class Outgoing:
         Raises
         ------
         OSError
-            If the client is gone, or there is no room for the rest.
+            If the client is gone; BrokenPipeError if there is no room for the rest.
         """
         rest = memoryview(data)
         while self.flush() and rest:
@@ -30,7 +32,11 @@ class Outgoing:
                 break
             rest = rest[sent:]
         if rest:
-            self._spool.write(rest)
+            try:
+                self._spool.write(rest)
+            except OSError as error:
+                self.error = error
+                raise BrokenPipeError(errno.EPIPE, "no room") from error  # ends it without a trace
 
     def sendfile(self, file: IO[bytes], offset: int, count: int) -> None:
         file.seek(offset)

@@ -124,7 +124,6 @@ MIDDLEWARE = [
     "mnistsite.middleware.ContentSecurityPolicyMiddleware",
     # Before whatever says something.
     "mnistsite.middleware.LanguageMiddleware",
-    "mnistsite.middleware.BodyLimitMiddleware",
     "mnistsite.middleware.UnavailableMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -133,6 +132,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "predictions.access.rate_limits.RateLimitMiddleware",
+    # After what counts: a body that is refused counts, too. Nothing before reads bodies.
+    "mnistsite.middleware.BodyLimitMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
@@ -272,10 +273,11 @@ timeout = validate.Range(min=0, min_inclusive=False, max=3600)
 HEAD_TIMEOUT = env.float("HEAD_TIMEOUT", 10.0, validate=timeout)
 BODY_TIMEOUT = env.float("BODY_TIMEOUT", 60.0, validate=timeout)
 ANSWER_TIMEOUT = env.float("ANSWER_TIMEOUT", 120.0, validate=timeout)
-# Bytes of a worker's temporary files: requests that are received, and responses that are sent.
+# Bytes of a worker's temporary files for requests that are received, and as many for responses
+# that are sent. By mnistsite/shares.py, two clients can send the longest body at once.
 MAX_SPOOLED_BYTES = env.int(
     "MAX_SPOOLED_BYTES",
-    max(250_000_000, 2 * MAX_BODY_BYTES, 2 * MAX_BATCH_BYTES),
+    max(250_000_000, 5 * max(MAX_BODY_BYTES, MAX_BATCH_BYTES) // 2),
     validate=validate.Range(min=1_000_000),
 )
 METRICS_ALLOWED_NETWORKS = networks(env, "METRICS_ALLOWED_NETWORKS", "127.0.0.0/8,::1")
@@ -304,7 +306,7 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_CALLABLE = "predictions.access.sign_in.answer_locked_out"
-AXES_CLIENT_IP_CALLABLE = "predictions.access.client_address.client_address"
+AXES_CLIENT_IP_CALLABLE = "predictions.access.client_address.counted_client"
 AXES_DISABLE_ACCESS_LOG = True  # the audit log records it
 AXES_ENABLE_ADMIN = False
 KNOX_TOKEN_MODEL = "knox.AuthToken"  # noqa: S105 - not a secret; migrations ask for it

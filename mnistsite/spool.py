@@ -1,38 +1,19 @@
-"""Bytes that wait in memory or, if there are many, in a temporary file, within a budget."""
+"""Bytes that wait in memory or, if there are many, in a temporary file with limited room."""
 
 import errno
 from tempfile import SpooledTemporaryFile
-from threading import Lock
+
+from mnistsite.shares import Shares
 
 IN_MEMORY_BYTES = 262_144  # of each spool; more goes to a temporary file
-
-
-class SpoolBudget:
-    """How many bytes the temporary files of a process may have in all."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self.free_bytes = max_bytes
-        self._lock = Lock()
-
-    def take(self, count: int) -> None:
-        """Take bytes, or give them back if `count` is negative.
-
-        Raises
-        ------
-        OSError
-            If that many are not left, as if the disk was full.
-        """
-        with self._lock:
-            if count > self.free_bytes:
-                raise OSError(errno.ENOSPC, "The temporary files have reached their limit.")
-            self.free_bytes -= count
 
 
 class Spool:
     """A first-in, first-out buffer of bytes."""
 
-    def __init__(self, budget: SpoolBudget) -> None:
-        self._budget = budget
+    def __init__(self, room: Shares, client: str) -> None:
+        self._room = room  # in temporary files
+        self._client = client
         self._file = SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115 - see close
         self._written = self._read = self._taken = 0
 
@@ -46,11 +27,12 @@ class Spool:
         Raises
         ------
         OSError
-            If the budget or the disk has no room.
+            If the client's share or the disk has no room.
         """
         size = self._written + len(data)
         if size > IN_MEMORY_BYTES:
-            self._budget.take(size - self._taken)
+            if not self._room.take(self._client, size - self._taken):
+                raise OSError(errno.ENOSPC, "The temporary files have reached their limit.")
             self._taken = size
         self._file.seek(self._written)
         self._file.write(data)
@@ -80,5 +62,5 @@ class Spool:
         self._give_back()
 
     def _give_back(self) -> None:
-        self._budget.take(-self._taken)
+        self._room.give_back(self._client, self._taken)
         self._taken = 0

@@ -1,7 +1,7 @@
 from django.contrib import admin
 from django.urls import include, path
-from django.views.decorators.http import require_POST
-from django.views.i18n import set_language
+
+from predictions.pages.language import choose_language
 
 urlpatterns = [
     path("api/", include("predictions.api.urls")),
@@ -10,7 +10,7 @@ urlpatterns = [
     path("", include("predictions.protocols.urls")),
     path("accounts/", include("predictions.pages.accounts")),
     path("admin/", admin.site.urls),
-    path("language", require_POST(set_language), name="set-language"),
+    path("language", choose_language, name="set-language"),
 ]
 
 handler400 = "mnistsite.errors.bad_request"

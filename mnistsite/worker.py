@@ -3,41 +3,38 @@
 - Slow clients hold no thread: the event loop receives a request, with a deadline for its headers
   and one for its body, and hands it to a thread when it is complete. It sends what a client does
   not take at once of the response, with one deadline for all of it.
-- The requests in flight are bounded; beyond that the event loop answers 503.
+- The requests in flight are bounded, those of one client more so; beyond that the event loop
+  answers 503. Clients take turns.
 - A thread that waits for the decoding of a file (`ml.files.isolation`), or reads one that is costly
   (`ml.reading.budget`), does not count as one of WEB_THREADS, so such files hold up nobody else.
-- Health checks and metrics have threads of their own.
+- Each health check, and the metrics, has a thread of its own.
 - Connections are balanced: a new one goes to the worker with the fewest, and a worker with a
   surplus, after another was killed for example, now and then asks a client to reconnect.
 """
 
-import json
 import selectors
 import socket
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
-from threading import Semaphore
 from typing import Any
 
 from django.conf import settings
-from gunicorn.http.errors import (
-    ExpectationFailed,
-    LimitRequestHeaders,
-    LimitRequestLine,
-    ParseException,
-    UnsupportedTransferCoding,
-)
+from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from ml.files import isolation
 from mnistsite.connections import connection_counts
-from mnistsite.incoming import IncomingRequest
+from mnistsite.incoming import IncomingRequest, peer_address
 from mnistsite.outgoing import Outgoing
-from mnistsite.spool import SpoolBudget
-from predictions.core.error_bodies import PROTOCOL_URLS, error_body, is_protocol
+from mnistsite.refusals import PARSE_REFUSALS, refusal
+from mnistsite.shares import Shares
+from mnistsite.spool import Spool
+from mnistsite.turns import BusyThreads, Turns
+from predictions.access.client_address import address_seen, counted
+from predictions.core.limits import MAX_WAITING_FOR_KEYS
 
 RECEIVE_BYTES = 262_144
 # For a client to read its last response, or to send a request while the worker stops.
@@ -45,52 +42,12 @@ LINGER_S = 2.0
 # How long a worker leaves a new connection to others, for each connection of its surplus.
 ACCEPT_DELAY_S = 0.002
 MAX_ACCEPT_DELAY_S = 0.02
+ACCEPT_PAUSE_S = 1.0  # where that failed
 # How often a worker may ask a client to reconnect, and from which surplus on.
 REBALANCE_INTERVAL_S = 0.02
 MIN_SURPLUS = 2
-MONITORING_REQUESTS = {
-    (method, url) for method in ("GET", "HEAD") for url in ("/healthz", "/readyz", "/metrics")
-}
+MONITORING_PATHS = {"/healthz", "/readyz", "/metrics"}
 CONTINUE_RESPONSE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-
-def refusal(status: str, code: str, message: str, path: str) -> bytes:
-    """Return a response in the error format of a path, made without a thread."""
-    body = json.dumps(error_body(code, message, path)).encode()
-    headers = (
-        f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-        "Retry-After: 1\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"
-    )
-    return headers.encode() + body
-
-
-_UNAVAILABLE = "503 Service Unavailable"
-REASONS = (
-    ("busy", _UNAVAILABLE, "Too many pictures are being read. Try again in a second."),
-    ("no_room", _UNAVAILABLE, "The request cannot be stored at the moment. Try again."),
-    ("bad_request", "400 Bad Request", "The request is not valid HTTP/1.1."),
-    ("unknown_expectation", "417 Expectation Failed", "Only 100-continue can be expected."),
-    ("url_too_long", "414 URI Too Long", "The URL of the request is too long."),
-    (
-        "headers_too_large",
-        "431 Request Header Fields Too Large",
-        "The request has too many headers, or too long ones.",
-    ),
-    ("unknown_coding", "501 Not Implemented", "The transfer coding of the request is unknown."),
-    ("too_slow", "408 Request Timeout", "The request was not received in time. Send it again."),
-)
-REFUSALS, PROTOCOL_REFUSALS = (
-    {code: refusal(status, code, message, path) for code, status, message in REASONS}
-    for path in ("/", PROTOCOL_URLS[0])
-)
-
-
-PARSE_REFUSALS: dict[type[Exception], str] = {
-    ExpectationFailed: "unknown_expectation",
-    LimitRequestHeaders: "headers_too_large",
-    LimitRequestLine: "url_too_long",
-    UnsupportedTransferCoding: "unknown_coding",
-}
 
 
 class Connection(TConn):
@@ -100,54 +57,59 @@ class Connection(TConn):
         super().__init__(*arguments)
         self.incoming: IncomingRequest | None = None
         self.outgoing: Outgoing | None = None
+        self.give_back: Callable[[], None] = lambda: None  # its place among the connections
         self.pipelined = b""  # received bytes of the next request
         self.is_counted = False  # as in flight
         self.deadline = 0.0
 
-    def prepare(self, budget: SpoolBudget) -> None:
+    def prepare(self, room: Shares) -> None:
         """Have gunicorn respond to the parsed request, into a spool instead of the socket."""
         assert self.incoming is not None  # noqa: S101 - set by enqueue_req
         self.parser = iter([self.incoming.request])  # type: ignore[assignment]
-        self.outgoing = Outgoing(self.sock, budget)
+        self.outgoing = Outgoing(self.sock, Spool(room, self.incoming.client))
         self.sock = self.outgoing  # type: ignore[assignment]
         self.initialized = self.data_ready = True
+
+    def close(self, graceful: bool = False) -> None:
+        super().close(graceful)
+        self.give_back()
 
 
 class Worker(ThreadWorker):
     """The worker class of mnistsite/gunicorn_config.py; each of its connections is a Connection."""
 
     def init_process(self) -> None:
-        self.in_flight = 0
+        self.in_flight = Shares(settings.MAX_IN_FLIGHT)
+        self.turns: Turns[Connection] = Turns()
+        self.connections = Shares(self.cfg.worker_connections)
         self.watched: set[Connection] = set()
-        self.spool_budget = SpoolBudget(settings.MAX_SPOOLED_BYTES)
+        self.room_for_requests = Shares(settings.MAX_SPOOLED_BYTES)
+        self.room_for_responses = Shares(settings.MAX_SPOOLED_BYTES)
         self.stopping_since: float | None = None
         self.accept_delayed_until: float | None = None
         self.next_rebalance_at = 0.0
-        self.monitoring_requests = {
-            (method, prefix + url)
-            for prefix in {"", settings.SCRIPT_NAME}
-            for method, url in MONITORING_REQUESTS
+        # A thread for each, so that a store that hangs delays no check that does not ask it.
+        self.monitoring: dict[str, tuple[Turns[Connection], ThreadPoolExecutor]] = {
+            path: (Turns(), ThreadPoolExecutor(1, path)) for path in MONITORING_PATHS
         }
-        self.monitoring_pool = ThreadPoolExecutor(2, "health")
-        self.busy_threads = Semaphore(self.cfg.threads)
-        isolation.idle = self._idle
+        self.busy_threads = BusyThreads(self.cfg.threads)
+        isolation.idle = self.busy_threads.idle
         super().init_process()
 
     def get_thread_pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self.cfg.threads + isolation.MAX_THREADS)
+        return ThreadPoolExecutor(self.cfg.threads + isolation.MAX_THREADS + MAX_WAITING_FOR_KEYS)
 
-    def _handle_when_free(self, conn: "Connection") -> bool:
-        with self.busy_threads:
-            return bool(self.handle(conn))
-
-    @contextmanager
-    def _idle(self) -> Iterator[None]:
-        """Let another thread work while this one waits."""
-        self.busy_threads.release()
-        try:
-            yield
-        finally:
-            self.busy_threads.acquire()
+    def _handle_next(self, turns: Turns["Connection"], busy: AbstractContextManager[Any]) -> None:
+        """Handle the request whose turn it is; one thread is asked for each that waits."""
+        with busy:
+            conn = turns.take()
+            assert conn.incoming is not None  # noqa: S101 - set by enqueue_req
+            isolation.client.set(conn.incoming.client)
+            keepalive = False
+            try:
+                keepalive = bool(self.handle(conn))
+            finally:
+                self.method_queue.defer(self.finish_request, conn, keepalive)
 
     def set_accept_enabled(self, enabled: bool | None) -> None:
         super().set_accept_enabled(bool(enabled) and self.accept_delayed_until is None)
@@ -172,24 +134,39 @@ class Worker(ThreadWorker):
         """Accept a connection, after a delay where another worker has fewer connections."""
         surplus = connection_counts.surplus(self.age)
         if surplus:
-            delay_s = min(surplus * ACCEPT_DELAY_S, MAX_ACCEPT_DELAY_S)
-            self.accept_delayed_until = time.monotonic() + delay_s
-            self.set_accept_enabled(False)
+            self._delay_accept(min(surplus * ACCEPT_DELAY_S, MAX_ACCEPT_DELAY_S))
         else:
             self._accept_now(listener)
+
+    def _delay_accept(self, delay_s: float) -> None:
+        self.accept_delayed_until = time.monotonic() + delay_s
+        self.set_accept_enabled(False)
 
     def _accept_now(self, listener: socket.socket) -> None:
         try:
             client, address = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
             return
+        except OSError as error:  # too many open files, for example; some may be closed soon
+            self.log.warning("A connection cannot be accepted: %s", error)
+            self._delay_accept(ACCEPT_PAUSE_S)
+            return
+        conn = Connection(self.cfg, client, address, listener.getsockname())
+        # The peer is the client, unless there is a proxy, whose connections are many clients'.
+        if isinstance(address, tuple) and not settings.PROXY_COUNT:
+            who = counted(address_seen(peer_address(address), ""))
+            if not self.connections.take(who, 1):
+                self._say_refused(conn, "too_many_connections")
+                conn.close()
+                return
+            conn.give_back = partial(self.connections.give_back, who, 1)
         self.nr_conns += 1
-        self.enqueue_req(Connection(self.cfg, client, address, listener.getsockname()))
+        self.enqueue_req(conn)
 
     def enqueue_req(self, conn: Connection) -> None:  # type: ignore[override]
         """Start to receive a request; gunicorn calls this when a connection has data."""
         conn.sock.setblocking(False)
-        conn.incoming = IncomingRequest(self.cfg, conn.client, self.spool_budget)
+        conn.incoming = IncomingRequest(self.cfg, conn.client, self.room_for_requests)
         self._watch(conn, settings.HEAD_TIMEOUT, self._receive)
         pipelined, conn.pipelined = conn.pipelined, b""
         if pipelined:
@@ -234,19 +211,23 @@ class Worker(ThreadWorker):
     def _admit(self, conn: Connection) -> None:
         """Hand a complete request to a thread, or refuse it where too many are in flight."""
         assert conn.incoming is not None  # noqa: S101 - set by enqueue_req
-        request = conn.incoming.request
-        is_monitoring = (request.method, request.uri) in self.monitoring_requests
-        if not is_monitoring and self.in_flight >= settings.MAX_IN_FLIGHT:
+        is_monitoring = conn.incoming.path in MONITORING_PATHS and conn.incoming.request.method in {
+            "GET",
+            "HEAD",
+        }
+        client = conn.incoming.client
+        if not is_monitoring and not self.in_flight.take(client, 1):
             self._refuse(conn, "busy")
             return
         conn.is_counted = not is_monitoring
-        self.in_flight += conn.is_counted
-        conn.prepare(self.spool_budget)
+        conn.prepare(self.room_for_responses)
         if is_monitoring:
-            future = self.monitoring_pool.submit(self.handle, conn)
+            turns, pool = self.monitoring[conn.incoming.path]
+            turns.add(client, conn)
+            pool.submit(self._handle_next, turns, nullcontext())
         else:
-            future = self.tpool.submit(self._handle_when_free, conn)
-        future.add_done_callback(partial(self.method_queue.defer, self.finish_request, conn))
+            self.turns.add(client, conn)
+            self.tpool.submit(self._handle_next, self.turns, self.busy_threads)
 
     def handle_request(self, req: Any, conn: Connection) -> bool:  # type: ignore[override]
         if not conn.pipelined and self._should_rebalance():
@@ -266,16 +247,18 @@ class Worker(ThreadWorker):
         return keepalive and conn.incoming.accepts_body  # else the body may still be coming
 
     def finish_request(  # type: ignore[override]
-        self, conn: Connection, future: "Future[bool]"
+        self, conn: Connection, keepalive: bool
     ) -> None:
         """Send the rest of a response; runs in the event loop when its thread is done."""
         assert conn.incoming is not None  # noqa: S101 - set by enqueue_req
         assert conn.outgoing is not None  # noqa: S101 - set by prepare
         conn.incoming.close()
         conn.sock = conn.outgoing.sock
-        self.in_flight -= conn.is_counted
-        keepalive = not (future.cancelled() or future.exception()) and future.result()
-        send_rest = partial(self._send_rest, keepalive=bool(keepalive))
+        if conn.is_counted:
+            self.in_flight.give_back(conn.incoming.client, 1)
+        if conn.outgoing.error is not None:
+            self.log.warning("A response is cut off: %s", conn.outgoing.error)
+        send_rest = partial(self._send_rest, keepalive=keepalive)
         self._watch(conn, settings.ANSWER_TIMEOUT, send_rest, selectors.EVENT_WRITE)
         send_rest(conn)
 
@@ -324,13 +307,16 @@ class Worker(ThreadWorker):
         return conn.deadline < now
 
     def _refuse(self, conn: Connection, code: str) -> None:
+        self._say_refused(conn, code)
+        self._linger(conn)
+
+    def _say_refused(self, conn: Connection, code: str) -> None:
         from mnistsite.metrics import REFUSED  # after the fork: its file is per process
 
         REFUSED.labels(code).inc()
-        request = None if conn.incoming is None else conn.incoming.request
-        path = "" if request is None else request.path.removeprefix(settings.SCRIPT_NAME)
-        self._send(conn, (PROTOCOL_REFUSALS if is_protocol(path) else REFUSALS)[code])
-        self._linger(conn)
+        incoming = conn.incoming
+        path, origin = (incoming.path, incoming.origin) if incoming else ("", "")
+        self._send(conn, refusal(code, path, origin))
 
     def _send(self, conn: Connection, response: bytes) -> None:
         with suppress(OSError):  # a client that does not read is not waited for

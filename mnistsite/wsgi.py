@@ -5,8 +5,9 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+
+from mnistsite.paths import without_prefix
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -22,9 +23,7 @@ os.environ.pop("SCRIPT_NAME", None)
 
 def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
     """Serve the site below SCRIPT_NAME, whether a proxy leaves that in the path or not."""
-    prefix, path = settings.FORCE_SCRIPT_NAME, environ["PATH_INFO"]
-    if prefix and f"{path}/".startswith(f"{prefix}/"):
-        environ["PATH_INFO"] = path[len(prefix) :] or "/"
+    environ["PATH_INFO"] = without_prefix(environ["PATH_INFO"])
     if content_type := environ.get("CONTENT_TYPE"):
         environ["CONTENT_TYPE"] = plain_content_type(content_type)
     return site(environ, start_response)

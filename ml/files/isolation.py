@@ -15,11 +15,12 @@ import resource
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from contextvars import ContextVar
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from threading import BoundedSemaphore, Timer
+from threading import Timer
 from typing import Any
 
 import numpy as np
@@ -27,11 +28,12 @@ from PIL import Image
 
 from ml.errors import DecodingBusy, PictureError, too_complex
 from ml.files.images import MAX_DECODED_BYTES, DecodedPicture
+from ml.files.places import Places
 
 MAX_CPU_S = 4  # of processor time, for all pages of a file
 MAX_WAIT_S = 10.0  # for one page, on a busy machine
 MAX_PROCESSES = 2  # costly files at once, in each process that reads
-MAX_WAITING = 1  # more threads may wait for one of them, and for so long:
+MAX_WAITING = 8  # more threads may wait for one of them, and for so long:
 MAX_QUEUE_S = 5.0
 MAX_THREADS = MAX_PROCESSES + MAX_WAITING  # that costly files occupy at most
 NICENESS = 10  # decoding here delays those who wait for a plain picture less
@@ -49,8 +51,9 @@ _context.set_forkserver_preload(
 # Entered while a thread waits for a process or reads a costly file; a server that limits its busy
 # threads replaces it.
 idle: Callable[[], AbstractContextManager[object]] = nullcontext
-_threads = BoundedSemaphore(MAX_THREADS)
-_processes = BoundedSemaphore(MAX_PROCESSES)
+# For whom this thread decodes: a client has one process at a time, so that it leaves one to others.
+client: ContextVar[str | None] = ContextVar("client", default=None)
+_places = Places(MAX_PROCESSES, max_waiting=MAX_WAITING)
 
 
 def decode_isolated(
@@ -84,19 +87,12 @@ def decode_isolated(
         Those that `decode` raises; ``too_complex`` if it takes more than `MAX_CPU_S` or
         `MAX_DECODED_BYTES`.
     DecodingBusy
-        If too many files are decoded at the moment.
+        If too many files, or too many of one client, are decoded at the moment.
     """
-    with ExitStack() as stack:
-        (place or stack.enter_context(Place())).take()
-        ours, theirs = _context.Pipe()
-        process = _context.Process(target=_serve, args=(theirs, decode, limits), daemon=True)
-        try:
-            process.start()
-        except (EOFError, OSError) as e:  # the server was ended a moment ago, or memory is short
-            ours.close()
-            raise DecodingBusy from e
-        finally:
-            theirs.close()
+    with ExitStack() as held:
+        (place or held.enter_context(Place())).take()
+        with idle():
+            process, ours = _start(decode, limits)  # which takes a second for the first file
         pages = 0
         try:
             while True:
@@ -114,7 +110,8 @@ def decode_isolated(
         finally:
             ours.close()
             process.kill()
-            process.join()
+            with idle():  # its end takes a while, too: it has little of the processor
+                process.join()
             process.close()
 
 
@@ -138,28 +135,32 @@ class Place:
         Raises
         ------
         DecodingBusy
-            If too many others hold one or wait.
+            If too many others, or too many of this client, hold one or wait.
         """
         if not self._is_taken:
-            self._stack.enter_context(_place())
+            with idle():
+                if not self._stack.enter_context(_places.one(client.get(), MAX_QUEUE_S)):
+                    raise DecodingBusy
             self._is_taken = True
 
 
-@contextmanager
-def _place() -> Iterator[None]:
-    if not _threads.acquire(blocking=False):
-        raise DecodingBusy
+def _start(
+    decode: Callable[..., Iterator[DecodedPicture]], limits: dict[str, int]
+) -> tuple[BaseProcess, Connection]:
+    """Start a process that decodes what is sent to it; return it and its connection."""
     try:
-        with idle():
-            has_place = _processes.acquire(timeout=MAX_QUEUE_S)
-        if not has_place:
-            raise DecodingBusy
-        try:
-            yield
-        finally:
-            _processes.release()
+        ours, theirs = _context.Pipe()
+    except OSError as e:  # too many open files
+        raise DecodingBusy from e
+    process = _context.Process(target=_serve, args=(theirs, decode, limits), daemon=True)
+    try:
+        process.start()
+    except (EOFError, OSError) as e:  # the server was ended a moment ago, or memory is short
+        ours.close()
+        raise DecodingBusy from e
     finally:
-        _threads.release()
+        theirs.close()
+    return process, ours
 
 
 @contextmanager

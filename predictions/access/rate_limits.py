@@ -17,7 +17,7 @@ from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
-from predictions.access.client_address import client_address
+from predictions.access.client_address import counted_client
 from predictions.access.tokens import token_of
 from predictions.core.errors import PredictionsError, StoreUnavailable, is_outage
 from predictions.web.error_responses import answer_error
@@ -82,7 +82,7 @@ def limit(request: HttpRequest, user: AbstractBaseUser | AnonymousUser) -> None:
     if user.is_authenticated:
         _count("user", str(user.pk), settings.RATE_LIMIT_USER)
     else:
-        _count("address", client_address(request), settings.RATE_LIMIT_ANONYMOUS)
+        _count("address", counted_client(request), settings.RATE_LIMIT_ANONYMOUS)
 
 
 def _count(kind: str, client: str, max_requests: int) -> None:

@@ -18,10 +18,12 @@ from django.urls import resolve, reverse
 from rest_framework.parsers import DataAndFiles
 from rest_framework.settings import api_settings
 
-from predictions.access.rate_limits import TooManyRequests, limit
+from predictions.access.rate_limits import limit
 from predictions.api.errors import exception_handler
 from predictions.api.negotiation import ANYTHING
 from predictions.api.parsers import parse_form
+from predictions.core.errors import PredictionsError
+from predictions.recognition.uploads import refuse_oversized
 
 ANONYMOUS = AnonymousUser()
 
@@ -49,7 +51,8 @@ class PlainUploadMiddleware:
         if request.path == _upload_path() and is_plain_upload(request):
             try:
                 limit(request, ANONYMOUS)
-            except TooManyRequests as error:
+                refuse_oversized(request)
+            except PredictionsError as error:
                 return json_error(error)
             request.resolver_match = resolve(request.path_info)
             response: HttpResponse = request.resolver_match.func(request)

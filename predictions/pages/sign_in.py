@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import LoginView
-from django.urls import Resolver404, resolve
+from django.urls import Resolver404, get_script_prefix, resolve
 
 
 class SignIn(LoginView):
@@ -18,7 +18,8 @@ class SignIn(LoginView):
 
 def _needs_account(address: str) -> bool:
     try:
-        view = resolve(urlsplit(address).path).func
+        path = urlsplit(address).path.removeprefix(get_script_prefix())
+        view = resolve(f"/{path}").func
     except (Resolver404, ValueError):
         return False
     allowed = getattr(view, "allowed", None)

@@ -167,10 +167,10 @@ def refuse_oversized(request: HttpRequest) -> None:
             status=411,
         )
     length = int(request.META.get("CONTENT_LENGTH") or 0)
-    limit = max_body_bytes(request.path, request.META.get("CONTENT_TYPE", ""))
+    limit = max_body_bytes(request.path_info, request.META.get("CONTENT_TYPE", ""))
     if length <= limit:
         return
-    if request.path.endswith(BATCH_URLS):
+    if request.path_info.endswith(BATCH_URLS):
         raise UploadRefused(
             "too_large",
             _("This batch is too large: at most %(size)s MB are read at once. Send it in parts.")

@@ -10,8 +10,8 @@ Draft standard: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from threading import Event, Thread
+from contextlib import ExitStack, contextmanager, suppress
+from threading import BoundedSemaphore, Event, Thread
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -23,6 +23,7 @@ from ml.files import isolation
 from predictions.access.client_address import client_address
 from predictions.core.errors import PredictionsError, StoreUnavailable, UploadRefused
 from predictions.core.ids import new_id
+from predictions.core.limits import MAX_WAITING_FOR_KEYS
 from predictions.core.records import Claim, PredictionRecord, RequestKey
 from predictions.stores import get_store
 
@@ -34,6 +35,7 @@ RENEW_EVERY_S = LEASE_S / 3
 WAIT_S = 2.0
 POLL_INTERVAL_S = 0.1
 MAX_KEY_LENGTH = 255
+_waiting = BoundedSemaphore(MAX_WAITING_FOR_KEYS)
 
 
 def owner_of(request: HttpRequest, user: "User | AnonymousUser") -> str:
@@ -98,10 +100,11 @@ def make_once(
     KeyConflict
         If the key was used for another body, or its prediction was deleted.
     KeyInProgress
-        If the first request with the key has no response within two seconds.
+        If the first request with the key has no response within two seconds, or others wait.
     """
     store = get_store()
-    claim, is_kept = _claim(request_key)
+    with ExitStack() as waiting:
+        claim, is_kept = _claim(request_key, waiting)
     if is_kept:
         return store.get_upload(claim.id), False
     try:
@@ -123,11 +126,15 @@ def make_once(
     return records, True
 
 
-def _claim(request_key: RequestKey) -> tuple[Claim, bool]:
-    """Claim a key, or wait for its prediction; return the claim and whether that is kept."""
+def _claim(request_key: RequestKey, waiting: ExitStack) -> tuple[Claim, bool]:
+    """Claim a key, or wait for its prediction; return the claim and whether that is kept.
+
+    `waiting` holds the place of a thread that waits.
+    """
     store = get_store()
     deadline = time.monotonic() + WAIT_S
     claim: Claim | None = None
+    is_waiting = False
     while True:
         if claim is None or claim.lapsed:  # released meanwhile, or its request died
             claim = store.claim(request_key, new_id(), lease_s=LEASE_S)
@@ -149,9 +156,21 @@ def _claim(request_key: RequestKey) -> tuple[Claim, bool]:
             return claim, False
         if time.monotonic() >= deadline:
             raise KeyInProgress
+        is_waiting = is_waiting or waiting.enter_context(_place_to_wait())
         with isolation.idle():
             time.sleep(POLL_INTERVAL_S)
         claim = store.read_claim(request_key)
+
+
+@contextmanager
+def _place_to_wait() -> Iterator[bool]:
+    """Hold one of the few places for threads that wait; raise KeyInProgress without one."""
+    if not _waiting.acquire(blocking=False):
+        raise KeyInProgress
+    try:
+        yield True
+    finally:
+        _waiting.release()
 
 
 @contextmanager

@@ -1,8 +1,12 @@
 """Finding the end of a request, however its bytes are received, as gunicorn's parser finds it."""
 
 import errno
+import socket
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from threading import Event
 from typing import Any
 
 import pytest
@@ -13,7 +17,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mnistsite.incoming import MAX_HEADERS_BYTES, IncomingRequest
-from mnistsite.spool import IN_MEMORY_BYTES, Spool, SpoolBudget
+from mnistsite.outgoing import Outgoing
+from mnistsite.paths import site_path
+from mnistsite.shares import Shares
+from mnistsite.spool import IN_MEMORY_BYTES, Spool
+from mnistsite.turns import BusyThreads, Turns
+from predictions.access.client_address import UNKNOWN
 from predictions.core.limits import MAX_OTHER_BODY_BYTES, max_body_bytes
 
 HEAD = b"POST /upload HTTP/1.1\r\nHost: a\r\ncontent-length: 5\r\n\r\n"
@@ -23,13 +32,13 @@ CLIENT = ("127.0.0.1", 1)
 
 
 @pytest.fixture
-def budget() -> SpoolBudget:
-    return SpoolBudget(10_000_000)
+def room() -> Shares:
+    return Shares(10_000_000)
 
 
 @pytest.fixture
-def incoming(budget: SpoolBudget) -> Iterator[IncomingRequest]:
-    made = IncomingRequest(Config(), CLIENT, budget)
+def incoming(room: Shares) -> Iterator[IncomingRequest]:
+    made = IncomingRequest(Config(), CLIENT, room)
     yield made
     made.close()
 
@@ -40,7 +49,7 @@ def body_of(incoming: IncomingRequest) -> bytes:
 
 @given(st.lists(st.integers(0, len(WHOLE + NEXT)), max_size=8))
 def test_finds_the_end_in_any_chunks(cuts: list[int]) -> None:
-    incoming = IncomingRequest(Config(), CLIENT, SpoolBudget(0))
+    incoming = IncomingRequest(Config(), CLIENT, Shares(0))
     sent = WHOLE + NEXT
     edges = sorted({0, *cuts, len(WHOLE), len(sent)})
     over = None
@@ -105,32 +114,45 @@ def test_expect_100_continue_is_left_to_the_event_loop(incoming: IncomingRequest
     assert body_of(incoming) == b"ab"
 
 
-def test_a_large_request_goes_to_a_file_within_the_budget(
-    incoming: IncomingRequest, budget: SpoolBudget
+def test_a_large_request_goes_to_a_file_within_its_room(
+    incoming: IncomingRequest, room: Shares
 ) -> None:
     size = IN_MEMORY_BYTES * 2
     incoming.feed(b"POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size)
     assert incoming.feed(b"a" * size) == b""
-    assert budget.free_bytes == 10_000_000 - size
+    assert room.free == 10_000_000 - size
     assert body_of(incoming) == b"a" * size
     incoming.close()
-    assert budget.free_bytes == 10_000_000
+    assert room.free == 10_000_000
 
 
-def test_a_request_beyond_the_budget_has_no_room() -> None:
-    small = SpoolBudget(IN_MEMORY_BYTES)
+def test_a_body_is_read_in_pieces_without_copying_the_rest_each_time(
+    incoming: IncomingRequest,
+) -> None:
+    head = b"POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 6000000\r\n\r\n"
+    body = bytes(range(250)) * 24_000
+    assert incoming.feed(head + body) == b""
+    read = b""
+    while piece := incoming.request.body.read(65_536):
+        read += piece
+        assert incoming.buf.getbuffer().nbytes <= 65_536
+    assert read == body
+
+
+def test_a_request_beyond_its_share_has_no_room() -> None:
+    small = Shares(IN_MEMORY_BYTES)
     incoming = IncomingRequest(Config(), CLIENT, small)
     incoming.feed(b"POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 9000000\r\n\r\n")
     with pytest.raises(OSError, match="limit") as caught:
         incoming.feed(b"a" * (IN_MEMORY_BYTES + 1))
     assert caught.value.errno == errno.ENOSPC
     incoming.close()
-    assert small.free_bytes == IN_MEMORY_BYTES
+    assert small.free == IN_MEMORY_BYTES
 
 
 def test_a_spool_returns_what_was_written_and_takes_no_room_when_empty() -> None:
-    budget = SpoolBudget(10_000_000)
-    spool = Spool(budget)
+    room = Shares(10_000_000)
+    spool = Spool(room, "192.0.2.1")
     data = bytes(range(256)) * 4000
     for at in range(0, len(data), 100_000):
         spool.write(data[at : at + 100_000])
@@ -140,8 +162,118 @@ def test_a_spool_returns_what_was_written_and_takes_no_room_when_empty() -> None
         spool.skip(len(part))
         read += part
     assert read == data
-    assert budget.free_bytes == 10_000_000
+    assert room.free == 10_000_000
     spool.close()
+
+
+def test_no_client_takes_all_and_the_next_one_finds_something() -> None:
+    room = Shares(900)
+    assert room.take("a", 600)
+    assert not room.take("a", 1)
+    assert room.take("b", 200)
+    assert not room.take("b", 1)
+    assert room.take("c", 66)
+    room.give_back("a", 600)
+    assert room.take("b", 100)
+    for client, count in (("b", 300), ("c", 66)):
+        room.give_back(client, count)
+    assert room.free == 900
+    assert room.take("c", 600), "what was given back is free for all"
+
+
+def test_clients_take_turns() -> None:
+    turns: Turns[int] = Turns()
+    for number, client in enumerate("aaabbc"):
+        turns.add(client, number)
+    assert [turns.take() for _ in range(4)] == [0, 3, 5, 1]
+    turns.add("c", 6)
+    assert [turns.take() for _ in range(3)] == [4, 2, 6]
+
+
+def test_who_was_idle_comes_before_who_has_not_begun() -> None:
+    busy, order = BusyThreads(1), list[str]()
+    go_on, is_idle = Event(), Event()
+
+    def wait_half_way() -> None:
+        with busy:
+            with busy.idle():
+                is_idle.set()
+                go_on.wait(20)
+            order.append("idle")
+
+    def begin() -> None:
+        with busy:
+            order.append("new")
+
+    with ThreadPoolExecutor(4) as pool:
+        pool.submit(wait_half_way)
+        is_idle.wait(20)
+        with busy:
+            for _ in range(3):
+                pool.submit(begin)
+            time.sleep(0.1)
+            go_on.set()
+            time.sleep(0.1)
+    assert order == ["idle", "new", "new", "new"]
+    with busy:
+        assert busy._free == 0
+    assert busy._free == 1
+
+
+def test_a_response_without_room_ends_like_one_whose_client_is_gone() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        outgoing = Outgoing(ours, Spool(Shares(500_000), "192.0.2.1"))
+        with pytest.raises(BrokenPipeError):
+            outgoing.sendall(bytes(5_000_000))
+        assert outgoing.error is not None
+        assert outgoing.error.errno == errno.ENOSPC
+        outgoing.discard()
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "client"),
+    [
+        (("192.0.2.1", 5), "", "192.0.2.1"),
+        (("2001:db8:1:2:3::4", 5, 0, 0), "", "2001:db8:1:2::"),
+        ("", "", UNKNOWN),
+        ("", "203.0.113.9\r\nX-Forwarded-For: [2001:db8::7]:80", "2001:db8::"),
+    ],
+)
+def test_knows_the_client_as_limits_count_it(
+    room: Shares, settings: Any, peer: Any, forwarded: str, client: str
+) -> None:
+    settings.PROXY_COUNT = 1
+    incoming = IncomingRequest(Config(), peer, room)
+    line = f"X-Forwarded-For: {forwarded}\r\n" if forwarded else ""
+    incoming.feed(f"GET / HTTP/1.1\r\nHost: a\r\n{line}\r\n".encode())
+    assert incoming.client == client
+    incoming.close()
+
+
+@pytest.mark.parametrize("path", ["/batc%68", "/batch?a=/b", "/%62%61tch", "/batch#x"])
+def test_the_limit_of_a_body_depends_on_the_decoded_path(room: Shares, path: str) -> None:
+    incoming = IncomingRequest(Config(), CLIENT, room)
+    head = f"POST /api/v1/predictions{path} HTTP/1.1\r\nHost: a\r\nContent-Length: 99000000"
+    assert incoming.feed(f"{head}\r\n\r\n".encode()) is None, "its body is awaited"
+    assert incoming.path == "/api/v1/predictions/batch"
+    incoming.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "seen"),
+    [
+        ("/digits/healthz", "/healthz"),
+        ("/digits%2Fhealthz", "/healthz"),
+        ("/%64igits", "/"),
+        ("/digitsy", "/digitsy"),
+        ("/%2564igits/", "/%64igits/"),
+    ],
+)
+def test_a_path_is_decoded_once_and_loses_its_prefix(settings: Any, path: str, seen: str) -> None:
+    settings.SCRIPT_NAME = "/digits"
+    assert site_path(path) == seen
 
 
 def test_the_limit_of_a_body_depends_on_the_url(settings: Any) -> None:
@@ -165,7 +297,7 @@ def verdict_of_gunicorn(sent: bytes) -> bytes | None:
 
 
 def verdict_of_ours(sent: bytes) -> bytes | None:
-    incoming = IncomingRequest(Config(), CLIENT, SpoolBudget(0))
+    incoming = IncomingRequest(Config(), CLIENT, Shares(0))
     try:
         rest = incoming.feed(sent)
     except ParseException:

@@ -24,8 +24,13 @@ class NoRedirect(HTTPRedirectHandler):
 
 
 def get(url: str, **headers: str) -> tuple[int, bytes, Any]:
+    return send(url, None, headers)
+
+
+def send(url: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, bytes, Any]:
+    """Send a GET, or a POST if there is a body."""
     try:
-        request = Request(url, headers=headers)  # noqa: S310
+        request = Request(url, body, headers)  # noqa: S310
         with build_opener(NoRedirect).open(request, timeout=30) as response:
             return response.status, response.read(), response.headers
     except HTTPError as error:
@@ -79,6 +84,33 @@ def test_a_prediction_is_found_where_it_is_said(
     )
     _, _, headers = get(f"{below_digits.url}/digits/accounts/login/", Accept="text/html")
     assert "Path=/digits/" in headers["Set-Cookie"]
+
+
+def test_the_language_s_form_leads_to_the_site_s_first_page(below_digits: Server) -> None:
+    _, content, headers = get(f"{below_digits.url}/digits/accounts/login/", Accept="text/html")
+    form = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', content.decode())
+    assert form
+    sent = f"language=de&csrfmiddlewaretoken={form[1]}".encode()
+    cookie = headers["Set-Cookie"].partition(";")[0]
+    url = f"{below_digits.url}/digits/language"
+    status, _, headers = send(url, sent, {"Cookie": cookie, "Accept": "text/html"})
+    assert (status, headers["Location"]) == (302, "/digits/")
+
+
+@pytest.mark.parametrize("page", ["review/", "predictions/"])
+def test_signing_in_says_which_pages_need_an_account(below_digits: Server, page: str) -> None:
+    url = f"{below_digits.url}/digits/accounts/login/?next=/digits/{page}"
+    _, content, _ = get(url, Accept="text/html")
+    assert (b'class="note"' in content) is (page == "review/")
+
+
+def test_the_page_of_an_error_leads_below_the_prefix(below_digits: Server) -> None:
+    shown = "from django.urls import set_script_prefix as s; s('/digits/'); "
+    shown += "from mnistsite.errors import server_error; from django.test import RequestFactory; "
+    shown += "r = RequestFactory().get('/', headers={'Accept': 'text/html'}); "
+    shown += "print(server_error(r).content.decode())"
+    page = below_digits.manage("shell", "--no-imports", "-c", shown)
+    assert [link for link in re.findall(r'href="(/[^"]*)"', page) if link[:8] != "/digits/"] == []
 
 
 def test_errors_of_the_api_are_json_below_the_prefix(below_digits: Server) -> None:

@@ -4,11 +4,13 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from environs import Env
+from environs import Env, EnvError
 
+from mnistsite.networks import host_names, origins
 from mnistsite.serving import read_script_name, read_serving
 from tests.conftest import ROOT
 from tests.support.manage import manage, manage_environment
@@ -55,6 +57,8 @@ KEY = "a-long-random-text-for-tests-5Xw8mGkq2VtZr7Yp3NcLb9Hd4Fs6Ja1Qe0Ru"
         ("CSRF_TRUSTED_ORIGINS", "https://digits.example.org/"),
         ("CORS_ALLOWED_ORIGINS", "*"),
         ("CORS_ALLOWED_ORIGINS", "https://*.example.org"),
+        ("CORS_ALLOWED_ORIGINS", "https://app.example.org:65536"),
+        ("CORS_ALLOWED_ORIGINS", "https://[::1::2]"),
         ("TIME_ZONE", "Mars"),
         ("TIME_ZONE", "../UTC"),
         ("HOST", "http://127.0.0.1"),
@@ -117,6 +121,35 @@ def test_any_kind_of_host(monkeypatch: pytest.MonkeyPatch, host: str, bind: str,
 def test_a_prefix_however_it_is_written(monkeypatch: pytest.MonkeyPatch, prefix: str) -> None:
     monkeypatch.setenv("SCRIPT_NAME", prefix)
     assert read_script_name(Env()) == "/digits"
+
+
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("https://app.example.org", "https://app.example.org"),
+        ("HTTPS://App.Example.org:443", "https://app.example.org"),
+        ("http://localhost:080", "http://localhost"),
+        ("https://app.example.org:80", "https://app.example.org:80"),
+        ("http://localhost:5173", "http://localhost:5173"),
+        ("https://[2001:DB8:0::1]:0443", "https://[2001:db8::1]"),
+        ("https://*.Example.org", "https://*.example.org"),
+    ],
+)
+def test_origins_are_kept_as_browsers_send_them(
+    monkeypatch: pytest.MonkeyPatch, written: str, sent: str
+) -> None:
+    monkeypatch.setenv("CSRF_TRUSTED_ORIGINS", written)
+    assert origins(Env(), "CSRF_TRUSTED_ORIGINS") == [sent]
+
+
+@pytest.mark.parametrize("read", [origins, host_names])
+def test_a_name_that_nothing_sends_is_refused(
+    monkeypatch: pytest.MonkeyPatch, read: Callable[..., list[str]]
+) -> None:
+    name = "bücher.example.org"
+    monkeypatch.setenv("NAMES", f"https://{name}" if read is origins else name)
+    with pytest.raises(EnvError, match="NAMES"):
+        read(Env(), "NAMES", **({} if read is origins else {"default": []}))
 
 
 def test_make_runs_in_folders_with_blanks(tmp_path: Path) -> None:

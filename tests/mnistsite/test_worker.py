@@ -4,11 +4,12 @@ import json
 import re
 import signal
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -24,6 +25,8 @@ pytestmark = pytest.mark.server
 Png = Callable[..., bytes]
 URL = "/api/v1/predictions"
 TIMEOUT_S = 8.0
+ORIGIN = "https://app.example.org"  # whose pages may call the API
+STRANGER = ("127.0.0.2", 0)  # another address of this machine to send from
 QUICK_S = 5.0  # that a busy test machine may take to answer what takes milliseconds
 
 
@@ -34,7 +37,8 @@ def small(start_server: StartServer, tmp_path_factory: pytest.TempPathFactory) -
         tmp_path_factory.mktemp("small"),
         WEB_CONCURRENCY="1",
         WEB_THREADS="2",
-        MAX_IN_FLIGHT="3",
+        MAX_IN_FLIGHT="5",  # three of one client
+        CORS_ALLOWED_ORIGINS=ORIGIN.upper(),
         HEAD_TIMEOUT=str(TIMEOUT_S),
         BODY_TIMEOUT=str(TIMEOUT_S),
     )
@@ -63,9 +67,12 @@ def ask(
     return response.status, response.read(), response
 
 
-def send_picture(server: Server, picture: bytes) -> tuple[int, bytes, HTTPResponse]:
+def send_picture(
+    server: Server, picture: bytes, source: tuple[str, int] | None = None
+) -> tuple[int, bytes, HTTPResponse]:
     body, headers = form(picture)
-    connection = HTTPConnection(*address(server), timeout=60)
+    headers["Origin"] = ORIGIN
+    connection = HTTPConnection(*address(server), timeout=60, source_address=source)
     try:
         return ask(connection, "POST", URL, body, **headers)
     finally:
@@ -136,6 +143,22 @@ def test_slow_clients_do_not_delay_others(
         assert [read_answer(client) for client in silent] == [b""] * 6
 
 
+def test_a_client_with_many_connections_leaves_some_to_others(small: Server) -> None:
+    with ExitStack() as stack:
+        silent = [
+            stack.enter_context(socket.create_connection(address(small), 20, STRANGER))
+            for _ in range(500)
+        ]
+        asked = time.monotonic()
+        connection = HTTPConnection(*address(small), timeout=20)
+        assert ask(connection, "GET", "/healthz")[0] == 200
+        assert time.monotonic() - asked < QUICK_S
+        connection.close()
+        answer = read_answer(silent[-1])
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"too many connections" in answer
+
+
 def test_clients_that_keep_a_closed_connection_do_not_delay_others(small: Server) -> None:
     with ExitStack() as stack:
         lazy = [stack.enter_context(socket.create_connection(address(small), 20)) for _ in range(6)]
@@ -155,7 +178,7 @@ def test_overload_is_refused_at_once_and_health_checks_answer(
     with ThreadPoolExecutor(12) as pool:
         waiting = [pool.submit(send_picture, small, slow_picture) for _ in range(12)]
         time.sleep(0.2)
-        for path in ("/healthz", "/readyz"):
+        for path in ("/healthz", "/readyz", "/healthz?a=1", "/%72eadyz?", "http://a/healthz"):
             asked = time.monotonic()
             connection = HTTPConnection(*address(small), timeout=20)
             assert ask(connection, "GET", path)[0] == 200
@@ -169,10 +192,63 @@ def test_overload_is_refused_at_once_and_health_checks_answer(
         if status == 503:
             assert json.loads(body)["error"]["code"] == "busy"
             assert response.headers["Retry-After"] == "1"
+        # A page of that origin is told in words, too.
+        assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
+        assert "retry-after" in response.headers["Access-Control-Expose-Headers"]
     connection = HTTPConnection(*address(small), timeout=20)
     listed = json.loads(ask(connection, "GET", f"{URL}?status=unreadable")[1])["results"]
     connection.close()
     assert len(listed) == statuses.count(201), "what was refused is not kept"
+
+
+def test_a_store_that_hangs_delays_no_liveness_check(small: Server) -> None:
+    database = sqlite3.connect(small.var_dir / "db.sqlite3", isolation_level=None)
+    connections = [HTTPConnection(*address(small), timeout=60) for _ in range(4)]
+    with closing(database), ExitStack() as stack:
+        database.execute("BEGIN IMMEDIATE")
+        for connection in connections:
+            stack.callback(connection.close)
+            connection.request("GET", "/readyz")
+        time.sleep(0.5)
+        alive = stack.enter_context(closing(HTTPConnection(*address(small), timeout=20)))
+        asked = time.monotonic()
+        assert ask(alive, "GET", "/healthz")[0] == 200
+        assert time.monotonic() - asked < 3, "a locked database is waited for 5 s"
+        database.execute("ROLLBACK")
+        assert {connection.getresponse().status for connection in connections} <= {200, 503}
+
+
+def test_too_many_open_files_end_no_worker(small: Server) -> None:
+    worker = psutil.Process(small.process.pid).children()[0]
+    limits = worker.rlimit(psutil.RLIMIT_NOFILE)
+    with ExitStack() as stack:
+        worker.rlimit(psutil.RLIMIT_NOFILE, (worker.num_fds() + 5, limits[1]))
+        stack.callback(worker.rlimit, psutil.RLIMIT_NOFILE, limits)
+        for _ in range(10):
+            client = stack.enter_context(socket.create_connection(address(small), 20))
+            client.sendall(b"GET /")
+        wait_until(lambda: "cannot be accepted" in small.log.read_text())
+        assert worker.is_running()
+    connection = HTTPConnection(*address(small), timeout=20)
+    assert ask(connection, "GET", "/api/v1/")[0] == 200
+    connection.close()
+    assert psutil.Process(small.process.pid).children() == [worker]
+
+
+def test_one_client_s_requests_leave_a_turn_to_others(
+    start_server: StartServer, slow_picture: bytes, png: Png, tmp_path: Path
+) -> None:
+    server = start_server(tmp_path, WEB_CONCURRENCY="1", MAX_IN_FLIGHT="24")
+    with ThreadPoolExecutor(16) as pool:
+        waiting = [pool.submit(send_picture, server, slow_picture, STRANGER) for _ in range(16)]
+        time.sleep(0.3)
+        asked = time.monotonic()
+        assert send_picture(server, png("7"))[0] == 201
+        waited = time.monotonic() - asked
+        begun = sum(future.done() for future in waiting)
+        assert {future.result()[0] for future in waiting} == {201}
+    assert begun < 12, f"it was the stranger's turn for {waited:.1f} s"
+    assert server.stop() == 0
 
 
 def test_connections_are_kept_alive(small: Server, png: Png) -> None:
@@ -387,4 +463,8 @@ def test_bodies_are_bounded_before_they_are_stored(
         written = sum(file.stat().st_size for file in files if str(spool) in str(file.readlink()))
         assert 9_000_000 < written <= 20_000_000
         assert send_picture(server, png("7"))[0] == 201, "a small one needs no room"
+        body, headers = form(bytes(5_000_000))
+        connection = HTTPConnection(*address(server), timeout=20, source_address=STRANGER)
+        assert ask(connection, "POST", URL, body, **headers)[0] == 415, "others have room, too"
+        connection.close()
     assert server.stop() == 0

@@ -8,7 +8,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import Context
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from ml.errors import DecodingBusy, PictureError
 from ml.files import isolation
 from ml.files.decoding import decode_pages
 from ml.files.images import DecodedPicture, is_plain
+from ml.files.places import Places
 from tests.conftest import ROOT
 from tests.support import hostile
 from tests.support.pdf import pdf_of
@@ -255,6 +258,36 @@ def test_only_few_threads_wait_for_processes(monkeypatch: pytest.MonkeyPatch) ->
     assert len(decoded(small_pdf())) == 1
 
 
+def test_one_client_s_files_leave_a_process_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolation, "MAX_QUEUE_S", 0.5)
+    one, other = Context(), Context()
+    one.run(isolation.client.set, "192.0.2.1")
+    other.run(isolation.client.set, "192.0.2.2")
+    held = decode_pages(small_pdf(2), **LIMITS)
+    one.run(next, held)
+    with ThreadPoolExecutor(10) as pool:
+        waiting = [pool.submit(one.copy().run, decoded, small_pdf()) for _ in range(10)]
+        assert len(other.run(decoded, small_pdf())) == 1
+        assert {type(future.exception()) for future in waiting} == {DecodingBusy}
+    assert len(one.run(list, held)) == 1
+    assert len(one.run(decoded, small_pdf())) == 1
+
+
+def test_clients_take_turns() -> None:
+    places = Places(1, max_waiting=6)
+    order: list[str] = []
+
+    def hold(client: str) -> None:
+        with places.one(client, max_wait_s=20) as has_place:
+            order.append(client if has_place else f"not {client}")
+
+    with ThreadPoolExecutor(7) as pool, places.one("a", max_wait_s=0):
+        for number, client in enumerate("aaaaabb", 1):
+            pool.submit(hold, client)
+            wait_until(lambda n=number: len(places._waiting) + len(order) == n)  # type: ignore[misc]
+    assert order == ["not a", "b", "a", "b", "a", "a", "a"]
+
+
 def test_a_thread_that_waits_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
 
@@ -264,12 +297,19 @@ def test_a_thread_that_waits_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
         yield
         seen.append("busy")
 
+    def start(*arguments: Any) -> Any:
+        seen.append("start")
+        return start_process(*arguments)
+
+    start_process = isolation._start
+    monkeypatch.setattr(isolation, "_start", start)
     monkeypatch.setattr(isolation, "idle", idle)
     pages = decode_pages(small_pdf(2), **LIMITS)
     next(pages)
-    assert seen == ["idle", "busy"] * 2, "for a place, and for the first page"
+    assert seen[:5] == ["idle", "busy", "idle", "start", "busy"], "for a place, and a process"
+    assert seen[5:] == ["idle", "busy"], "for the first page"
     assert len(list(pages)) == 1
-    assert seen == ["idle", "busy"] * 4
+    assert seen[7:] == ["idle", "busy"] * 3, "for a page, for no more pages, and for its end"
 
 
 def test_a_bmp_of_runs_is_not_decoded_in_this_process() -> None:

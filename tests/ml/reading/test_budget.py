@@ -85,11 +85,11 @@ def test_a_page_is_read_as_far_as_its_file_may_cost(reader: Reader, max_ms: floa
 
 
 @contextmanager
-def all_places_taken() -> Iterator[None]:
+def taken(count: int) -> Iterator[None]:
+    """Hold so many of the places for costly files."""
     with ExitStack() as stack:
-        for _ in range(isolation.MAX_THREADS):
-            assert isolation._threads.acquire(blocking=False)
-            stack.callback(isolation._threads.release)
+        for _ in range(count):
+            assert stack.enter_context(isolation._places.one(None, 0))
         yield
 
 
@@ -106,24 +106,24 @@ def test_a_costly_picture_is_read_only_where_few_others_are(
         idle.append(False)
 
     monkeypatch.setattr(isolation, "idle", record_idle)
-    with all_places_taken():
+    monkeypatch.setattr(isolation, "MAX_QUEUE_S", 0.1)
+    with taken(isolation.MAX_PROCESSES):
         with pytest.raises(DecodingBusy):
             list(reader.read_pages(costly))
+        assert idle == [True, False], "while it waits"
+        idle.clear()
         png = hostile.png(ordinary_page())
         assert cost_of(ordinary_page(), reader) < QUICK_MS
         assert len(list(reader.read_pages(png))) == 1, "an ordinary one needs no place"
         assert not idle
     assert len(list(reader.read_pages(costly))) == 1
     assert idle == [True, False, True, False], "while it waits, and while it is read"
-    with all_places_taken():
+    with taken(isolation.MAX_PROCESSES):
         pass  # also the one that it had
 
 
 def test_a_file_that_is_decoded_apart_takes_one_place(reader: Reader) -> None:
     tiff = io.BytesIO()
     Image.open(io.BytesIO(hostile.rows_of_digits(1600, 2, 70))).save(tiff, "TIFF")
-    with ExitStack() as stack:  # all but one
-        for _ in range(isolation.MAX_THREADS - 1):
-            assert isolation._threads.acquire(blocking=False)
-            stack.callback(isolation._threads.release)
+    with taken(isolation.MAX_PROCESSES - 1):
         assert len(list(reader.read_pages(tiff.getvalue()))) == 1

@@ -7,7 +7,7 @@ from django.conf import LazySettings
 from django.contrib.auth.models import User
 from django.test import Client, RequestFactory
 
-from predictions.access.client_address import UNKNOWN, client_address
+from predictions.access.client_address import UNKNOWN, client_address, counted_client
 from predictions.access.models import AuditEntry
 
 LOGIN = "/accounts/login/"
@@ -26,6 +26,7 @@ LOGIN = "/accounts/login/"
         ("fe80::7%eth0", "fe80::7"),
         ("[fe80::7%eth0]:51234", "fe80::7"),
         ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("64:ff9b::192.0.2.7", "192.0.2.7"),
         ("203.0.113.9, 192.0.2.7", "192.0.2.7"),
         ("203.0.113.9,198.51.100.3,192.0.2.7:80", "192.0.2.7"),
         ("unknown", UNKNOWN),
@@ -44,6 +45,22 @@ def test_a_client_is_one_address(forwarded: str, address: str, settings: LazySet
     settings.PROXY_COUNT = 1
     request = RequestFactory().get("/", headers={"X-Forwarded-For": forwarded})
     assert client_address(request) == address
+
+
+@pytest.mark.parametrize(
+    ("peer", "counted"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("2001:db8:1:2::", "2001:db8:1:2::"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::"),
+        ("fe80::7%eth0", "fe80::"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("unknown", UNKNOWN),
+    ],
+)
+def test_limits_count_an_ipv6_network_as_one_client(peer: str, counted: str) -> None:
+    assert counted_client(RequestFactory().get("/", REMOTE_ADDR=peer)) == counted
 
 
 @pytest.mark.parametrize(
@@ -77,6 +94,7 @@ def test_a_peer_without_an_address_is_a_client_too(peer: str) -> None:
     [
         {"HTTP_X_FORWARDED_FOR": "192.0.2.7:{}"},
         {"HTTP_X_FORWARDED_FOR": "[2001:db8::7]:{}"},
+        {"HTTP_X_FORWARDED_FOR": "2001:db8::{}"},
         {"HTTP_X_FORWARDED_FOR": "unknown"},
         {"HTTP_X_FORWARDED_FOR": "203.0.113.{}, fe80::7%eth0"},
         {"HTTP_X_FORWARDED_FOR": "nonsense {}"},

@@ -158,6 +158,28 @@ def test_refused_requests_count(
     assert answers == [status] * 3 + [429]
 
 
+@pytest.mark.parametrize(
+    "kind", ["multipart/form-data; boundary=x", "application/json", "text/plain"]
+)
+@pytest.mark.parametrize("path", [API, f"{API}/batch", "/", "/nowhere"])
+@pytest.mark.parametrize("cookie", ["", "a=b"])
+def test_bodies_that_are_too_large_count(path: str, kind: str, cookie: str) -> None:
+    client = Client(headers={"Cookie": cookie} if cookie else {})
+    answers = [
+        client.generic("POST", path, content_type=kind, CONTENT_LENGTH="999999999").status_code
+        for _ in range(4)
+    ]
+    assert answers == [413] * 3 + [429]
+
+
+def test_an_account_s_large_bodies_count_for_the_account() -> None:
+    ada = with_token(User.objects.create_user("ada"))
+    large = {"content_type": "application/json", "CONTENT_LENGTH": "999999999"}
+    answers = [ada.generic("POST", API, **large).status_code for _ in range(4)]  # type: ignore[arg-type]
+    assert answers == [413] * 3 + [429]
+    assert Client().get(API).status_code == 200
+
+
 def test_what_an_account_may_not_do_counts() -> None:
     ada = with_token(User.objects.create_user("ada"))
     answers = [ada.post("/api/v1/review/claim").status_code for _ in range(4)]
@@ -176,6 +198,12 @@ def test_behind_a_proxy_the_client_is_whom_the_proxy_saw(settings: LazySettings)
         forwarded = f"203.0.113.{number}, 192.0.2.1"
         answer = Client().get(API, headers={"X-Forwarded-For": forwarded})
     assert answer.status_code == 429
+
+
+def test_a_network_of_ipv6_is_one_client() -> None:
+    asking = [Client(REMOTE_ADDR=f"2001:db8:1:2::{number}") for number in range(4)]
+    assert [client.get(API).status_code for client in asking] == [200, 200, 200, 429]
+    assert Client(REMOTE_ADDR="2001:db8:1:3::1").get(API).status_code == 200
 
 
 def test_clients_without_an_address_share_a_limit(settings: LazySettings) -> None:

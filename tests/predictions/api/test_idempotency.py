@@ -1,6 +1,8 @@
 """Idempotency-Key on POST: sent again, answered again, done once."""
 
+import time
 from collections.abc import Callable
+from threading import BoundedSemaphore
 from typing import Any
 from uuid import UUID
 
@@ -46,6 +48,26 @@ def test_the_same_request_is_answered_again_and_done_once(api: APIClient, png: P
 def test_another_key_is_another_prediction(api: APIClient, png: Png) -> None:
     assert send(api, png("7"), "a").json()["id"] != send(api, png("7"), "b").json()["id"]
     assert len(kept()) == 2
+
+
+def test_only_few_threads_wait_for_a_key(
+    api: APIClient, png: Png, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idempotency, "_waiting", BoundedSemaphore(1))
+    upload = Upload(png("7"), "seven.png")
+    request_key = RequestKey(
+        owner="address 127.0.0.1", key="abc", body_hash=upload.fingerprint(Source.API)
+    )
+    get_store().claim(request_key, new_id(), lease_s=60)
+    with idempotency._place_to_wait():
+        started = time.monotonic()
+        response = send(api, png("7"), "abc")
+        assert time.monotonic() - started < idempotency.WAIT_S
+    assert response.json()["error"]["code"] == "idempotency_key_in_progress"
+    assert response["Retry-After"] == "2"
+    started = time.monotonic()
+    assert send(api, png("7"), "abc").status_code == 409
+    assert time.monotonic() - started >= idempotency.WAIT_S, "there is a place again"
 
 
 @pytest.mark.parametrize("difference", ["content", "name", "source"])

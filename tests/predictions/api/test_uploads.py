@@ -3,7 +3,6 @@
 import csv
 import io
 from collections.abc import Callable
-from threading import BoundedSemaphore
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +12,7 @@ from PIL import Image
 from rest_framework.test import APIClient
 
 from ml.files import isolation
+from ml.files.places import Places
 from ml.reading.budget import Budget
 from predictions.core.errors import StoreUnavailable
 from predictions.core.ids import new_id
@@ -146,9 +146,10 @@ def test_refuses_a_pdf_that_asks_for_too_much(api: APIClient) -> None:
 def test_large_files_wait_for_each_other_but_not_for_long(
     api: APIClient, pages: list[Image.Image], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(isolation, "_threads", BoundedSemaphore(1))
+    places = Places(1, max_waiting=0)
+    monkeypatch.setattr(isolation, "_places", places)
     content = pdf_of(*pages)
-    with isolation._place():
+    with places.one(None, max_wait_s=0):
         response = send(api, content, "pages.pdf")
         assert response.status_code == 503
         assert response.json()["error"]["code"] == "busy"
