@@ -185,7 +185,8 @@ class Tray {
     this.part("summary").textContent = this.messages[message].replace("{done}", done).replace("{total}", total);
     this.part("failed").textContent = failed ? this.messages.summaryFailed.replace("{failed}", failed) : "";
     this.part("total").value = total ? done / total : 0;
-    this.part("total").hidden = finished || held === total;
+    this.part("total").hidden = finished || held === total || total === 1;
+    this.part("actions").hidden = total === 1 && held === 0; // its line has them
     this.part("release").hidden = held === 0;
     this.part("retry-all").hidden = this.#retryable().length < 2;
     this.part("clear").textContent = this.messages[finished ? "close" : held === total ? "clear" : "stop"];
