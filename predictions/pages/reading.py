@@ -16,8 +16,7 @@ from predictions.pages.examples import read_example
 from predictions.pages.forms import FORM_METHODS
 from predictions.pages.lookup import get_record, get_upload
 from predictions.pages.presentation import with_corrections
-from predictions.recognition.uploads import Upload, upload_from_form
-from predictions.services.idempotency import owner_of
+from predictions.recognition.uploads import upload_from_form
 
 
 @require_http_methods(FORM_METHODS)
@@ -51,19 +50,10 @@ def handle_upload(
         return render_form(request, field=field)
     try:
         upload = upload_from_form(request.FILES, field)
-        records = _predict(request, upload, source)
+        records = services.predict(upload, source=source, user=request.user)
     except PredictionsError as error:
         return render_form(request, field=field, error=error)
     return show(records)
-
-
-def _predict(request: HttpRequest, upload: Upload, source: Source) -> list[PredictionRecord]:
-    """Read and keep an upload; once, where a script names it by an Idempotency-Key."""
-    user, key = request.user, request.headers.get("Idempotency-Key")
-    if key is None:
-        return services.predict(upload, source=source, user=user)
-    owner = owner_of(request, user)
-    return services.predict_once(upload, owner=owner, key=key, source=source, user=user)[0]
 
 
 def handle_example(request: HttpRequest, name: str) -> HttpResponse:

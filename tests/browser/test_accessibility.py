@@ -115,7 +115,7 @@ def test_axe_finds_nothing_where_pictures_are_read(
     found += violations(page)
     words = FilePayload(name="words.png", mimeType="image/png", buffer=b"words")
     page.set_input_files("#picture", words)
-    page.locator(".entry[data-state=failed]").wait_for()
+    page.locator(".task[data-state=failed]").wait_for()
     page.set_input_files(
         "#picture", FilePayload(name="8.png", mimeType="image/png", buffer=png("8"))
     )

@@ -10,6 +10,7 @@ from tests.browser.conftest import Complaints, NewPage
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 Point = tuple[float, float]
+RECENT = "/api/v1/predictions?limit=20"
 PLACES = [(x, y) for y in (0.24, 0.5, 0.76) for x in (0.2, 0.5, 0.8)]
 
 
@@ -108,6 +109,27 @@ def test_keeps_a_drawing_when_asked_to(page: Page) -> None:
     expect(page.get_by_text("Drawing pad")).to_be_visible()
     expect(page.get_by_role("heading", level=1)).to_have_text("8")
     expect(page.get_by_text("drawing.png")).to_be_visible()
+
+
+def test_a_drawing_is_kept_once_however_often_it_is_sent(
+    page: Page, complaints: Complaints
+) -> None:
+    complaints.expect("ERR_FAILED")
+    page.goto("/")
+    before = page.request.get(RECENT).json()["results"]
+    draw_by_mouse(page, eight(page, (0.5, 0.5), 0.7))
+    expect_text(page, "8")
+
+    def lose_answer(route: Route) -> None:
+        route.fetch()
+        route.abort()
+
+    page.route("**/api/v1/predictions", lose_answer, times=1)
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("output.text")).to_have_text("8")
+    last = before[0]["id"] if before else ""
+    new = [kept for kept in page.request.get(RECENT).json()["results"] if kept["id"] > last]
+    assert [(kept["file_name"], kept["source"]) for kept in new] == [("drawing.png", "canvas")]
 
 
 def test_takes_strokes_back_and_clears(page: Page) -> None:

@@ -115,6 +115,24 @@ def test_a_long_number_fits_the_answer_and_a_line_stays_one(phone: Page) -> None
     assert box_of(text).bottom <= box_of(phone.locator(".sheet")).y
 
 
+def test_the_answer_is_in_view_while_one_writes_on_a_phone_that_lies(new_page: NewPage) -> None:
+    page = new_page(viewport={"width": 740, "height": 360}, has_touch=True, is_mobile=True)
+    page.goto("/")
+    sheet = page.locator(".sheet")
+    sheet.evaluate("sheet => sheet.scrollIntoView({ block: 'end', behavior: 'instant' })")
+    expect(sheet).to_be_in_viewport(ratio=1)
+    height = box_of(sheet).height
+    write_eights(page, 3, 0.5)
+    expect_eights(page, 3)
+    text = page.locator("[data-text]")
+    expect(text).to_be_in_viewport(ratio=1)
+    expect(page.get_by_role("list", name="Likeliest digits")).to_be_in_viewport(ratio=1)
+    assert box_of(page.locator(".above")).bottom <= box_of(sheet).y
+    assert box_of(sheet).height == height
+    page.evaluate("scrollBy({ top: 100, behavior: 'instant' })")
+    expect(text).to_be_in_viewport(ratio=1)
+
+
 def test_the_sheet_keeps_its_size_and_all_of_it_takes_ink(
     page: Page, complaints: Complaints
 ) -> None:
@@ -221,12 +239,12 @@ def test_a_phone_shows_first_how_to_take_a_photo_then_its_state_then_its_answer(
     expect(first).to_have_text("Take a photo")
     expect(first).to_be_in_viewport(ratio=1)
     held = []
-    phone.route("**/", lambda route: held.append(route))
+    phone.route("**/api/v1/predictions", lambda route: held.append(route))
     phone.set_input_files("#camera", save("7"))
-    expect(phone.locator(".entry")).to_be_in_viewport(ratio=1)
+    expect(phone.locator(".task")).to_be_in_viewport(ratio=1)
     assert phone.evaluate("scrollY") == 0
     held[0].continue_()
-    phone.unroute("**/")
+    phone.unroute_all()
     expect(phone.locator("output.text")).to_have_text("7")
     expect(phone.locator("output.text")).to_be_in_viewport(ratio=1)
     assert phone.evaluate("scrollY") == 0
@@ -241,7 +259,7 @@ def test_a_phone_shows_a_refusal_without_scrolling(
     words.write_text("just some words")
     phone.goto("/")
     phone.set_input_files("#picture", words)
-    expect(phone.locator(".entry-problem")).to_be_in_viewport(ratio=1)
+    expect(phone.locator(".task-problem")).to_be_in_viewport(ratio=1)
 
 
 @pytest.mark.parametrize("scripted", [True, False])

@@ -70,7 +70,7 @@ def test_longer_words_fit_a_phone(new_page: NewPage, save: Save, language: str) 
 def test_scripts_show_the_words_of_the_page(new_page: NewPage, save: Save) -> None:
     page = new_page(locale="de")
     page.goto("/uploads/")
-    files = page.locator("[data-several] input[multiple]:not([webkitdirectory])")
+    files = page.locator(".several input[multiple]:not([webkitdirectory])")
     files.set_input_files([save("7"), save("8", "eight.png")])
     page.get_by_role("button", name="Jetzt lesen").click()
     tray = page.locator(".tray")

@@ -112,7 +112,8 @@ def test_copies_the_answer(page: Page, save: Save, server: Server) -> None:
     page.goto("/")
     page.set_input_files("#picture", save("7"))
     page.get_by_role("button", name="Copy", exact=True).click()
-    expect(page.get_by_text("Copied")).to_be_visible()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Copied")).to_have_count(1)
     assert page.evaluate("navigator.clipboard.readText()") == "7"
 
 

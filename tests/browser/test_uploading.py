@@ -30,7 +30,8 @@ DROP = """([tree, type]) => {
   transfer.items.add(new File(["x"], "x.png"));
   const event = new DragEvent(type, { bubbles: true, cancelable: true, dataTransfer: transfer });
   const items = tree.map((node) => ({ webkitGetAsEntry: () => entryOf(node) }));
-  Object.defineProperty(event, "dataTransfer", { value: { types: ["Files"], items } });
+  const files = tree.filter(Array.isArray).map(makeFile);
+  Object.defineProperty(event, "dataTransfer", { value: { types: ["Files"], items, files } });
   document.querySelector("main").dispatchEvent(event);
 }"""
 

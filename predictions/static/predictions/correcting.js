@@ -2,9 +2,9 @@
 // is saved at once, by the page's own form, and the page that comes back replaces the parts of this
 // one. In the review a change goes into the form only, which Confirm sends.
 
-/** Let whoever may correct do so in `answer`; `onSaved` gets the parts that were replaced. */
-export function connectCorrecting(answer, picture, panel, onSaved) {
-  if (panel.root && answer.querySelector("[data-correct]")) new Correcting(answer, picture, panel, onSaved);
+/** Let whoever may correct do so in `answer`. */
+export function connectCorrecting(answer, picture, panel) {
+  if (panel.root && answer.querySelector("[data-correct]")) new Correcting(answer, picture, panel);
 }
 
 class Correcting {
@@ -12,8 +12,8 @@ class Correcting {
   #saving = Promise.resolve();
   #unsaved = 0;
 
-  constructor(answer, picture, panel, onSaved) {
-    Object.assign(this, { answer, picture, panel, onSaved });
+  constructor(answer, picture, panel) {
+    Object.assign(this, { answer, picture, panel });
     this.tools = answer.querySelector("[data-edit-tools]");
     this.isDraft = answer.dataset.answer === "draft";
     this.original = picture.printed.cloneNode(true); // what a draft goes back to
@@ -183,7 +183,6 @@ class Correcting {
     const { chosen } = this.picture;
     const hadFocus = this.picture.focused;
     const scope = this.answer.closest("main");
-    const replaced = [];
     for (const part of scope.querySelectorAll("[data-part]")) {
       const fresh = part.id && page.getElementById(part.id);
       if (!fresh) continue;
@@ -193,14 +192,12 @@ class Correcting {
       const heading = copy.querySelector("h1");
       if (heading && !scope.querySelector("#title")) heading.replaceWith(...heading.childNodes);
       part.replaceWith(copy);
-      replaced.push(copy);
     }
     if (scope.querySelectorAll("[data-answer]").length === 1) document.title = page.title;
     this.picture.connect();
     this.picture.choose(chosen);
     if (hadFocus) this.picture.focus();
     this.#update();
-    this.onSaved(replaced);
   }
 
   #update() {

@@ -3,6 +3,7 @@
 // saves the drawing.
 
 import { Canvas } from "./canvas.js";
+import { formatConfidence } from "./task.js";
 
 const PAUSE_MS = 40; // of the pen
 const MAX_WAIT_MS = 250; // without a pause
@@ -12,21 +13,8 @@ const STORED = "drawing"; // in the session: survives leaving the page, not clos
 const SVG = "http://www.w3.org/2000/svg";
 const PRINTED_PX = 22; // height of a printed digit with its gap
 
-const percent = new Intl.NumberFormat(document.documentElement.lang, {
-  style: "percent",
-  minimumFractionDigits: 1,
-  maximumFractionDigits: 1,
-});
-
-/** Format a probability; never as 0% or 100%. */
-function formatProbability(probability) {
-  if (probability > 0.999) return `>\u00a0${percent.format(0.999)}`;
-  if (probability < 0.001) return `<\u00a0${percent.format(0.001)}`;
-  return percent.format(probability);
-}
-
-/** Start the sheet in `root`; `onSaved` gets the id of a saved prediction. */
-export function startDrawing(root, onSaved) {
+/** Start the sheet in `root`; `keep` gets the file of a drawing to be kept. */
+export function startDrawing(root, keep) {
   const part = (name) => root.querySelector(`[data-${name}]`);
   const canvas = new Canvas(part("canvas"));
   const view = new LiveView(root, part);
@@ -50,13 +38,10 @@ export function startDrawing(root, onSaved) {
   part("width").addEventListener("input", ({ target }) => {
     canvas.width = Number(target.value) / 100;
   });
-  part("keep").addEventListener("click", async ({ target }) => {
-    target.disabled = true;
-    const id = await prediction.save();
-    target.disabled = canvas.empty;
-    if (id === null) return;
-    canvas.clear();
-    onSaved(id);
+  part("keep").addEventListener("click", () => {
+    const { file } = canvas.picture();
+    keep(new File([file], part("draw").dataset.fileName, { type: file.type }));
+    canvas.clear(); // so that it is kept once
   });
   survive(canvas);
 }
@@ -139,7 +124,7 @@ class LiveView {
       const { number, probability } = ranked[place];
       bar.querySelector(".bar-digit").textContent = number;
       bar.querySelector("rect").setAttribute("width", probability * 100);
-      bar.querySelector(".bar-percent").textContent = formatProbability(probability);
+      bar.querySelector(".bar-percent").textContent = formatConfidence(probability);
     });
   }
 
@@ -184,14 +169,6 @@ class LivePrediction {
     if (this.#timer === 0) this.#due = now + Math.max(after, MAX_WAIT_MS);
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#request(), Math.min(after, this.#due - now));
-  }
-
-  /** Save the drawing; resolves with the id of its prediction, or null. */
-  async save() {
-    this.#stop();
-    const { prediction, problem } = await this.#send(this.canvas.picture(), "");
-    if (problem) this.view.showError(problem);
-    return prediction ? prediction.id : null;
   }
 
   #stop() {

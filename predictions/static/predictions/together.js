@@ -1,5 +1,5 @@
 // Pictures that were read together: j and k move along the rows of their table, or from one
-// prediction's page to the next; and all that was read is copied at once.
+// prediction's page to the next.
 
 const STEPS = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 };
 const siblings = document.querySelector("[data-siblings]");
@@ -20,18 +20,3 @@ document.addEventListener("keydown", (event) => {
   }
   event.preventDefault();
 });
-
-const copy = document.querySelector("[data-copy-all]");
-if (copy && navigator.clipboard) { // needs a secure connection
-  const live = document.querySelector("[data-live]");
-  const label = copy.textContent;
-  copy.hidden = false;
-  document.querySelector("[data-text]").hidden = true;
-  copy.addEventListener("click", async () => {
-    const response = await fetch(copy.dataset.copyAll);
-    if (!response.ok) return location.assign(copy.dataset.copyAll); // its page says why
-    await navigator.clipboard.writeText(await response.text());
-    copy.textContent = live.textContent = copy.dataset.copied;
-    setTimeout(() => (copy.textContent = label), 2000);
-  });
-}

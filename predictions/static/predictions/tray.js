@@ -1,160 +1,64 @@
 // The list of uploads, in a corner of every page. What it shows is kept in sessionStorage and the
 // files still to be sent in IndexedDB, so that it outlasts going to another page, and going back.
 
-import { find, forget, forgetOld, keep } from "./kept-files.js";
-import { send } from "./send.js";
-import { turned } from "./turn.js";
+import { NIL, Task, randomText } from "./task.js";
 
 // In sessionStorage; uploads.js looks for it. It cannot be imported from there: the names of files
 // that import each other cannot be derived from their contents.
 const STATE = "uploads";
 const MAX_CONCURRENT = 2;
 const FILES_PER_BATCH = 1000; // as the API takes them
-const NIL = "00000000-0000-0000-0000-000000000000";
 const template = document.querySelector("[data-tray-template]");
-const { lang } = document.documentElement;
-const percentage = new Intl.NumberFormat(lang, { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
-const STATUSES = ["unreadable", "needs_review", "read"]; // the worst first
+const FILES = "files";
+const KEPT_MS = 12 * 3_600_000; // an Idempotency-Key is good for twice as long
 const FINISHED = new Set(["done", "failed", "lost"]);
 
-function randomText() {
-  // crypto.randomUUID needs a secure connection.
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+/* The files that are still to be sent. Where they cannot be kept, they are lost with the page, which
+   the list then says. */
+
+let opened;
+function openDatabase() {
+  opened ??= new Promise((resolve, reject) => {
+    const request = indexedDB.open("uploads", 1);
+    request.onupgradeneeded = () => request.result.createObjectStore(FILES);
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+  return opened;
 }
 
-function formatConfidence(confidence) {
-  if (confidence > 0.999) return `> ${percentage.format(0.999)}`;
-  if (confidence < 0.001) return `< ${percentage.format(0.001)}`;
-  return percentage.format(confidence);
+async function run(mode, act) {
+  const database = await openDatabase();
+  return new Promise((resolve, reject) => {
+    const transaction = database.transaction(FILES, mode);
+    const request = act(transaction.objectStore(FILES));
+    transaction.oncomplete = () => resolve(request?.result);
+    transaction.onerror = transaction.onabort = () => reject(transaction.error);
+  });
 }
 
-/** One file: what is kept of it (`facts`), and its line in the list. */
-class Task {
-  file = null;
-  aborter = new AbortController();
+const orNothing = (promise) => promise.catch(() => undefined);
 
-  constructor(facts, tray) {
-    this.facts = facts;
-    this.tray = tray;
-    this.line = tray.root.querySelector("[data-task-template]").content.firstElementChild.cloneNode(true);
-    this.progress = this.part("progress");
-    this.image = this.line.querySelector("img");
-    this.part("name").textContent = facts.name;
-    this.part("name").title = facts.name;
-    this.progress.setAttribute("aria-label", facts.name);
-    for (const button of this.line.querySelectorAll("button")) {
-      button.setAttribute("aria-label", tray.messages.about.replace("{action}", button.title).replace("{name}", facts.name));
-    }
-    this.part("kind").textContent = facts.name.match(/\.(\w{1,4})$/)?.[1].toUpperCase() ?? "";
-    // Instead of what the browser cannot show, its kind stays.
-    this.image.addEventListener("load", () => {
-      this.image.hidden = false;
-      this.show();
-    });
-    this.part("turn").addEventListener("click", () => this.turn());
-    this.part("retry").addEventListener("click", () => tray.retry([this]));
-    this.part("remove").addEventListener("click", () => tray.remove([this]));
-    this.show();
-  }
+const keep = (id, file) => orNothing(run("readwrite", (store) => store.put({ file, at: Date.now() }, id)));
+const forget = (id) => orNothing(run("readwrite", (store) => store.delete(id)));
+const find = (id) => orNothing(run("readonly", (store) => store.get(id))).then((row) => row?.file);
 
-  part(name) {
-    return this.line.querySelector(`[data-${name}]`);
-  }
+/** Forget the files of tabs that were closed long ago. */
+function forgetOld() {
+  return orNothing(run("readwrite", (store) => {
+    store.openCursor().onsuccess = ({ target: { result: cursor } }) => {
+      if (!cursor) return;
+      if (cursor.value.at < Date.now() - KEPT_MS) cursor.delete();
+      cursor.continue();
+    };
+  }));
+}
 
-  get state() {
-    return this.facts.state;
-  }
-
-  update(facts) {
-    Object.assign(this.facts, facts);
-    this.show();
-    this.tray.changed();
-  }
-
-  /** Take the file; `kept` says that it is in IndexedDB already. */
-  async hold(file, { kept = false } = {}) {
-    this.file = file;
-    this.image.src = URL.createObjectURL(file);
-    if (!kept) await keep(this.facts.id, file);
-  }
-
-  turn() {
-    // Another picture, so another key: the first may have arrived.
-    this.update({ quarters: (this.facts.quarters + 1) % 4, key: randomText() });
-  }
-
-  showProgress(share) {
-    this.line.dataset.state = share < 1 ? "sending" : "reading";
-    this.progress.value = share;
-    if (share === 1) this.progress.removeAttribute("value"); // indeterminate while reading
-  }
-
-  show() {
-    const { state, text, url, status, confidence, problem, retryable, preview, quarters } = this.facts;
-    this.line.dataset.state = state; // CSS shows what belongs to it
-    this.line.dataset.quarters = state === "done" && !this.file ? 0 : quarters;
-    if (state === "done") {
-      const link = this.part("text");
-      link.href = url;
-      if (text) link.textContent = text;
-      this.part("status").className = `status ${status}`;
-      this.part("status").textContent = this.tray.messages[`status_${status}`];
-      this.part("confidence").textContent = confidence === null ? "" : formatConfidence(confidence);
-      if (preview && !this.image.getAttribute("src")) this.image.src = preview;
-    }
-    if (state === "failed" || state === "lost") {
-      this.part("problem").textContent = state === "lost" ? this.tray.messages.lost : problem;
-    }
-    this.part("retry").hidden = !(state === "failed" && retryable);
-    const shown = this.file && this.image.complete && this.image.naturalWidth > 0;
-    this.part("turn").hidden = !(shown && ["held", "waiting", "failed"].includes(state));
-  }
-
-  async work(url) {
-    const { id, key, quarters, batch, position } = this.facts;
-    this.showProgress(0);
-    this.facts.state = "sending";
-    this.tray.changed();
-    const { signal } = this.aborter;
-    if (signal.aborted) return;
-    const fields = { file: await turned(this.file, quarters), source: "page", batch, position };
-    const request = await send(url, fields, key, {
-      signal,
-      onProgress: (share) => this.showProgress(share),
-      onWait: (why) => (this.line.dataset.state = why),
-    });
-    if (signal.aborted) return;
-    this.take(request);
-    if (this.state === "done") forget(id);
-  }
-
-  take({ status, response }) {
-    const { messages } = this.tray;
-    const results = response?.results ?? (response?.id ? [response] : []);
-    if (results.length > 0) this.succeed(results, response.upload ?? null);
-    else if (status === 0) this.fail(messages.unreachable, true);
-    else this.fail(response?.error?.message ?? messages.failed, status >= 500 || status === 429 || status === 409);
-  }
-
-  succeed(results, uploadId) {
-    const [first] = results;
-    const confidences = results.map(({ confidence }) => confidence).filter((c) => c !== null);
-    const pages = this.tray.messages.pages.replace("{number}", results.length);
-    this.update({
-      state: "done",
-      text: results.length > 1 ? pages : (first.marked_text || first.text).replaceAll("\n", " · "),
-      url: (uploadId && results.length > 1 ? this.tray.messages.table : this.tray.messages.detail).replace(NIL, uploadId ?? first.id),
-      status: STATUSES.find((status) => results.some((result) => result.status === status)),
-      confidence: confidences.length > 0 ? Math.min(...confidences) : null,
-      preview: first.preview_url,
-      table: first.batch,
-      predictions: results.length,
-    });
-  }
-
-  fail(problem, retryable) {
-    this.update({ state: "failed", problem, retryable });
-    this.tray.say(`${this.facts.name}: ${problem}`);
+function stored() {
+  try {
+    return JSON.parse(sessionStorage.getItem(STATE)) ?? {};
+  } catch {
+    return {}; // storage is blocked
   }
 }
 
@@ -166,7 +70,7 @@ class Tray {
     this.root = template.content.firstElementChild.cloneNode(true);
     this.messages = { ...this.root.dataset };
     this.list = this.root.querySelector("[data-tasks]");
-    this.live = this.root.querySelector("[data-live]");
+    this.live = document.querySelector("[data-tray-live]");
     this.part("retry-all").addEventListener("click", () => this.retryAll());
     this.part("release").addEventListener("click", () => this.release());
     this.part("clear").addEventListener("click", () => this.remove([...this.tasks]));
@@ -182,18 +86,22 @@ class Tray {
     this.live.textContent = text;
   }
 
-  async add(files, { held = false } = {}) {
-    const tasks = [];
-    let batch = randomText();
+  /** List files and send them; with `held`, once `release` is called. */
+  add(files, { held, alone, source }) {
+    for (const task of this.tasks) task.facts.alone = false; // the page shows the latest
+    let batch;
     for (const [index, file] of files.entries()) {
       const position = index % FILES_PER_BATCH;
-      if (index > 0 && position === 0) batch = randomText();
+      if (position === 0 && files.length > 1) batch = randomText();
       const task = this.#put({
-        id: randomText(), key: randomText(), name: file.name, batch, position, quarters: 0, state: held ? "held" : "waiting",
+        id: randomText(), key: randomText(), name: file.name, source, batch, position, quarters: 0, alone, state: held ? "held" : "waiting",
       });
-      tasks.push(task);
-      if (file.size > Number(this.messages.maxBytes)) task.fail(this.messages.tooLarge, false);
-      else task.hold(file);
+      if (file.size > Number(this.messages.maxBytes)) {
+        task.fail(this.messages.tooLarge, false);
+      } else {
+        task.hold(file);
+        keep(task.facts.id, file);
+      }
     }
     this.changed();
     this.#start();
@@ -206,7 +114,7 @@ class Tray {
   }
 
   retry(tasks) {
-    for (const task of tasks) task.update({ state: "waiting" });
+    for (const task of tasks) task.retry();
     this.#start();
   }
 
@@ -216,7 +124,7 @@ class Tray {
 
   remove(tasks) {
     for (const task of tasks) {
-      task.aborter.abort();
+      task.abort();
       task.line.remove();
       forget(task.facts.id);
     }
@@ -226,7 +134,7 @@ class Tray {
 
   /** Go on with what another page, or this one before it was left, has begun. */
   async restore() {
-    const { user, open, tasks = [] } = JSON.parse(sessionStorage.getItem(STATE) ?? "{}");
+    const { user, open, tasks = [] } = stored();
     if (user !== this.messages.user) {
       // Somebody else has signed in: neither names nor files are theirs.
       for (const { id } of tasks) forget(id);
@@ -238,7 +146,7 @@ class Tray {
     for (const task of this.tasks) {
       if (["done", "lost"].includes(task.state)) continue;
       const file = await find(task.facts.id);
-      if (file) await task.hold(file, { kept: true });
+      if (file) task.hold(file);
       if (task.state === "failed") {
         if (!file) task.update({ retryable: false });
       } else if (!file) task.update({ state: "lost" });
@@ -252,29 +160,33 @@ class Tray {
   /** Stop sending and forget what is on this page: the next one goes on. */
   leave() {
     this.save();
-    for (const task of this.tasks) task.aborter.abort();
+    for (const task of this.tasks) task.abort();
   }
 
   save() {
-    if (this.tasks.length === 0) return sessionStorage.removeItem(STATE);
     const { user } = this.messages;
     const state = { user, open: this.part("box").open, tasks: this.tasks.map(({ facts }) => facts) };
-    return sessionStorage.setItem(STATE, JSON.stringify(state));
+    try {
+      if (this.tasks.length === 0) sessionStorage.removeItem(STATE);
+      else sessionStorage.setItem(STATE, JSON.stringify(state));
+    } catch {
+      // Storage is blocked or full: the list does not outlast this page.
+    }
   }
 
   changed() {
     const total = this.tasks.length;
     const count = (state) => this.tasks.filter((task) => task.state === state).length;
     const done = count("done");
-    const finished = this.tasks.every((task) => FINISHED.has(task.state));
+    const finished = this.#finished;
     const held = count("held");
     const failed = count("failed") + count("lost");
     const message = done === total ? "summaryAll" : held === total ? "summaryHeld" : "summary";
-    const summary = this.messages[message].replace("{done}", done).replace("{total}", total);
-    this.part("summary").textContent = summary;
+    this.part("summary").textContent = this.messages[message].replace("{done}", done).replace("{total}", total);
     this.part("failed").textContent = failed ? this.messages.summaryFailed.replace("{failed}", failed) : "";
     this.part("total").value = total ? done / total : 0;
-    this.part("total").hidden = finished || held === total;
+    this.part("total").hidden = finished || held === total || total === 1;
+    this.part("actions").hidden = total === 1 && held === 0; // its line has them
     this.part("release").hidden = held === 0;
     this.part("retry-all").hidden = this.#retryable().length < 2;
     this.part("clear").textContent = this.messages[finished ? "close" : held === total ? "clear" : "stop"];
@@ -285,12 +197,15 @@ class Tray {
     this.part("table").hidden = together.length < 2 || here;
     if (latest) this.part("table").href = this.messages.table.replace(NIL, latest.facts.table);
     this.root.hidden = total === 0;
-    if (finished && total > 0 && this.#active > 0) this.say(summary);
     this.save();
   }
 
+  get #finished() {
+    return this.tasks.every(({ state }) => FINISHED.has(state));
+  }
+
   #retryable() {
-    return this.tasks.filter(({ state, file, facts }) => state === "failed" && facts.retryable && file);
+    return this.tasks.filter(({ retryable }) => retryable);
   }
 
   #put(facts) {
@@ -313,6 +228,8 @@ class Tray {
     for (let task = this.#next(); task; task = this.#next()) {
       await task.work(this.messages.api).catch(() => task.fail(this.messages.failed, true));
       this.changed();
+      if (task.state === "done") forget(task.facts.id);
+      if (!task.facts.alone && this.#finished) this.say(this.part("summary").textContent);
     }
     this.#active -= 1;
   }

@@ -1,17 +1,24 @@
-// Uploads from any page: files dropped anywhere, folders included, or pasted, or chosen by an input
-// with data-several. The list of them (tray.js) is only loaded when there is something to list.
+// Takes every file that is to be read, on any page: dropped anywhere, folders included, pasted,
+// photographed or chosen. The list of them (tray.js) is loaded when there is something to list.
 
 const STATE = "uploads"; // as tray.js names it in sessionStorage
 
-const veil = document.querySelector("[data-veil]");
-const enabled = veil !== null; // not for those who may not read pictures
-// This page has a place of its own for a single picture; it hands several over (read.js).
-const takesOne = document.querySelector("[data-upload]") !== null;
+const veil = document.querySelector("[data-veil]"); // not there for those who may not read pictures
+const hasSheet = document.querySelector("[data-read-page]") !== null; // shows the answer of one file
 
-/** Read files, each by a request of its own; with `held`, once `release` is called. */
-export async function upload(files, options) {
+/** Read files, each by a request of its own; with `held`, once the list says so. */
+export async function upload(files, { held = false, source = "page" } = {}) {
+  if (files.length === 0) return;
   const { tray } = await import("./tray.js");
-  return tray.add(files, options);
+  tray.add(files, { held, alone: hasSheet && files.length === 1, source });
+}
+
+function hasList() {
+  try {
+    return sessionStorage.getItem(STATE) !== null;
+  } catch {
+    return false; // storage is blocked
+  }
 }
 
 const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
@@ -22,51 +29,46 @@ function receiveDrops() {
     depth = Math.max(0, depth + change);
     veil.hidden = depth === 0;
   };
-  const on = (name, handle) => {
-    // Before the page's own listeners.
-    window.addEventListener(name, (event) => hasFiles(event) && handle(event), { capture: true });
-  };
+  const on = (name, handle) => window.addEventListener(name, (event) => hasFiles(event) && handle(event));
   on("dragenter", () => changeDepth(1));
   on("dragleave", () => changeDepth(-1));
   on("dragover", (event) => event.preventDefault());
   on("drop", async (event) => {
+    event.preventDefault();
     changeDepth(-depth);
     // Before anything is awaited: afterwards, what was dropped cannot be read any more.
+    const files = [...event.dataTransfer.files];
     const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
-    if (takesOne && entries.length === 1 && entries[0].isFile) return;
-    event.preventDefault();
-    event.stopImmediatePropagation();
+    if (entries.every(({ isFile }) => isFile)) return upload(files);
     const { filesOf } = await import("./folders.js");
-    await upload(await filesOf(entries));
+    return upload(await filesOf(entries));
   });
 }
 
 function receivePastes() {
   document.addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])];
-    if (files.length === 0 || event.defaultPrevented || takesOne) return;
+    if (files.length === 0 || event.defaultPrevented) return;
     event.preventDefault();
     upload(files);
   });
 }
 
-/** Hold what the form's inputs choose, to be looked at and turned before it is sent. */
-function receiveForm(form) {
-  for (const input of form.querySelectorAll("input[type=file]")) {
-    input.addEventListener("change", async () => {
-      const { readable } = await import("./folders.js");
-      const files = [...input.files];
-      await upload(input.webkitdirectory ? readable(files) : files, { held: true });
-      input.value = ""; // so that the same file can be chosen again
-      form.querySelector("[data-held]").hidden = false;
-    });
-  }
+/** Take what a form's inputs choose; one for several holds them, to be looked at and turned. */
+function receiveChoices(form) {
+  const hint = form.querySelector("[data-held]");
+  form.addEventListener("change", async ({ target: input }) => {
+    let files = [...input.files];
+    input.value = ""; // so that the same file can be chosen again
+    if (input.webkitdirectory) files = (await import("./folders.js")).readable(files);
+    await upload(files, { held: hint !== null });
+    if (hint) hint.hidden = false;
+  });
 }
 
-if (enabled) {
+if (veil) {
   receiveDrops();
   receivePastes();
-  const form = document.querySelector("[data-several]");
-  if (form) receiveForm(form);
-  if (sessionStorage.getItem(STATE)) import("./tray.js");
+  for (const form of document.querySelectorAll("[data-upload]")) receiveChoices(form);
+  if (hasList()) import("./tray.js");
 }
