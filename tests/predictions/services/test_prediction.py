@@ -8,7 +8,7 @@ from PIL import Image
 from ml.digits import SIDE
 from ml.reading.result import Reading
 from predictions.core.records import Status
-from predictions.services.prediction import status_of
+from predictions.recognition.status import status_of
 from tests.support.records import make_digit
 
 
