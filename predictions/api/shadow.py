@@ -22,7 +22,9 @@ from predictions.shadow.models import ShadowDisagreement, ShadowRun
 
 
 class SentShadowSerializer(serializers.Serializer[Any]):
-    share = serializers.FloatField(help_text="Of the pictures that are kept, above 0 to 1.")
+    share = serializers.FloatField(
+        min_value=runs.MIN_SHARE, max_value=1, help_text="Of the pictures that are kept."
+    )
 
 
 class DisagreementSerializer(serializers.Serializer[ShadowDisagreement]):
@@ -78,7 +80,7 @@ class Shadow(APIView):
         description="It reads a share of the pictures that are kept, after they were answered, "
         "in place of any other shadow version. Counts begin at 0.",
         request=SentShadowSerializer,
-        responses={200: ShadowSerializer, **errors(400, 409)},
+        responses={200: ShadowSerializer, **errors(400, 409, 415)},
     )
     def post(self, request: Request, number: int) -> Response:
         body = SentShadowSerializer(data=request.data)

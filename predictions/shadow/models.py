@@ -13,7 +13,7 @@ class ShadowRun(models.Model):
     # None: the shipped one, which has no row. A version that is deleted takes its runs with it.
     version = models.ForeignKey(ModelVersion, models.CASCADE, null=True, related_name="+")
     against = models.PositiveIntegerField()  # the version that answers, and is compared with
-    share = models.FloatField()  # of the pictures, above 0 and up to 1
+    share = models.FloatField()  # of the pictures, up to 1
     counts = models.JSONField(default=dict)  # `predictions.shadow.agreement.Agreement`
     running = models.BooleanField(default=True)
     started_at = models.DateTimeField(auto_now_add=True)

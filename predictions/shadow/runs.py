@@ -24,6 +24,7 @@ from predictions.shadow.models import ShadowDisagreement, ShadowRun
 from predictions.statistics.daily_counts import lock_days
 from predictions.stores import get_store
 
+MIN_SHARE = 0.001
 MAX_DISAGREEMENTS = 200  # kept of a run, the newest
 
 
@@ -48,8 +49,8 @@ def start(number: int, *, share: float, by: str = "") -> ShadowRun:
     VersionRefused
         If it is the active one, or cannot run.
     """
-    if not 0 < share <= 1:
-        raise PredictionsError("bad_share", _("The share must be above 0 and at most 1."))
+    if not MIN_SHARE <= share <= 1:
+        raise PredictionsError("bad_share", _("The share must be from 0.001 to 1."))
     against = versions.active_number()
     version = versions.get(number)
     if number == against:

@@ -18,7 +18,10 @@ class Command(BaseCommand):
         which.add_argument("version", type=int, nargs="?", help="0 is the shipped version")
         which.add_argument("--stop", action="store_true", help="stop the version that reads along")
         parser.add_argument(
-            "--share", type=float, default=0.1, help="of the pictures, above 0 to 1; default: 0.1"
+            "--share",
+            type=float,
+            default=0.1,
+            help="of the pictures, from 0.001 to 1; default: 0.1",
         )
 
     def handle(self, **options: Any) -> None:
