@@ -1,7 +1,8 @@
 """What a worker does for the shadow version, in a thread of its own.
 
-Requests wait for none of it: they leave what they read in a bounded queue, from which nothing is
-taken while the worker has requests in progress. What finds no room is dropped and counted.
+Requests wait for none of it: they leave what they read in a bounded queue. While the worker has a
+request in progress nothing is taken from it, and reading a page pauses before the next run of a
+network, some ms later. What finds no room is dropped and counted.
 """
 
 import os
@@ -18,6 +19,7 @@ from django.conf import settings
 
 from ml.errors import MLError
 from ml.files.decoding import is_decoded_here
+from ml.pauses import pausing
 from ml.reading.reader import Reader
 from ml.reading.result import Reading
 from predictions.core.background import repeat
@@ -87,10 +89,15 @@ class Shadow:
                     continue
                 with self._lock:
                     offer = self._waiting.popleft()
-                differing += _compare(offer, self._run, self._reader, agreement)
+                with pausing(self._wait_while_busy):
+                    differing += _compare(offer, self._run, self._reader, agreement)
         finally:
             if agreement.pictures:
                 runs.add(self._run, agreement, differing)
+
+    def _wait_while_busy(self) -> None:
+        while self.is_busy():
+            time.sleep(PAUSE_S)
 
     def _follow(self) -> None:
         """Load the version of another run; forget what was offered to the last one."""

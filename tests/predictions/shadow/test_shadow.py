@@ -132,6 +132,19 @@ def test_nothing_is_read_while_requests_are_in_progress(
     assert agreement(run).pictures == 1
 
 
+def test_a_page_that_is_being_read_pauses_for_a_request(
+    shadow: Shadow, candidate: int, png: Png, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "PAUSE_S", 0)
+    run = start(shadow, candidate)
+    read(png, "8")
+    states = iter([False, *[True] * 9])  # a request comes once the page was taken
+    shadow.is_busy = lambda: next(states, False)
+    shadow.work()
+    assert next(states, None) is None
+    assert agreement(run).pictures == 1
+
+
 def test_what_finds_no_room_is_dropped_and_counted(
     shadow: Shadow, candidate: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
