@@ -118,7 +118,7 @@ def main() -> None:
 
 
 def read(reader: Reader, picture: LabelledPicture) -> Answer:
-    from predictions.services.prediction import status_of  # needs Django to be set up
+    from predictions.recognition.status import status_of  # needs Django to be set up
 
     try:
         reading = reader.read(picture.content)

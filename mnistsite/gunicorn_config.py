@@ -68,12 +68,16 @@ def post_worker_init(worker: "Worker") -> None:
         warm_up_for_pages,
         watch_active_version,
     )
+    from predictions.shadow.worker import start_shadowing
     from predictions.statistics.daily_counts import keep_counting
+    from predictions.statistics.drift import keep_checking
 
     warm_up()
     warm_up_for_pages(threads=1)  # others are made when pages come at once; each takes 20 MB
     watch_active_version()
     keep_counting()
+    keep_checking()
+    start_shadowing(is_busy=lambda: worker.in_flight > 0)  # type: ignore[attr-defined]
     # Exempt long-lived objects: collections that scanned them delayed requests by up to 67 ms.
     gc.collect()
     gc.freeze()

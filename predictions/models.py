@@ -5,7 +5,8 @@ from django.conf import settings
 from predictions.access.models import AuditEntry, TokenDetails
 from predictions.registry.models import Activation, ModelVersion
 from predictions.review.models import Correction, CorrectionTerm, ReviewItem
-from predictions.statistics.models import CountedPeriod, DayStatistics
+from predictions.shadow.models import ShadowDisagreement, ShadowRun
+from predictions.statistics.models import CountedPeriod, DayStatistics, DriftDay
 from predictions.stores.sql.models import (
     IdempotencyKey,
     OutboxEvent,
@@ -23,6 +24,7 @@ __all__ = [
     "CorrectionTerm",
     "CountedPeriod",
     "DayStatistics",
+    "DriftDay",
     "IdempotencyKey",
     "ModelVersion",
     "OutboxEvent",
@@ -32,6 +34,8 @@ __all__ = [
     "PredictionDigit",
     "PredictionTerm",
     "ReviewItem",
+    "ShadowDisagreement",
+    "ShadowRun",
     "TokenDetails",
     "WebhookDelivery",
     "WebhookEndpoint",

@@ -40,6 +40,24 @@ def decode(content: bytes, *, max_pixels: int) -> DecodedPicture:
     return next(decode_pages(content, max_pixels=max_pixels, max_pages=1))
 
 
+def is_decoded_here(content: bytes, *, max_pixels: int) -> bool:
+    """Return whether a picture is decoded without a process of its own.
+
+    Parameters
+    ----------
+    content
+        The whole file.
+    max_pixels
+        As of `decode_pages`.
+
+    Raises
+    ------
+    PictureError
+        As `decode_pages`, if the header is enough to tell.
+    """
+    return has_signature(content) and is_plain(without_side_data(content), max_pixels=max_pixels)
+
+
 def decode_pages(
     content: bytes, place: Place | None = None, /, *, max_pixels: int, max_pages: int
 ) -> Iterator[DecodedPicture]:

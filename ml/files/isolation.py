@@ -139,8 +139,9 @@ class Place:
         """
         if not self._is_taken:
             with idle():
-                if not self._stack.enter_context(_places.one(client.get(), MAX_QUEUE_S)):
-                    raise DecodingBusy
+                has_place = self._stack.enter_context(_places.one(client.get(), MAX_QUEUE_S))
+            if not has_place:
+                raise DecodingBusy
             self._is_taken = True
 
 

@@ -21,6 +21,7 @@ from ml.digits import DIGITS, SIDE
 from ml.errors import ModelError
 from ml.model.litert import allocate_tensors
 from ml.model.metrics import softmax
+from ml.pauses import pause_if_asked
 from ml.timings import step
 
 MANIFEST_FILE = "manifest.json"
@@ -107,6 +108,7 @@ class Classifier:
         # One by one: batches of 2 to 256 were no faster (0.31-0.37 ms per glyph against 0.32 ms),
         # and resizing an interpreter means reallocating its tensors.
         for n in range(len(x)):
+            pause_if_asked()
             interpreter.set_tensor(source, x[n : n + 1].astype(np.float32, copy=False))
             interpreter.invoke()
             logits[n] = interpreter.get_tensor(target)[0]

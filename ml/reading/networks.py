@@ -10,6 +10,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from ml.errors import ModelError
 from ml.model.litert import allocate_tensors
+from ml.pauses import pause_if_asked
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -50,6 +51,7 @@ class Network:
         ModelError
             When LiteRT cannot run the network.
         """
+        pause_if_asked()
         with self._borrowed(x.shape) as (interpreter, source, target):
             interpreter.set_tensor(source, x[np.newaxis, ..., np.newaxis])
             interpreter.invoke()

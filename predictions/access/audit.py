@@ -27,6 +27,8 @@ class Action(StrEnum):
     PURGED = "purged"
     ADDED = "added"
     ACTIVATED = "activated"
+    SHADOW_STARTED = "shadow_started"
+    SHADOW_STOPPED = "shadow_stopped"
 
 
 ACTION_LABELS = {
@@ -42,6 +44,8 @@ ACTION_LABELS = {
     Action.PURGED: gettext_lazy("purged"),
     Action.ADDED: gettext_lazy("added"),
     Action.ACTIVATED: gettext_lazy("activated"),
+    Action.SHADOW_STARTED: gettext_lazy("shadow started"),
+    Action.SHADOW_STOPPED: gettext_lazy("shadow stopped"),
 }
 
 

@@ -1,7 +1,7 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from predictions.api import batch, corrections, description, exports, model_versions, views
+from predictions.api import batch, corrections, description, exports, model_versions, shadow, views
 
 app_name = "api"
 
@@ -55,6 +55,12 @@ urlpatterns = [
         "v1/models/<int:number>/activate",
         model_versions.ActivateModelVersion.as_view(),
         name="activate-model",
+    ),
+    path("v1/models/<int:number>/shadow", shadow.Shadow.as_view(), name="model-shadow"),
+    path(
+        "v1/models/<int:number>/shadow/review",
+        shadow.ReviewShadow.as_view(),
+        name="review-shadow",
     ),
     path("v1/schema", description.Description.as_view(), name="schema"),
     path("v1/<path:path>/", views.without_slash),

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 from predictions.core.records import PredictionRecord
 
@@ -30,6 +30,34 @@ VERSION_CHECK_ERRORS = Counter(
 COUNTING_ERRORS = Counter(
     "mnistsite_counting_errors", "Failed attempts to keep the daily counts of the statistics."
 )
+DRIFT = Gauge(
+    "mnistsite_drift_index",
+    "Population stability index of the last day that was compared.",
+    ["kind"],
+    multiprocess_mode="livemostrecent",
+)
+DRIFT_BOUND = Gauge(
+    "mnistsite_drift_bound",
+    "The index from which on the last day that was compared counts as a drift.",
+    ["kind"],
+    multiprocess_mode="livemostrecent",
+)
+SHADOW_PICTURES = Counter(
+    "mnistsite_shadow_pictures",
+    "Pictures for the shadow version: read the same or other, dropped, left_out.",
+    ["model_version", "outcome"],
+)
+SHADOW_STATUSES = Counter(
+    "mnistsite_shadow_statuses",
+    "Pictures by the status of the active and of the shadow version.",
+    ["model_version", "answered", "status"],
+)
+SHADOW_DIGITS = Counter(
+    "mnistsite_shadow_digits",
+    "Digits of the active version that the shadow version reads the same or other.",
+    ["model_version", "digit", "outcome"],
+)
+SHADOW_ERRORS = Counter("mnistsite_shadow_errors", "Failed attempts to read as a shadow.")
 STORE_ERRORS = Counter("mnistsite_store_errors", "Times the prediction store did not answer.")
 
 

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from predictions.access.permissions import may_activate, may_read, may_view_all
 from predictions.core.calendar import today
 from predictions.core.errors import VersionRefused
+from predictions.pages import shadow
 from predictions.pages.access import require_permission
 from predictions.pages.model_parts import part_facts
 from predictions.pages.model_plots import calibration_points, confusion_rows
@@ -143,6 +144,7 @@ def _render(
         "may_delete": may_activate(request.user) and versions.is_deletable(version),
         "comparison": activation.compare_with_active(all_versions).get(number),
         "may_activate": may_activate(request.user),
+        "shadow": shadow.describe(request, number),
         "error": error,
     }
     status = error.status if error else 200

@@ -30,11 +30,15 @@ from predictions.statistics.daily_counts import (
     Statistics,
     collect_statistics,
 )
+from predictions.statistics.drift import KINDS, compared_between, shifts_of
+from predictions.statistics.models import DriftDay
+from predictions.statistics.stability import Shift
 
 SHORTCUTS = (7, 30, 90, 365)  # days
 MAX_DAILY_BARS = 92
 MIN_BARS = 7
 MAX_DAYS_BY_WEEK = 2 * 366
+MAX_COMPARED_DAYS = 31
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ def statistics(request: HttpRequest) -> HttpResponse:
         "statistics": seen,
         "figures": _figures(seen.total, _corrected(since, until)),
         "charts": [_by_time(seen, since, until), *_charts(seen)],
+        "drift": _drift(compared_between(since, until)[:MAX_COMPARED_DAYS]),
         "shortcuts": [
             (
                 ngettext("%d day", "%d days", days) % days,
@@ -68,6 +73,16 @@ def statistics(request: HttpRequest) -> HttpResponse:
         ],
     }
     return render(request, "predictions/statistics.html", context)
+
+
+def _drift(days: list[DriftDay]) -> list[tuple[DriftDay, list[Shift | None], bool]]:
+    """Return how days compare with the reference by each of KINDS, and whether one drifts."""
+    rows = []
+    for day in days:
+        shifts = dict(shifts_of(day))
+        drifts = any(shift.is_drift for shift in shifts.values())
+        rows.append((day, [shifts.get(kind) for kind in KINDS], drifts))
+    return rows
 
 
 def _corrected(since: date, until: date) -> int:

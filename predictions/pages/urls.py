@@ -8,6 +8,7 @@ from predictions.pages import (
     model_versions,
     reading,
     selection,
+    shadow,
     statistics,
     uploads,
 )
@@ -32,6 +33,9 @@ urlpatterns = [
     path("models/import", model_versions.add, name="import-model"),
     path("models/<int:number>/", model_versions.model_detail, name="model"),
     path("models/<int:number>/activate", model_versions.activate, name="activate-model"),
+    path("models/<int:number>/shadow", shadow.start, name="start-shadow"),
+    path("models/<int:number>/shadow/stop", shadow.stop, name="stop-shadow"),
+    path("models/<int:number>/shadow/review", shadow.send_to_review, name="review-shadow"),
     path("models/<int:number>/delete", model_versions.delete, name="delete-model"),
     path("favicon.ico", favicon.favicon, name="favicon"),
 ]

@@ -144,9 +144,14 @@ def remove_before(first_kept: UUID) -> None:
     ReviewItem.objects.filter(prediction_id__lt=first_kept).delete()
 
 
-def reopen(record: PredictionRecord, reviewer: str) -> None:
-    """Return a prediction to the queue, claimed by whoever undid its correction."""
-    if record.status == Status.NEEDS_REVIEW:
+def send(records: Iterable[PredictionRecord]) -> None:
+    """Add predictions without a correction that somebody asks to be reviewed, before all others."""
+    _add([_item_of(record, confidence=0.0) for record in records])
+
+
+def reopen(record: PredictionRecord, reviewer: str, *, sent: bool = False) -> None:
+    """Return a prediction that was in the queue to it, claimed by whoever undid its correction."""
+    if sent or record.status == Status.NEEDS_REVIEW:
         claimed = {"claimed_by": reviewer, "claimed_until": timezone.now() + CLAIM_DURATION}
         ReviewItem.objects.update_or_create(
             prediction_id=record.id, defaults={**_order_of(record), **claimed}
@@ -161,7 +166,11 @@ def rebuild() -> None:
 
 def _add_uncorrected(records: Sequence[PredictionRecord]) -> None:
     corrected = corrections.current(record.id for record in records)
-    items = [_item_of(record) for record in records if record.id not in corrected]
+    _add([_item_of(record) for record in records if record.id not in corrected])
+
+
+def _add(items: list[ReviewItem]) -> None:
+    """Add items, or give them their place anew; claims stay."""
     ReviewItem.objects.bulk_create(
         items,
         update_conflicts=True,
@@ -218,8 +227,8 @@ def _claim_lost() -> PredictionsError:
     )
 
 
-def _item_of(record: PredictionRecord) -> ReviewItem:
-    return ReviewItem(prediction_id=record.id, **_order_of(record))
+def _item_of(record: PredictionRecord, **order: float) -> ReviewItem:
+    return ReviewItem(prediction_id=record.id, **(_order_of(record) | order))
 
 
 def _order_of(record: PredictionRecord) -> dict[str, Any]:

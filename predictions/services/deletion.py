@@ -12,6 +12,7 @@ from predictions.access.audit import Action, audit
 from predictions.core.errors import StoreUnavailable
 from predictions.core.records import PredictionRecord
 from predictions.review import corrections, queue
+from predictions.shadow import runs as shadow
 from predictions.statistics.daily_counts import delete_counted, recount
 from predictions.stores import get_store
 
@@ -28,6 +29,7 @@ def delete(prediction_id: UUID, *, by: "User | AnonymousUser | None") -> bool:
         # Also of a prediction that expired by itself.
         corrections.delete([prediction_id])
         queue.remove([prediction_id])
+        shadow.forget([prediction_id])
         if deleted:
             audit(Action.DELETED, by=by, target=prediction_id)
     return bool(deleted)

@@ -13,7 +13,7 @@ from structlog.contextvars import bind_contextvars
 
 from ml.errors import DecodingBusy, PictureError
 from ml.reading.explanation import Step, read_explained, read_pixels_explained
-from ml.reading.result import DigitReading, Extent, Reading
+from ml.reading.result import DigitReading, Reading
 from ml.timings import step
 from predictions.core.errors import (
     DecodersBusy,
@@ -24,20 +24,15 @@ from predictions.core.errors import (
 )
 from predictions.core.ids import id_of_page, new_id
 from predictions.core.metrics import count_prediction
-from predictions.core.records import (
-    PictureRecord,
-    PredictionRecord,
-    RequestKey,
-    ReviewReason,
-    Source,
-    Status,
-)
+from predictions.core.records import PictureRecord, PredictionRecord, RequestKey, Source
 from predictions.recognition.active_reader import get_reader
 from predictions.recognition.named_versions import get_reader_of
 from predictions.recognition.previews import preview_of
+from predictions.recognition.status import review_reason_of, status_of
 from predictions.recognition.uploads import Upload, too_large
 from predictions.review import queue
 from predictions.services.idempotency import check_key, make_once
+from predictions.shadow import worker as shadow
 from predictions.statistics.daily_counts import invalidate_late_days
 from predictions.stores import get_store
 from predictions.stores.interface import Pair
@@ -135,9 +130,11 @@ def predict_together(
             _keep([pair for pairs in made for pair in pairs])
         queue.enqueue(record for pairs in made for record, _picture in pairs)
     together = [[record for record, _picture in pairs] for pairs in made]
-    for records in together:
+    for upload, records in zip(uploads, together, strict=True):
         for record in records:
             count_prediction(record)
+        if store:
+            shadow.offer(upload, records)
     bind_contextvars(model_version=reader.classifier.version)
     return together
 
@@ -217,22 +214,6 @@ def predict_batch(
         except StoreUnavailable as error:
             unavailable = error
             yield error
-
-
-def status_of(reading: Reading) -> Status:
-    """Return how reliable a reading is."""
-    if review_reason_of(reading) is not None:
-        return Status.NEEDS_REVIEW
-    return Status.UNREADABLE if reading.confidence is None else Status.READ
-
-
-def review_reason_of(reading: Reading) -> ReviewReason | None:
-    """Return why a reading needs review, or None if it does not."""
-    if reading.extent != Extent.COMPLETE:
-        return ReviewReason(reading.extent)
-    if reading.confidence is None or reading.confidence >= settings.REVIEW_BELOW_CONFIDENCE:
-        return None
-    return ReviewReason.UNSURE
 
 
 def _read(

@@ -11,6 +11,7 @@ from predictions.core.ids import first_id_at
 from predictions.core.records import Filters
 from predictions.review import corrections, queue
 from predictions.services.deletion import deletion_of
+from predictions.shadow import runs as shadow
 from predictions.statistics.daily_counts import delete_counted, forget_days_before
 from predictions.stores import get_store
 
@@ -38,6 +39,7 @@ def purge(before: datetime, *, by: str = "") -> Iterator[int]:
             ids = [record.id for record in page]
             corrections.delete(ids)
             queue.remove(ids)
+            shadow.forget(ids)
             if deleted:
                 audit(Action.PURGED, by=by, target=target, deleted=deleted)
         yield deleted
@@ -47,4 +49,5 @@ def purge(before: datetime, *, by: str = "") -> Iterator[int]:
     # What is said of predictions that expired by themselves.
     corrections.delete_before(first_kept)
     queue.remove_before(first_kept)
+    shadow.forget_before(first_kept)
     forget_days_before(before)

@@ -16,6 +16,7 @@ from predictions.core.records import PredictionRecord
 from predictions.review import corrections, queue
 from predictions.review.corrections import Verdict
 from predictions.review.models import Correction
+from predictions.shadow import runs as shadow
 from predictions.statistics.daily_counts import lock_days
 from predictions.stores import get_store
 from predictions.webhooks.events import emit_corrected
@@ -93,7 +94,7 @@ def undo_correction(record: PredictionRecord, *, by: "User | AnonymousUser") -> 
     with _existing(record):
         current = corrections.undo(record.id, by=by.get_username())
         if current is None:
-            queue.reopen(record, by.get_username())
+            queue.reopen(record, by.get_username(), sent=shadow.was_sent(record.id))
         audit(Action.CORRECTED, by=by, target=record.id, verdict="undo")
         if current is None:
             get_store().unmark_corrected(record.id)

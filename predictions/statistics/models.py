@@ -36,3 +36,24 @@ class CountedPeriod(models.Model):
 
     def __str__(self) -> str:
         return f"until {self.until}"
+
+
+class DriftDay(models.Model):
+    """A counted day, and how its shares compare with the reference of the version that read it.
+
+    The first days of a version are its reference, and keep their counts.
+    """
+
+    day = models.DateField(primary_key=True)
+    model_version = models.PositiveIntegerField(null=True)  # None: not compared
+    networks = models.CharField(
+        max_length=64, blank=True
+    )  # a release may change those of version 0
+    reference = models.JSONField(null=True)  # counts by kind and value, of a day of the reference
+    shifts = models.JSONField(default=dict)  # by kind: index and bound
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.day)

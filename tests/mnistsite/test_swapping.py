@@ -57,7 +57,7 @@ def server(start_server: StartServer, tmp_path_factory: pytest.TempPathFactory) 
     return server
 
 
-def ask(server: Server, picture: bytes) -> tuple[int, str]:
+def ask(server: Server, picture: bytes, *, store: bool = False) -> tuple[int, str]:
     """Read a picture; return the version and the text. Anything but 200 raises."""
     boundary = b"----------picture"
     body = (
@@ -70,7 +70,7 @@ def ask(server: Server, picture: bytes) -> tuple[int, str]:
         + b"--\r\n"
     )
     request = Request(  # noqa: S310
-        f"{server.url}/api/v1/predictions?store=false",
+        f"{server.url}/api/v1/predictions?store={str(store).lower()}",
         body,
         {"Content-Type": f"multipart/form-data; boundary={boundary.decode()}"},
     )
@@ -154,3 +154,31 @@ def test_a_damaged_version_is_refused_and_the_old_one_keeps_serving(
     assert "The network of model version 2 is damaged" in server.log.read_text()
     activate(server, [0], SWAP_WITHIN_S)  # workers are as ready for the next one as before
     assert ask(server, png("8", size=60)) == (0, "8")
+
+
+@pytest.mark.server
+def test_a_shadow_reads_along_in_the_workers_and_answers_stay_the_same(
+    server: Server, png: Callable[..., bytes]
+) -> None:
+    server.manage("shadowmodel", "2", "--share", "1")
+    time.sleep(SWAP_WITHIN_S + 1)
+    answers = {ask(server, png(digit, size=60), store=True) for digit in "83783"}
+    assert answers == {(0, "8"), (0, "3"), (0, "7")}
+
+    def compared() -> list[str]:
+        with urlopen(f"{server.url}/metrics", timeout=10) as response:  # noqa: S310
+            lines: list[str] = response.read().decode().splitlines()
+        return sorted(line for line in lines if line.startswith("mnistsite_shadow_pictures_total"))
+
+    labels = [f'{{model_version="2",outcome="{outcome}"}}' for outcome in ("other", "same")]
+    expected = [
+        f"mnistsite_shadow_pictures_total{labels[0]} 4.0",
+        f"mnistsite_shadow_pictures_total{labels[1]} 1.0",  # the 7
+    ]
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and compared() != expected:
+        time.sleep(0.2)
+    assert compared() == expected
+    time.sleep(SWAP_WITHIN_S)  # they are written down together
+    assert "5 pictures, 1 alike" in server.manage("shadowmodel")
+    server.manage("shadowmodel", "--stop")

@@ -378,7 +378,7 @@ def rewritten(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
     "change",
     [
         {"id": "../../etc/passwd"},
-        {"id": str(uuid4())},
+        {"id": "9e509e98-495c-4c25-8e06-8910df596c67"},
         {"status": "unknown"},
         {"status": ["read"]},
         {"text": "1\0"},

@@ -8,7 +8,7 @@ from PIL import Image
 from ml.digits import SIDE
 from ml.reading.result import Extent, Reading
 from predictions.core.records import ReviewReason, Status
-from predictions.services.prediction import review_reason_of, status_of
+from predictions.recognition.status import review_reason_of, status_of
 from tests.support.records import make_digit
 
 
