@@ -21,6 +21,7 @@ from ml.reading.one_digit import (
     DOUBTFUL,
     MAX_PIECES,
     SMALL_SIDE,
+    TINY_SIDE,
     OneDigit,
     is_cut,
     is_small,
@@ -305,9 +306,10 @@ def _is_better(found: PageReading, one: OneDigit, shape: tuple[int, ...]) -> boo
     """Return whether the page's digits make more sense than its ink as one digit.
 
     A reading of many digits is seldom right as a whole, so digits are compared with a digit. Where
-    three stand, there is not one; where ink reaches an edge, the page reader knows better.
+    three stand, there is not one; where ink reaches an edge, the page reader knows better. Of a
+    tiny picture with one digit, the digit network does, which has learnt from such pictures alone.
     """
-    if not found.digits:
+    if not found.digits or (len(found.digits) == 1 and max(shape) <= TINY_SIDE):
         return False
     mean = np.mean([each.confidence for each in found.digits])
     return (
