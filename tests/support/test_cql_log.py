@@ -58,7 +58,7 @@ def test_the_log_holds_what_the_store_sends_and_none_is_forbidden(
     for part in (
         r"INSERT INTO test_",
         "digits CONTAINS :digit AND status = :status LIMIT :n",
-        "SELECT preview, glyphs FROM test_",
+        "SELECT id, preview, glyphs FROM test_",
         "DELETE FROM test_",
     ):
         assert [cql for cql in logged if part in cql], logged

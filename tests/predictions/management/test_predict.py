@@ -7,7 +7,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +18,6 @@ from django.core.management import CommandError, call_command
 from PIL import Image
 
 from predictions.management import pictures
-from predictions.management.resume import Done
 from predictions.stores.sql.models import Prediction
 from tests.conftest import ROOT
 from tests.support.manage import manage, manage_environment
@@ -323,26 +321,40 @@ def test_a_run_to_go_on_with_needs_its_output() -> None:
         predict("--resume", "x.png")
 
 
-def test_very_many_files_take_no_more_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Neither finding them, nor knowing which of them are done."""
-    monkeypatch.setattr(pictures, "SORTED_TOGETHER", 100)
-    for number in range(3_000):
-        os.mknod(tmp_path / f"{number:05}.png")
-    output = tmp_path / "done.jsonl"
-    with output.open("w") as file:
-        for number in range(3_000):
-            file.write(json.dumps({"file": str(tmp_path / f"{number:05}.png")}) + "\n")
-    assert "x" not in Done(output, as_json=True)  # imports what it needs
-    tracemalloc.start()
-    try:
-        done = Done(output, as_json=True)
-        found = pictures.Pictures([str(tmp_path)], io.StringIO())
-        left = [str(picture) for picture in found if str(picture) not in done]
-        _, most = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    # The last one may be incomplete, each time.
-    assert sorted(left) == [str(tmp_path / f"{number}.png") for number in ("02998", "02999")]
+MEASURED = """
+import django, io, json, sys, tracemalloc
+django.setup()
+from predictions.management import pictures
+from predictions.management.resume import Done
+from pathlib import Path
+
+pictures.SORTED_TOGETHER = 100
+folder, output = sys.argv[1], Path(sys.argv[2])
+assert "x" not in Done(output, as_json=True)  # imports what it needs
+tracemalloc.start()
+done = Done(output, as_json=True)
+found = pictures.Pictures([folder], io.StringIO())
+left = [str(picture) for picture in found if str(picture) not in done]
+print(json.dumps([sorted(left), tracemalloc.get_traced_memory()[1]]))
+"""
+
+
+def test_very_many_files_take_no_more_memory(tmp_path: Path) -> None:
+    """Neither finding them, nor knowing which of them are done; in a process without others."""
+    folder, output = tmp_path / "pictures", tmp_path / "done.jsonl"
+    folder.mkdir()
+    names = [str(folder / f"{number:05}.png") for number in range(3_000)]
+    for name in names:
+        os.mknod(name)
+    output.write_text("".join(json.dumps({"file": name}) + "\n" for name in names))
+    run = subprocess.run(
+        [sys.executable, "-c", MEASURED, str(folder), str(output)],
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    left, most = json.loads(run.stdout)
+    assert left == names[-2:], "the last one may be incomplete, each time"
     assert most < 300_000  # a list of the names alone takes 400 kB

@@ -318,6 +318,7 @@ class FailingSession(CassandraSession):
         return fail  # "in flight": it arrives while others are cleaned up
 
 
+@pytest.mark.django_db  # which webhooks want the event
 @pytest.mark.parametrize("way", ["not sent", "answer lost", "in flight"])
 @pytest.mark.parametrize("fails_at", range(8))
 def test_an_upload_that_fails_at_any_write_leaves_nothing(
