@@ -31,6 +31,10 @@ COMPRESSIONS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError, OverflowError)
 
 
+class FileRefused(UploadRefused):
+    """As only a command says it, in English."""
+
+
 class Picture(NamedTuple):
     """A file, or the `entry`-th in a ZIP file, whose own name is only shown."""
 
@@ -56,7 +60,7 @@ class Picture(NamedTuple):
                 raise too_large()
             return Upload(self.path.read_bytes(), safe_file_name(self.path.name))
         except OSError as error:
-            raise UploadRefused(
+            raise FileRefused(
                 "unreadable_file", f"The file cannot be read: {error.strerror}."
             ) from error
 
@@ -125,14 +129,14 @@ def _upload_from_zip(picture: Picture) -> Upload:
     if entry.file_size > settings.MAX_UPLOAD_BYTES:
         raise too_large()
     if entry.compress_type not in COMPRESSIONS or entry.flag_bits & 1:
-        raise UploadRefused(
+        raise FileRefused(
             "broken_file", "This file of a ZIP file is encrypted, or packed in a rare way."
         )
     try:
         with archive.open(entry) as file:
             content = file.read(settings.MAX_UPLOAD_BYTES)
     except BAD_ZIP as error:
-        raise UploadRefused("broken_file", "This file of a ZIP file is damaged.") from error
+        raise FileRefused("broken_file", "This file of a ZIP file is damaged.") from error
     return Upload(content, safe_file_name(picture.name_in_zip))
 
 
@@ -148,13 +152,13 @@ def _open_zip(path: Path) -> zipfile.ZipFile:
     try:
         archive = zipfile.ZipFile(path)
     except BAD_ZIP as error:
-        raise UploadRefused("broken_file", "This is not a ZIP file, or it is damaged.") from error
+        raise FileRefused("broken_file", "This is not a ZIP file, or it is damaged.") from error
     entries = archive.infolist()
     size = sum(entry.file_size for entry in entries)
     most = min(MAX_ZIP_BYTES, max(FREE_ZIP_BYTES, path.stat().st_size * MAX_ZIP_RATIO))
     if len(entries) > MAX_ZIP_ENTRIES or size > most:
         archive.close()
-        raise UploadRefused(
+        raise FileRefused(
             "too_large",
             f"This ZIP file holds too much: {len(entries):,} files of {size / 1e6:,.0f} MB. "
             f"At most {MAX_ZIP_ENTRIES:,} files of {most / 1e6:,.0f} MB are read.",

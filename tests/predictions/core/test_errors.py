@@ -19,7 +19,7 @@ APP = Path(settings.BASE_DIR, "predictions")
 MODULES = sorted(path for path in APP.rglob("*.py") if "raise" in path.read_text())
 
 # Commands speak English.
-OF_COMMANDS = {"LegacyTableUnreadable", "SchemaContradiction"}
+OF_COMMANDS = {"ArchiveRefused", "FileRefused", "LegacyTableUnreadable", "SchemaContradiction"}
 
 
 def classes(base: type[PredictionsError]) -> Iterator[str]:
