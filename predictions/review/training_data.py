@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from uuid import UUID
 
 import numpy as np
 from django.conf import settings
@@ -11,13 +12,14 @@ from ml.data.dataset import Digits, Source
 from ml.digits import SIDE
 from ml.errors import DatasetError
 from ml.model.classifier import load_classifier
+from ml.reading.one_digit import TINY_SIDE
 from ml.reading.page_reader import load_page_reader
 from ml.reading.reader import Reader
 from ml.training.corrected_pages import MAX_READINGS, CorrectedReading
 from ml.training.fine_tuning import new_digit_weight
 from ml.training.labelled_pictures import load_pictures
 from predictions.core.batches import batched
-from predictions.core.records import GLYPH_BYTES
+from predictions.core.records import GLYPH_BYTES, PredictionRecord
 from predictions.review import corrections
 from predictions.review.corrections import Verdict
 from predictions.review.models import Correction
@@ -96,8 +98,9 @@ def corrected_readings() -> list[CorrectedReading]:
     Returns
     -------
     list of CorrectedReading
-        At most `MAX_READINGS` whose preview was kept. Empty if no correction says more than which
-        digits were confused: that a picture shows none, or another number of them.
+        At most `MAX_READINGS` whose preview was kept, of pictures that are not tiny: those are for
+        the digit network. Empty if no correction says more than which digits were confused: that a
+        picture shows none, or another number of them.
     """
     asked = Correction.objects.filter(verdict__in=[Verdict.TEXT, Verdict.NOT_A_DIGIT])
     ids = asked.order_by("-prediction_id").values_list("prediction_id", flat=True).distinct()
@@ -105,9 +108,11 @@ def corrected_readings() -> list[CorrectedReading]:
     is_more = False
     for batch in batched(ids.iterator(), BATCH_SIZE):
         current = corrections.current(batch)
-        for prediction_id in sorted(current, reverse=True):
-            correction = current[prediction_id]
-            picture = get_store().picture(prediction_id)
+        for record in sorted(get_store().get_many(current).values(), key=_id, reverse=True):
+            if max(record.width, record.height) <= TINY_SIDE:
+                continue
+            correction = current[record.id]
+            picture = get_store().picture(record.id)
             if correction.verdict == Verdict.ILLEGIBLE or not (picture and picture.preview):
                 continue
             readings.append(CorrectedReading(picture.preview, correction.text))
@@ -115,6 +120,10 @@ def corrected_readings() -> list[CorrectedReading]:
             if len(readings) == MAX_READINGS:
                 return readings[::-1] if is_more else []
     return readings[::-1] if is_more else []
+
+
+def _id(record: PredictionRecord) -> UUID:
+    return record.id
 
 
 def is_any_digit_corrected() -> bool:
