@@ -77,7 +77,7 @@ def post_worker_init(worker: "Worker") -> None:
     watch_active_version()
     keep_counting()
     keep_checking()
-    start_shadowing(is_busy=lambda: worker.in_flight > 0)  # type: ignore[attr-defined]
+    start_shadowing(is_busy=lambda: worker.in_flight.taken > 0)  # type: ignore[attr-defined]
     # Exempt long-lived objects: collections that scanned them delayed requests by up to 67 ms.
     gc.collect()
     gc.freeze()

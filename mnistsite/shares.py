@@ -12,9 +12,14 @@ class Shares:
     """
 
     def __init__(self, amount: int) -> None:
-        self.free = amount
+        self._amount = self.free = amount
         self._taken: Counter[str] = Counter()
         self._lock = Lock()
+
+    @property
+    def taken(self) -> int:
+        """What all clients have together."""
+        return self._amount - self.free
 
     def take(self, client: str, count: int) -> bool:
         """Take more for a client; return whether that was possible."""
