@@ -41,12 +41,13 @@ def test_longer_words_fit_a_phone(new_page: NewPage, save: Save, language: str) 
     page.wait_for_url("**/")
     page.set_input_files("#picture", save("8"))
     page.wait_for_url("**#answer")
-    detail = page.locator("a[href^='/predictions/0']").first.get_attribute("href")
+    detail = page.locator("a[href^='/predictions/0'][href$='/']").first.get_attribute("href")
     wrong = []
     for address in (
         page.url,
         "/",
         f"{detail}",
+        f"{detail}how",
         f"{detail}delete",
         "/predictions/",
         "/uploads/",
