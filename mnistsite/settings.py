@@ -267,7 +267,7 @@ rate = validate.Range(min=0)
 RATE_LIMIT_ANONYMOUS = env.int("RATE_LIMIT_ANONYMOUS", 300 if PRODUCTION else 60_000, validate=rate)
 RATE_LIMIT_USER = env.int("RATE_LIMIT_USER", 3_000 if PRODUCTION else 60_000, validate=rate)
 # Requests per worker that are being answered or wait for a thread; beyond that 503.
-MAX_IN_FLIGHT = env.int("MAX_IN_FLIGHT", 64, validate=validate.Range(min=1))
+MAX_IN_FLIGHT = env.int("MAX_IN_FLIGHT", 96, validate=validate.Range(min=1))
 # Seconds for a client to send its headers, to send its body, and to receive the whole response.
 timeout = validate.Range(min=0, min_inclusive=False, max=3600)
 HEAD_TIMEOUT = env.float("HEAD_TIMEOUT", 10.0, validate=timeout)

@@ -224,7 +224,7 @@ def test_too_many_open_files_end_no_worker(small: Server) -> None:
     with ExitStack() as stack:
         worker.rlimit(psutil.RLIMIT_NOFILE, (worker.num_fds() + 5, limits[1]))
         stack.callback(worker.rlimit, psutil.RLIMIT_NOFILE, limits)
-        for _ in range(10):
+        for _ in range(40):
             client = stack.enter_context(socket.create_connection(address(small), 20))
             client.sendall(b"GET /")
         wait_until(lambda: "cannot be accepted" in small.log.read_text())
