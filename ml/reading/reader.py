@@ -306,15 +306,13 @@ def _is_better(found: PageReading, one: OneDigit, shape: tuple[int, ...]) -> boo
     """Return whether the page's digits make more sense than its ink as one digit.
 
     A reading of many digits is seldom right as a whole, so digits are compared with a digit. Where
-    three stand, there is not one; where ink reaches an edge, the page reader knows better. Of a
-    tiny picture with one digit, the digit network does, which has learnt from such pictures alone.
+    three stand, there is not one. Of a tiny picture with one digit, the digit network knows better,
+    which has learnt from such pictures alone.
     """
     if not found.digits or (len(found.digits) == 1 and max(shape) <= TINY_SIDE):
         return False
     mean = np.mean([each.confidence for each in found.digits])
-    return (
-        len(found.digits) > MAX_PIECES or is_cut(one.box, shape) or bool(mean > one.best.confidence)
-    )
+    return len(found.digits) > MAX_PIECES or bool(mean > one.best.confidence)
 
 
 def _as_interpretation(one: OneDigit, found: PageReading | None = None) -> Interpretation:
@@ -328,5 +326,16 @@ def _as_interpretation(one: OneDigit, found: PageReading | None = None) -> Inter
         if only.digit == digit:  # the finder knows better where it stands
             box = only.box
             confidence = max(confidence, (look.confidence + only.confidence) / 2)
+        else:
+            confidence = min(confidence, _against(look.confidence, only.confidence))
     reading = DigitReading(digit, confidence, tuple(look.probabilities.tolist()), box, 0)
     return Interpretation((reading,), look.glyph[np.newaxis], (), confidence, evidence, extent)
+
+
+def _against(p: float, other: float) -> float:
+    """Return the probability of what one says, if one of two that contradict each other is right.
+
+    Bayes' rule for independent witnesses.
+    """
+    right, wrong = p * (1 - other), other * (1 - p)
+    return right / max(1e-9, right + wrong)
