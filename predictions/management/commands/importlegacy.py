@@ -9,10 +9,10 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError
 
 from predictions.core.errors import PredictionsError
+from predictions.management import INTERRUPTED
 from predictions.management.progress import ProgressBar
 
 NAME = re.compile(r'[A-Za-z]\w{0,47}|"\w{1,48}"', re.ASCII)
-EXIT_INTERRUPTED = 130
 
 
 class Command(BaseCommand):
@@ -45,7 +45,7 @@ class Command(BaseCommand):
             raise CommandError(f"{error.message}{_how_far(read)}") from error
         except KeyboardInterrupt:
             self.stderr.write(f"Interrupted.{_how_far(read)}")
-            sys.exit(EXIT_INTERRUPTED)
+            sys.exit(INTERRUPTED)
         self.stdout.write(f"Rows: {read}. Kept now: {kept}, kept before: {read - kept}.")
         if timeless:
             self.stdout.write(

@@ -16,8 +16,9 @@ from django.conf import settings
 from django.core.management import BaseCommand, CommandError
 
 from predictions.core.errors import PredictionsError
+from predictions.management import INTERRUPTED
 from predictions.management.backup.restore import Restore
-from predictions.management.commands.restore import INTERRUPTED, describe, how_far
+from predictions.management.commands.restore import describe, how_far
 from predictions.management.progress import ProgressBar
 from predictions.stores import STORES
 

@@ -18,6 +18,7 @@ from django.core.management.base import OutputWrapper
 from predictions.core.error_bodies import error_body
 from predictions.core.errors import PredictionsError, StoreUnavailable
 from predictions.core.records import PredictionRecord, Status
+from predictions.management import INTERRUPTED
 from predictions.management.bulk import Outcome, Outcomes, default_workers, read_files
 from predictions.management.pictures import Picture, Pictures
 from predictions.management.progress import ProgressBar
@@ -27,7 +28,6 @@ from predictions.web.json import saved_json, unsaved_json
 
 COLUMNS = {"file": 0, "status": len(Status.NEEDS_REVIEW), "confidence": 0, "text": 0}
 ERROR = "error"  # in place of a status
-INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
 
 
 class Command(BaseCommand):

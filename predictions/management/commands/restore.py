@@ -10,10 +10,9 @@ from django import db
 from django.core.management import BaseCommand, CommandError
 
 from predictions.core.errors import PredictionsError
+from predictions.management import INTERRUPTED
 from predictions.management.backup.restore import Restore
 from predictions.management.progress import ProgressBar
-
-INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
 
 
 class Command(BaseCommand):

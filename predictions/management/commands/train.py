@@ -18,7 +18,7 @@ from ml.errors import MLError
 from ml.training.download import download_mnist
 from ml.training.tensorflow import load_tensorflow
 from predictions.core.errors import PredictionsError
-from predictions.management import page_corrections
+from predictions.management import INTERRUPTED, page_corrections
 from predictions.management.progress import tell
 from predictions.management.training.digits import train_digits
 from predictions.management.training.options import (
@@ -35,8 +35,6 @@ from predictions.management.training.tasks import files_of, plan
 from predictions.registry import versions
 from predictions.registry.models import ModelVersion
 from predictions.review.training_data import corrected_readings, is_any_digit_corrected
-
-EXIT_INTERRUPTED = 130
 
 
 class Command(BaseCommand):
@@ -112,7 +110,7 @@ class Command(BaseCommand):
             if kept.exists():
                 command = command_to_resume(part, data, directory, options, base)
                 self.stderr.write(f"Go on with: {command}")
-            sys.exit(EXIT_INTERRUPTED)
+            sys.exit(INTERRUPTED)
         if pages:
             page_corrections.move_into(directory, pages)
         if part == "all":

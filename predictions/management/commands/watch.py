@@ -20,10 +20,10 @@ from watchdog.events import (
 )
 from watchdog.observers import Observer
 
+from predictions.management import INTERRUPTED
 from predictions.management.folder import DONE, FAILED, Folder
 from predictions.recognition.active_reader import warm_up, watch_active_version
 
-INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
 LOOK_EVERY_S = 60.0  # file systems of other machines may tell of nothing
 PAUSE_S = 0.1  # so that many changes are looked at once
 # A signal that another thread receives does not end the main thread's wait.
