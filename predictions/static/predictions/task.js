@@ -65,6 +65,11 @@ export class Task {
     return this.facts.state;
   }
 
+  /** Whether it is to be sent; never again by a page that was left. */
+  get ready() {
+    return this.state === "waiting" && this.file !== null && !this.#aborter.signal.aborted;
+  }
+
   get retryable() {
     return this.pausing !== null || (this.state === "failed" && this.facts.retryable && this.file !== null);
   }

@@ -220,7 +220,7 @@ class Tray {
   }
 
   #next() {
-    return this.tasks.find((task) => task.state === "waiting" && task.file);
+    return this.tasks.find((task) => task.ready);
   }
 
   async #work() {
