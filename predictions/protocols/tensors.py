@@ -79,10 +79,16 @@ def _flat(data: Any) -> tuple[list[Any], list[int]]:
         raise TypeError
     shape = [len(data)]
     while data and isinstance(data[0], list):
-        if set(map(type, data)) != {list} or len(set(map(len, data))) > 1 or len(shape) == MAX_RANK:
+        if set(map(type, data)) != {list} or len(shape) == MAX_RANK:
             raise ValueError
-        shape.append(len(data[0]))
-        data = list(chain.from_iterable(data))
+        length = len(data[0])
+        if length == 1:  # the common last axis of pictures; unpacking also checks the lengths
+            data = [value for (value,) in data]
+        elif len(set(map(len, data))) > 1:
+            raise ValueError
+        else:
+            data = list(chain.from_iterable(data))
+        shape.append(length)
     return data, shape
 
 
