@@ -1,18 +1,24 @@
-"""The dashboard and alerts in docs/run/: promtool accepts them, and /metrics has their metrics."""
+"""The dashboard and alerts in docs/run/: promtool accepts them, and Prometheus answers them."""
 
 import json
 import os
 import re
 import shutil
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+from urllib.request import urlopen
 
 import pytest
 import yaml
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Server, free_port
+from tests.mnistsite.test_server import curl
 
 RUN = ROOT / "docs" / "run"
 NAME = re.compile(r"\bmnistsite_\w+")
@@ -21,13 +27,19 @@ OTHER_METRIC = re.compile(r"\b(?:process|python)_\w+")
 SUFFIXES = {"counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"], "gauge": [""]}
 
 
-def promtool(*arguments: str | Path) -> None:
-    found = shutil.which("promtool")
+def find(program: str) -> str:
+    found = shutil.which(program)
     if found is None:
         if os.environ.get("CI") == "true":
-            pytest.fail("CI needs promtool (the Debian package prometheus)")
-        pytest.skip("needs promtool (the Debian package prometheus)")
-    finished = subprocess.run([found, *arguments], capture_output=True, text=True, check=False)
+            pytest.fail(f"CI needs {program} (the Debian package prometheus)")
+        pytest.skip(f"needs {program} (the Debian package prometheus)")
+    return found
+
+
+def promtool(*arguments: str | Path) -> None:
+    finished = subprocess.run(
+        [find("promtool"), *arguments], capture_output=True, text=True, check=False
+    )
     assert finished.returncode == 0, finished.stdout + finished.stderr
 
 
@@ -80,3 +92,52 @@ def test_every_metric_that_is_asked_for_exists(queries: list[str]) -> None:
     assert len(asked) > 5
     assert asked - there == set()
     assert [query for query in queries if OTHER_METRIC.search(query)] == []
+
+
+@pytest.mark.server
+def test_prometheus_scrapes_the_site_and_answers_the_dashboard(
+    server: Server, png: Callable[..., bytes], tmp_path: Path
+) -> None:
+    (tmp_path / "seven.png").write_bytes(png("7"))
+    curl(server, "/predict", tmp_path / "seven.png", "photo")
+    shutil.copy(RUN / "alerts.yml", tmp_path)
+    configuration = (RUN / "prometheus.yml").read_text()
+    assert '"web:8000"' in configuration
+    configuration = configuration.replace("web:8000", urlsplit(server.url).netloc)
+    (tmp_path / "prometheus.yml").write_text(configuration.replace(": 15s", ": 1s"))
+    address = f"127.0.0.1:{free_port()}"
+    command = [
+        find("prometheus"),
+        f"--config.file={tmp_path / 'prometheus.yml'}",
+        f"--storage.tsdb.path={tmp_path / 'data'}",
+        f"--web.listen-address={address}",
+    ]
+
+    def ask(path: str, **parameters: str) -> Any:
+        url = f"http://{address}/api/v1/{path}?{urlencode(parameters)}"
+        with urlopen(url, timeout=10) as response:
+            return json.load(response)["data"]
+
+    def is_scraped() -> bool:
+        try:
+            return bool(ask("query", query="up == 1 and count_over_time(up[10s]) > 3")["result"])
+        except OSError:  # it is not ready, or does not listen yet
+            return False
+
+    with (
+        (tmp_path / "log").open("w") as log,
+        subprocess.Popen(command, stdout=log, stderr=log) as process,
+    ):
+        try:
+            deadline = time.monotonic() + 60
+            while not is_scraped():
+                assert time.monotonic() < deadline, (tmp_path / "log").read_text()
+                time.sleep(0.2)
+            rules = [rule for group in ask("rules")["groups"] for rule in group["rules"]]
+            assert {rule["name"] for rule in rules} == alerts().keys()
+            assert {rule["health"] for rule in rules} <= {"ok", "unknown"}  # not evaluated yet
+            empty = [q for q in queries_of_dashboard() if not ask("query", query=q)["result"]]
+            named = {name for query in empty for name in NAME.findall(query)}
+            assert named <= {"mnistsite_refused_total", "mnistsite_tensors_total"}  # none were
+        finally:
+            process.terminate()
