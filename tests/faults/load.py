@@ -76,8 +76,11 @@ class Load:
     def figures(self, since: float, until: float) -> str:
         """Tell in words how it went in that time."""
         promised = self.acknowledged(since, until)
-        refusals = Counter(answer.status for answer in self.refused(since, until))
-        shown = ", ".join(f"{count} × {status}" for status, count in refusals.items()) or "none"
+        refusals = Counter(
+            f"{answer.status} {(answer.body or {}).get('error', {}).get('code')}"
+            for answer in self.refused(since, until)
+        )
+        shown = ", ".join(f"{count} × {name}" for name, count in refusals.items()) or "none"
         return (
             f"{until - since:5.1f} s: {len(promised):4} acknowledged, refused: {shown}, "
             f"longest stall {self.longest_stall_s(since, until):.2f} s"
