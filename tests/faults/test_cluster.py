@@ -36,6 +36,8 @@ CALM_S, FAULT_S = 3, 8
 SHORT_FAULT_S = 3
 # A coordinator that dies takes what it had in hand with it, for a request's timeout at most.
 LONGEST_STALL_S = 10
+# Longer than that of nginx.cluster.conf.
+FAIL_TIMEOUT_S = 1.5
 RECOVERY_S = 90
 MAKE_PEOPLE = f"""
 from django.contrib.auth.models import Group, User
@@ -87,6 +89,7 @@ class Replicas:
             server.process.send_signal(signal.SIGTERM)
             assert server.process.wait(30) == 0
             self.start(number)
+            time.sleep(FAIL_TIMEOUT_S)  # as `--wait` of compose, which waits for a health check
 
     def logs(self) -> str:
         return "".join(server.log.read_text() for server in self.servers)
