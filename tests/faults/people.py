@@ -70,7 +70,9 @@ class Person:
         return next((cookie.value or "" for cookie in self.cookies if cookie.name == name), "")
 
     def sign_in(self) -> Answer:
-        self.ask(SIGN_IN)
+        page = self.ask(SIGN_IN)
+        if page.status != 200:
+            return page
         form = urlencode({"username": self.name, "password": PASSWORD}).encode()
         return self.ask(SIGN_IN, form)
 
