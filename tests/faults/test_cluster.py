@@ -370,6 +370,7 @@ def test_nginx_says_itself_that_no_replica_answers(site: Site) -> None:
         site.replicas.kill(number)
     program = send(site.url + PATH)
     assert (program.status, program.body["error"]["code"]) == (503, "unavailable")
+    assert isinstance(send(f"{site.url}/v2/models/digits").body["error"], str)
     page = visitor.ask("/predictions/")
     assert (page.status, page.headers["Content-Type"]) == (503, "text/html")
     assert int(program.retry_after or 0) > 0
