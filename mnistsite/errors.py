@@ -5,11 +5,17 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from predictions.core.error_bodies import error_body
-from predictions.core.errors import PredictionsError
+from predictions.core.errors import PredictionsError, is_outage, store_outage
 from predictions.web.error_responses import answer_error, wants_json
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    # Django reports a session that could not be saved like one that was deleted meanwhile.
+    cause = exception.__context__
+    while cause is not None:
+        if is_outage(cause):
+            return answer_error(request, store_outage())
+        cause = cause.__context__
     message = _("The request is malformed. Go back and try again.")
     return answer_error(request, PredictionsError("bad_request", message))
 

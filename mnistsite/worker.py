@@ -113,6 +113,20 @@ class Worker(ThreadWorker):
 
     def set_accept_enabled(self, enabled: bool | None) -> None:
         super().set_accept_enabled(bool(enabled) and self.accept_delayed_until is None)
+        if not enabled and not self.alive:
+            self._stop_listening()
+
+    def _stop_listening(self) -> None:
+        """Accept the connections that wait, and have later ones refused.
+
+        gunicorn would let them wait until this worker ends, and reset them then. A proxy sends a
+        refused request to another site, but not one that may have been read.
+        """
+        listeners, self.sockets = self.sockets, []
+        for listener in listeners:
+            while self.nr_conns < self.worker_connections and self._accept_now(listener):
+                pass
+            listener.close()
 
     def wait_for_and_dispatch_events(  # type: ignore[override]
         self, timeout: float
@@ -142,15 +156,16 @@ class Worker(ThreadWorker):
         self.accept_delayed_until = time.monotonic() + delay_s
         self.set_accept_enabled(False)
 
-    def _accept_now(self, listener: socket.socket) -> None:
+    def _accept_now(self, listener: socket.socket) -> bool:
+        """Return whether there was a connection to accept."""
         try:
             client, address = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
-            return
+            return False
         except OSError as error:  # too many open files, for example; some may be closed soon
             self.log.warning("A connection cannot be accepted: %s", error)
             self._delay_accept(ACCEPT_PAUSE_S)
-            return
+            return False
         conn = Connection(self.cfg, client, address, listener.getsockname())
         # The peer is the client, unless there is a proxy, whose connections are many clients'.
         if isinstance(address, tuple) and not settings.PROXY_COUNT:
@@ -158,10 +173,11 @@ class Worker(ThreadWorker):
             if not self.connections.take(who, 1):
                 self._say_refused(conn, "too_many_connections")
                 conn.close()
-                return
+                return True
             conn.give_back = partial(self.connections.give_back, who, 1)
         self.nr_conns += 1
         self.enqueue_req(conn)
+        return True
 
     def enqueue_req(self, conn: Connection) -> None:  # type: ignore[override]
         """Start to receive a request; gunicorn calls this when a connection has data."""

@@ -1,4 +1,4 @@
-"""Services of compose.yaml as arguments of `docker run`."""
+"""The services of compose.yaml and its override: merged, and as arguments of `docker run`."""
 
 import re
 from dataclasses import dataclass
@@ -18,7 +18,48 @@ ELSEWHERE = {
     "restart",
     "stop_grace_period",
 }
+RESET = object()  # what `!reset` leaves
 DEFAULT = re.compile(r"\$\{\w+:-(.*?)\}")
+
+
+class Loader(yaml.SafeLoader):
+    """Reads the tag with which an override takes a key away."""
+
+
+Loader.add_constructor("!reset", lambda loader, node: RESET)
+
+
+def read_compose(path: Path, *overrides: Path) -> dict[str, Any]:
+    """Read a file and what overrides it, merged by the rules of compose as far as they are used."""
+    description = _read(path)
+    for override in overrides:
+        description = _merge(description, _read(override))
+    return description
+
+
+def _read(path: Path) -> dict[str, Any]:
+    text = yaml.load(path.read_text(), Loader)  # noqa: S506 - a safe one
+    description: dict[str, Any] = {k: v for k, v in text.items() if not k.startswith("x-")}
+    for name, service in description["services"].items():
+        if extended := service.pop("extends", None):
+            base = _read(path.with_name(extended["file"]))["services"][extended["service"]]
+            description["services"][name] = _merge(base, service)
+    return description
+
+
+def _merge(base: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in override.items():
+        before = merged.pop(key, None)
+        if value is RESET:
+            continue
+        if isinstance(before, dict):
+            value = _merge(before, value)
+        elif isinstance(before, list) and key == "volumes":
+            targets = {volume.split(":")[1]: volume for volume in before + value}
+            value = list(targets.values())
+        merged[key] = value
+    return merged
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,21 @@
-"""Dockerfile and compose.yaml, checked by linters and schemas."""
+"""Dockerfile, compose.yaml and compose.cluster.yaml, checked by linters and schemas."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from tests.conftest import ROOT
+from tests.container.compose import read_compose
 
 COMPOSE = ROOT / "compose.yaml"
+CLUSTER = ROOT / "compose.cluster.yaml"
+ONE, ALL = read_compose(COMPOSE), read_compose(COMPOSE, CLUSTER)
+both = pytest.mark.parametrize("description", [ONE, ALL], ids=["compose.yaml", "with the cluster"])
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
@@ -34,14 +40,22 @@ def test_compose_file_is_valid_by_the_compose_specification(tmp_path: Path) -> N
     assert check_compose(wrong).returncode != 0
 
 
-def test_the_site_starts_after_the_keyspace_and_the_keyspace_after_cassandra() -> None:
-    services = yaml.safe_load(COMPOSE.read_text())["services"]
-    conditions = {
+def test_the_override_makes_a_valid_file_of_it(tmp_path: Path) -> None:
+    merged = tmp_path / "compose.yaml"
+    merged.write_text(yaml.safe_dump(ALL))
+    assert check_compose(merged).returncode == 0, check_compose(merged).stdout
+
+
+def conditions(description: dict[str, Any]) -> dict[tuple[str, str], str]:
+    return {
         (name, other): dependency["condition"]
-        for name, service in services.items()
+        for name, service in description["services"].items()
         for other, dependency in service.get("depends_on", {}).items()
     }
-    assert conditions == {
+
+
+def test_the_site_starts_after_the_keyspace_and_the_keyspace_after_cassandra() -> None:
+    assert conditions(ONE) == {
         ("prepare", "cassandra"): "service_healthy",
         ("web", "cassandra"): "service_healthy",
         ("web", "prepare"): "service_completed_successfully",
@@ -49,17 +63,50 @@ def test_the_site_starts_after_the_keyspace_and_the_keyspace_after_cassandra() -
         ("webhooks", "prepare"): "service_completed_successfully",
         ("grafana", "prometheus"): "service_started",
     }
-    assert services["cassandra"]["healthcheck"]["test"][0] == "CMD"
+    assert ONE["services"]["cassandra"]["healthcheck"]["test"][0] == "CMD"
 
 
-SERVICES = ["web", "webhooks", "prepare", "cassandra", "prometheus", "grafana"]
+def test_nodes_start_one_after_another_and_nginx_after_both_replicas() -> None:
+    more = {
+        ("cassandra-2", "cassandra"): "service_healthy",
+        ("cassandra-3", "cassandra-2"): "service_healthy",
+        ("prepare", "cassandra-3"): "service_healthy",
+        ("prepare", "postgres"): "service_healthy",
+        ("web", "postgres"): "service_healthy",
+        ("nginx", "web"): "service_healthy",
+        ("nginx", "web-2"): "service_healthy",
+    }
+    found = conditions(ALL)
+    second = {pair: found.pop(pair) for pair in list(found) if pair[0] == "web-2"}
+    assert second == {("web-2", other): found["web", other] for _, other in second}
+    assert found == conditions(ONE) | more
+    for name in ("nginx", "postgres", "cassandra-2"):
+        assert ALL["services"][name]["healthcheck"]["test"][0] == "CMD"
 
 
-def test_every_file_that_a_service_takes_from_here_exists() -> None:
-    description = yaml.safe_load(COMPOSE.read_text())
+def test_replicas_share_everything_and_their_secrets_come_from_the_environment() -> None:
+    services = ALL["services"]
+    environment = services["web"]["environment"]
+    assert services["web-2"] == services["web"]
+    for name in ("webhooks", "prepare"):
+        assert services[name]["environment"] == environment
+    nodes = environment["CASSANDRA_CONTACT_POINTS"].split(",")
+    assert len(nodes) == int(environment["CASSANDRA_REPLICATION_FACTOR"]) == 3
+    assert len({volume for name in nodes for volume in services[name]["volumes"]}) == 3
+    hosts = re.findall(r"(?<=[/@])([a-z]+):\d+", " ".join(environment.values()))
+    assert {*nodes, *hosts} == {*nodes, "cache", "postgres"} <= services.keys()
+    secrets = [environment["SECRET_KEY"], services["postgres"]["environment"]["POSTGRES_PASSWORD"]]
+    assert all(re.fullmatch(r"\$\{\w+:\?[^}]+\}", secret) for secret in secrets)
+    assert secrets[1] in environment["DATABASE_URL"]
+    upstream = (ROOT / "docs" / "run" / "nginx.cluster.conf").read_text()
+    assert re.findall(r"^ +server ([\w-]+):8000 ", upstream, re.MULTILINE) == ["web", "web-2"]
+
+
+@both
+def test_every_file_that_a_service_takes_from_here_exists(description: dict[str, Any]) -> None:
     volumes = [v for s in description["services"].values() for v in s.get("volumes", [])]
     files = [volume.split(":")[0] for volume in volumes if volume.startswith("./")]
-    assert len(files) == 3
+    assert len(files) >= 3
     assert [name for name in files if not (ROOT / name).is_file()] == []
     named = {volume.split(":")[0] for volume in volumes} - set(files)
     assert named == set(description["volumes"])
@@ -68,9 +115,13 @@ def test_every_file_that_a_service_takes_from_here_exists() -> None:
     assert all(yaml.safe_load(config["content"]) for config in description["configs"].values())
 
 
-@pytest.mark.parametrize("service", SERVICES)
-def test_no_service_can_gain_privileges_or_serves_other_machines(service: str) -> None:
-    description = yaml.safe_load(COMPOSE.read_text())["services"][service]
-    assert description["cap_drop"] == ["ALL"]
-    assert description["security_opt"] == ["no-new-privileges:true"]
-    assert all(port.startswith("127.0.0.1:") for port in description.get("ports", []))
+@both
+def test_no_service_can_gain_privileges_or_serves_other_machines(
+    description: dict[str, Any],
+) -> None:
+    for name, service in description["services"].items():
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
+    published = [port for s in description["services"].values() for port in s.get("ports", [])]
+    assert len(published) == len({port.split(":")[1] for port in published}) == 2

@@ -18,6 +18,11 @@ PATIENCE_S = 240
 LATER = {409, 503}
 
 
+def as_read(body: dict[str, Any]) -> dict[str, Any]:
+    """Return a prediction without the correction that it may have got since."""
+    return {name: value for name, value in body.items() if name != "correction"}
+
+
 @dataclass
 class Load:
     """Clients at work. A context manager: at its end each has an answer to all that it sent.
@@ -71,8 +76,11 @@ class Load:
     def figures(self, since: float, until: float) -> str:
         """Tell in words how it went in that time."""
         promised = self.acknowledged(since, until)
-        refusals = Counter(answer.status for answer in self.refused(since, until))
-        shown = ", ".join(f"{count} × {status}" for status, count in refusals.items()) or "none"
+        refusals = Counter(
+            f"{answer.status} {(answer.body or {}).get('error', {}).get('code')}"
+            for answer in self.refused(since, until)
+        )
+        shown = ", ".join(f"{count} × {name}" for name, count in refusals.items()) or "none"
         return (
             f"{until - since:5.1f} s: {len(promised):4} acknowledged, refused: {shown}, "
             f"longest stall {self.longest_stall_s(since, until):.2f} s"
@@ -105,7 +113,8 @@ class Load:
             if answer.status not in {200, 201}:
                 time.sleep(ASK_AGAIN_AFTER_S)
                 continue
-            if self.ledger.setdefault(key, answer.body) != answer.body:
+            read = as_read(answer.body)
+            if self.ledger.setdefault(key, read) != read:
                 self.differing.append(key)
             if answer.status == 200 or not once_more:
                 return

@@ -1,9 +1,7 @@
 """The site behind a real nginx, with the configuration that the docs give."""
 
 import json
-import os
 import re
-import shutil
 import socket
 import ssl
 import subprocess
@@ -17,25 +15,14 @@ import psutil
 import pytest
 
 from tests.conftest import ROOT, Server, StartServer, free_port
+from tests.support.nginx import running_nginx
+from tests.support.programs import require
 
 pytestmark = pytest.mark.server
 CONFIGURATION = ROOT / "docs" / "run" / "nginx.conf"
 HOST = "digits.example.org"
 KEY = "a-long-random-text-for-tests-5Xw8mGkq2VtZr7Yp3NcLb9Hd4Fs6Ja1Qe0Ru"
 API = "/digits/api/v1/predictions"
-# A whole nginx around the server blocks, with all its files in one folder.
-AROUND = """
-daemon off; master_process on; worker_processes 1; pid {folder}/nginx.pid; {user}
-error_log {folder}/error.log;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    include {folder}/digits.conf;
-}}
-"""
 
 
 class Answer(NamedTuple):
@@ -86,10 +73,7 @@ class Site(NamedTuple):
 def site(start_server: StartServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """nginx with TLS, and the site below /digits on a unix socket."""
     for program in ("nginx", "openssl"):
-        if shutil.which(program) is None:
-            if os.environ.get("CI") == "true":
-                pytest.fail(f"CI needs {program}")
-            pytest.skip(f"needs {program}")
+        require(program)
     folder = tmp_path_factory.mktemp("nginx")
     server = start_server(
         folder,
@@ -121,37 +105,16 @@ def site(start_server: StartServer, tmp_path_factory: pytest.TempPathFactory) ->
         check=True,
     )
     http_port, https_port = free_port(), free_port()
-    text = CONFIGURATION.read_text()
-    for shown, used in {
+    changes = {
         "/run/mnistsite/site.sock": f"{folder}/site.sock",
         "/etc/ssl/certs/digits.pem": f"{folder}/digits.pem",
         "/etc/ssl/private/digits.key": f"{folder}/digits.key",
         "listen 80;": f"listen 127.0.0.1:{http_port};",
         # Little of a response waits in the kernel.
         "listen 443 ssl;": f"listen 127.0.0.1:{https_port} ssl sndbuf=16k;",
-    }.items():
-        assert text.count(shown) == 1
-        text = text.replace(shown, used)
-    (folder / "digits.conf").write_text(text)
-    user = "user root;" if os.getuid() == 0 else ""
-    (folder / "nginx.conf").write_text(AROUND.format(folder=folder, user=user))
-    nginx = subprocess.Popen(["nginx", "-c", f"{folder}/nginx.conf", "-p", str(folder)])
-    try:
-        _wait_for(https_port, nginx)
+    }
+    with running_nginx(folder, CONFIGURATION, https_port, changes):
         yield Site(http_port, https_port, server)
-    finally:
-        nginx.terminate()
-        nginx.wait(timeout=30)
-
-
-def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and process.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    pytest.fail("nginx did not start")
 
 
 def test_pages_assets_and_health_are_below_the_prefix(site: Site) -> None:

@@ -1,20 +1,15 @@
 """Rate limits shared by all workers in a cache server, and the site without it."""
 
-import os
-import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import psutil
 import pytest
-from redis import Redis
-from redis.exceptions import ConnectionError as NotThere
 
-from tests.conftest import Server, StartServer, free_port
+from tests.conftest import Server, StartServer
 from tests.support.api_client import PATH, post_picture, send
+from tests.support.cache_server import Cache
 
 pytestmark = pytest.mark.server
 LIMIT = 10
@@ -22,40 +17,8 @@ SECONDS_NEEDED = 15
 Png = Callable[..., bytes]
 
 
-class Cache:
-    """A real Redis without persistence."""
-
-    def __init__(self, folder: Path) -> None:
-        self.port = free_port()
-        self.client = Redis(port=self.port)
-        self.command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1"]
-        self.command += ["--save", "", "--dir", str(folder)]
-        self.start()
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 30
-        while not self._answers():
-            assert time.monotonic() < deadline, "redis-server does not start"
-            time.sleep(0.05)
-
-    def _answers(self) -> bool:
-        try:
-            return bool(self.client.ping())
-        except NotThere:
-            return False
-
-    def end(self) -> None:
-        self.process.kill()
-        self.process.wait(30)
-
-
 @pytest.fixture(scope="module")
 def running_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cache]:
-    if shutil.which("redis-server") is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("CI needs redis-server, and there is none")
-        pytest.skip("needs redis-server (Debian has it)")
     running = Cache(tmp_path_factory.mktemp("cache"))
     yield running
     running.client.close()
@@ -69,7 +32,7 @@ def server(
     started = start_server(
         tmp_path_factory.mktemp("limited"),
         WEB_CONCURRENCY="2",
-        CACHE_URL=f"redis://127.0.0.1:{running_cache.port}/0",
+        CACHE_URL=running_cache.url,
         RATE_LIMIT_ANONYMOUS=str(LIMIT),
     )
     yield started

@@ -301,6 +301,29 @@ def test_stopping_finishes_requests_in_flight(
     assert again.stop() == 0
 
 
+def test_stopping_answers_who_waits_and_refuses_who_comes_later(
+    start_server: StartServer, png: Png, tmp_path: Path
+) -> None:
+    """A proxy asks another site where a connection is refused, but not where it is reset."""
+    server = start_server(tmp_path, WEB_CONCURRENCY="1")
+    idle = HTTPConnection(*address(server), timeout=20)
+    assert ask(idle, "GET", "/healthz")[0] == 200  # keeps the worker, for two seconds at most
+    (worker,) = psutil.Process(server.process.pid).children()
+    worker.suspend()
+    with ThreadPoolExecutor(4) as pool:
+        waiting = [pool.submit(send_picture, server, png("8")) for _ in range(4)]
+        time.sleep(0.5)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        worker.resume()
+        answers = [future.result() for future in waiting]
+    assert [status for status, _, _ in answers] == [201] * 4
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address(server), 20)
+    idle.close()
+    assert server.process.wait(30) == 0
+
+
 def test_reloading_under_load_loses_no_request(
     start_server: StartServer, png: Png, tmp_path: Path
 ) -> None:
