@@ -156,12 +156,15 @@ class Reader:
         tuple of DecodedPicture, Interpretation and float
             One per page, and when it was begun, in seconds of `time.perf_counter`.
         """
-        start = time.perf_counter()
+        start, since = time.perf_counter(), time.thread_time()
         with Budget() as budget:
             for picture in decode_pages(
-                content, budget.place, max_pixels=self.max_pixels, max_pages=self.max_pages
+                content, budget, max_pixels=self.max_pixels, max_pages=self.max_pages
             ):
-                yield picture, self.interpret(picture.page, budget), start
+                budget.spend(1000 * (time.thread_time() - since))
+                interpretation = self.interpret(picture.page, budget)
+                since = time.thread_time()  # a preview is made of the page before the next one
+                yield picture, interpretation, start
                 start = time.perf_counter()
 
     def read_pixels(self, pixels: Sequence[Sequence[float]]) -> Reading:

@@ -63,15 +63,59 @@ def test_a_file_of_costly_pages_is_read_up_to_its_budget(reader: Reader) -> None
             assert (reading.digits, reading.image.size) == ((), (800, 800))
 
 
-def test_twenty_ordinary_pages_do_not_meet_the_budget(reader: Reader) -> None:
-    assert 20 * cost_of(ordinary_page(), reader) < 0.8 * MAX_FILE_MS
+@contextmanager
+def recorded(monkeypatch: pytest.MonkeyPatch, max_ms: float = MAX_FILE_MS) -> Iterator[Budget]:
+    """Have the next file read within a budget that can be looked at."""
+    budget = Budget(max_ms)
+    with monkeypatch.context() as patched:
+        patched.setattr("ml.reading.reader.Budget", lambda: budget)
+        yield budget
+
+
+@pytest.mark.parametrize("format_", ["PDF", "TIFF"])
+def test_twenty_ordinary_pages_do_not_meet_the_budget(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch, format_: str
+) -> None:
+    page = Image.fromarray(ordinary_page())
+    content = hostile.encode(page, format_, resolution=300, save_all=True, append_images=[page])
+    with recorded(monkeypatch) as budget:
+        readings = list(reader.read_pages(content))
+    assert [reading.extent for reading in readings] == [Extent.COMPLETE] * 2
+    assert budget._measured_ms > 0
+    assert 20 / 2 * (MAX_FILE_MS - budget._left_ms) < MAX_FILE_MS
+
+
+def test_what_decoding_and_previews_take_is_not_left_for_reading(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise = Image.open(io.BytesIO(hostile.noise(1500, 1500)))
+    content = hostile.encode(noise, "TIFF", save_all=True, append_images=[noise] * 7)
+    with recorded(monkeypatch, 600) as budget:
+        for n, _reading in enumerate(reader.read_pages(content)):
+            end = time.thread_time() + 0.02
+            while time.thread_time() < end:
+                pass  # as a preview does
+    assert n == 7, "all pages are answered"
+    assert budget.is_spent
+    assert budget._left_ms >= 0
+    assert budget._measured_ms > budget._decoded_ms + 100
+
+
+def test_so_much_is_kept_for_decoding_the_pages_that_are_left() -> None:
+    budget = Budget(1000)
+    assert budget.decoded(50, 4) == 4 * 2 * 50
+    assert budget.take(500)
+    assert not budget.take(51), "400 are kept"
+    assert budget.decoded(60, 3) == 3 * 2 * 30, "of which a page took less"
+    assert budget.take(260)
+    assert budget.decoded(400, 2) == 0, "nothing is left, nor for decoding"
 
 
 def test_explaining_has_the_same_budget(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     blank = Image.new("L", (60, 60), 255)
     tiff = io.BytesIO()
     blank.save(tiff, "TIFF", save_all=True, append_images=[blank])
-    monkeypatch.setattr("ml.reading.reader.Budget", lambda: Budget(1))
+    monkeypatch.setattr("ml.reading.reader.cost_of_page", lambda _: 0.7 * MAX_FILE_MS)
     extents = [reading.extent for reading, _ in read_explained(reader, tiff.getvalue())]
     assert extents == [Extent.COMPLETE, Extent.NOT_READ]
 
