@@ -104,6 +104,7 @@ def decode_isolated(
                             ours.send_bytes(content)
                         picture = _receive(ours, place)
                     except (EOFError, OSError, ValueError) as e:  # it was ended, or ended itself
+                        place.decoded(1000 * MAX_CPU_S, 0)  # at most
                         raise too_complex(pages) from e
                 if picture is None:
                     return
@@ -188,15 +189,15 @@ def _limited(process: BaseProcess) -> Iterator[None]:
 def _receive(connection: Connection, place: Place) -> DecodedPicture | None:
     """Receive the next page, and say what those after it may take; None after the last one."""
     head: dict[str, Any] = json.loads(connection.recv_bytes())
+    may_take_ms = place.decoded(head["cpu_ms"], head.get("pages_left", 0))
     if "code" in head:
         raise PictureError(head["code"], *head["sentences"], **head["values"])
     if "page" not in head:
         return None
     page = np.frombuffer(connection.recv_bytes(), np.uint8).reshape(head["page"])
     preview = Image.frombytes("RGB", tuple(head["preview"]), connection.recv_bytes())
-    may_take_ms = place.decoded(head["cpu_ms"], head["pages_left"])
     if head["pages_left"]:
-        _send(connection, may_take_ms=may_take_ms)
+        connection.send_bytes(str(may_take_ms).encode())
     return DecodedPicture(page, preview, head["format"], head["pages_left"])
 
 
@@ -215,12 +216,11 @@ def _serve(
                 preview=picture.image.size,
                 format=picture.format,
                 pages_left=picture.pages_left,
-                cpu_ms=1000 * time.process_time(),
             )
             connection.send_bytes(np.ascontiguousarray(picture.page).reshape(-1).data)
             connection.send_bytes(picture.image.tobytes())
             if picture.pages_left:
-                may_take_ms = json.loads(connection.recv_bytes())["may_take_ms"]
+                may_take_ms = float(connection.recv_bytes())
                 # 0 would be no limit; as finer than RLIMIT_CPU, which holds whatever is done here.
                 signal.setitimer(signal.ITIMER_PROF, max(1, may_take_ms) / 1000)
         _send(connection)
@@ -231,7 +231,7 @@ def _serve(
 
 
 def _send(connection: Connection, **head: object) -> None:
-    connection.send_bytes(json.dumps(head).encode())
+    connection.send_bytes(json.dumps({"cpu_ms": 1000 * time.process_time(), **head}).encode())
 
 
 def _limit_resources() -> None:
