@@ -1,4 +1,4 @@
-"""Gunicorn's threaded worker with five additions.
+"""Gunicorn's threaded worker with six additions.
 
 - Slow clients hold no thread: the event loop receives a request, with a deadline for its headers
   and one for its body, and hands it to a thread when it is complete. It sends what a client does
@@ -8,6 +8,7 @@
 - A thread that waits for the decoding of a file (`ml.files.isolation`), or reads one that is costly
   (`ml.reading.budget`), does not count as one of WEB_THREADS, so such files hold up nobody else.
 - Each health check, and the metrics, has a thread of its own.
+- What the event loop refuses counts against its client's rate limit, too.
 - Connections are balanced: a new one goes to the worker with the fewest, and a worker with a
   surplus, after another was killed for example, now and then asks a client to reconnect.
 """
@@ -15,8 +16,9 @@
 import selectors
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from typing import Any
@@ -92,6 +94,9 @@ class Worker(ThreadWorker):
         self.monitoring: dict[str, tuple[Turns[Connection], ThreadPoolExecutor]] = {
             path: (Turns(), ThreadPoolExecutor(1, path)) for path in MONITORING_PATHS
         }
+        self.refused: Counter[str] = Counter()  # requests by client, not yet counted
+        self.counting = ThreadPoolExecutor(1, "counting")
+        self.counted: Future[None] | None = None
         self.busy_threads = BusyThreads(self.cfg.threads)
         isolation.idle = self.busy_threads.idle
         super().init_process()
@@ -297,6 +302,15 @@ class Worker(ThreadWorker):
                 self._refuse(conn, "too_slow")
             else:
                 self._close(conn)
+        self._count_refused()
+
+    def _count_refused(self) -> None:
+        """Count refused requests in a thread: the counters may be in a cache server."""
+        if self.refused and (self.counted is None or self.counted.done()):
+            from predictions.access.rate_limits import count_refused  # needs Django's models
+
+            refused, self.refused = self.refused, Counter()
+            self.counted = self.counting.submit(count_refused, refused)
 
     def _is_overdue(self, conn: Connection, now: float) -> bool:
         is_silent = (
@@ -307,6 +321,9 @@ class Worker(ThreadWorker):
         return conn.deadline < now
 
     def _refuse(self, conn: Connection, code: str) -> None:
+        # Where its headers were not read, nobody knows for whom a proxy sent it.
+        client = conn.incoming.client if conn.incoming else ""
+        self.refused[client or counted(address_seen(peer_address(conn.client), ""))] += 1
         self._say_refused(conn, code)
         self._linger(conn)
 
