@@ -7,6 +7,7 @@
   answers 503. Clients take turns.
 - A thread that waits for the decoding of a file (`ml.files.isolation`), or reads one that is costly
   (`ml.reading.budget`), does not count as one of WEB_THREADS, so such files hold up nobody else.
+  The latter gives way to all other requests.
 - Each health check, and the metrics, has a thread of its own.
 - What the event loop refuses counts against its client's rate limit, too.
 - Connections are balanced: a new one goes to the worker with the fewest, and a worker with a
@@ -48,8 +49,20 @@ ACCEPT_PAUSE_S = 1.0  # where that failed
 # How often a worker may ask a client to reconnect, and from which surplus on.
 REBALANCE_INTERVAL_S = 0.02
 MIN_SURPLUS = 2
+# Of a costly file, a step takes 4 ms. So it goes on at a quarter of its speed however busy it is.
+GIVE_WAY_S, MAX_GIVE_WAY_S = 0.002, 0.012
 MONITORING_PATHS = {"/healthz", "/readyz", "/metrics"}
 CONTINUE_RESPONSE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+def give_way() -> None:
+    """Wait for a moment while any thread is busy; called before each step of reading a costly file.
+
+    Lower priorities would be worse: a thread that holds the interpreter's lock holds up all others.
+    """
+    until = time.monotonic() + MAX_GIVE_WAY_S
+    while connection_counts.is_any_thread_busy and time.monotonic() < until:
+        time.sleep(GIVE_WAY_S)
 
 
 class Connection(TConn):
@@ -97,8 +110,11 @@ class Worker(ThreadWorker):
         self.refused: Counter[str] = Counter()  # requests by client, not yet counted
         self.counting = ThreadPoolExecutor(1, "counting")
         self.counted: Future[None] | None = None
-        self.busy_threads = BusyThreads(self.cfg.threads)
+        self.busy_threads = BusyThreads(
+            self.cfg.threads, partial(connection_counts.record_busy, self.age)
+        )
         isolation.idle = self.busy_threads.idle
+        isolation.give_way = give_way
         super().init_process()
 
     def get_thread_pool(self) -> ThreadPoolExecutor:

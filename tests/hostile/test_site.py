@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import socket
 import statistics
 import threading
@@ -91,6 +92,11 @@ def attacked(site: Server, png: Png) -> Iterator[Callable[[Callable[[], None]], 
                 over.set()
             visiting.result()
         assert visitor.uploads_s, "nothing was measured"
+        print(  # noqa: T201
+            f"{len(visitor.uploads_s)} plain uploads: {statistics.median(visitor.uploads_s):.2f} s "
+            f"at the median, {max(visitor.uploads_s):.2f} s at the longest; health checks "
+            f"{max(visitor.health_s):.2f} s; load {os.getloadavg()[0]:.1f}"
+        )
         assert statistics.median(visitor.uploads_s) < MAX_MEDIAN_S
         assert max(visitor.uploads_s) < MAX_S
         assert max(visitor.health_s) < MAX_HEALTH_S

@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 from threading import Event
 from typing import Any
@@ -16,6 +17,7 @@ from gunicorn.http.parser import RequestParser
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from mnistsite.connections import ConnectionCounts
 from mnistsite.incoming import MAX_HEADERS_BYTES, IncomingRequest
 from mnistsite.outgoing import Outgoing
 from mnistsite.paths import site_path
@@ -218,6 +220,22 @@ def test_who_was_idle_comes_before_who_has_not_begun() -> None:
     with busy:
         assert busy._free == 0
     assert busy._free == 1
+
+
+def test_a_thread_is_idle_once_and_all_workers_know_how_many_are_busy() -> None:
+    counts = ConnectionCounts()
+    one, other = (BusyThreads(2, partial(counts.record_busy, age)) for age in (1, 2))
+    assert not counts.is_any_thread_busy
+    with other:
+        with one, one.idle(), one.idle():
+            assert one._free == 2
+            assert counts.is_any_thread_busy, "the other's"
+        assert one._free == 2
+    with one:
+        counts.forget(2)
+        assert counts.is_any_thread_busy
+        counts.forget(1)  # it was killed
+        assert not counts.is_any_thread_busy
 
 
 def test_a_response_without_room_ends_like_one_whose_client_is_gone() -> None:
