@@ -15,7 +15,7 @@ class ConnectionCounts:
 
     def __init__(self) -> None:
         self._counts = RawArray("i", MAX_WORKERS)  # connections + 1, or 0 without a worker
-        self._busy = RawArray("i", MAX_WORKERS)  # threads
+        self._busy = RawArray("i", 2 * MAX_WORKERS)  # threads: WEB_THREADS, and the one beside them
 
     def record(self, age: int, connections: int) -> None:
         self._counts[age % MAX_WORKERS] = connections + 1
@@ -24,13 +24,14 @@ class ConnectionCounts:
         """Ignore a worker that no longer accepts connections."""
         self._counts[age % MAX_WORKERS] = 0
 
-    def record_busy(self, age: int, threads: int) -> None:
-        self._busy[age % MAX_WORKERS] = threads
+    def record_busy(self, age: int, threads: int, *, beside: bool = False) -> None:
+        self._busy[age % MAX_WORKERS + beside * MAX_WORKERS] = threads
 
     def forget(self, age: int) -> None:
         """Forget a worker that has ended."""
         self.remove(age)
         self.record_busy(age, 0)
+        self.record_busy(age, 0, beside=True)
 
     @property
     def is_any_thread_busy(self) -> bool:

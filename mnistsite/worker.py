@@ -1,4 +1,4 @@
-"""Gunicorn's threaded worker with six additions.
+"""Gunicorn's threaded worker with seven additions.
 
 - Slow clients hold no thread: the event loop receives a request, with a deadline for its headers
   and one for its body, and hands it to a thread when it is complete. It sends what a client does
@@ -8,6 +8,7 @@
 - A thread that waits for the decoding of a file (`ml.files.isolation`), or reads one that is costly
   (`ml.reading.budget`), does not count as one of WEB_THREADS, so such files hold up nobody else.
   The latter gives way to all other requests.
+- Where all threads are busy for long, a further one answers small requests.
 - Each health check, and the metrics, has a thread of its own.
 - What the event loop refuses counts against its client's rate limit, too.
 - Connections are balanced: a new one goes to the worker with the fewest, and a worker with a
@@ -16,6 +17,7 @@
 
 import selectors
 import socket
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -51,6 +53,10 @@ REBALANCE_INTERVAL_S = 0.02
 MIN_SURPLUS = 2
 # Of a costly file, a step takes 4 ms. So it goes on at a quarter of its speed however busy it is.
 GIVE_WAY_S, MAX_GIVE_WAY_S = 0.002, 0.012
+# All threads may be busy so long before a further one answers requests of so few bytes.
+MAX_BUSY_S = 0.1
+MAX_SMALL_BYTES = 32_768
+MAX_IDLE_THREADS = isolation.MAX_THREADS + MAX_WAITING_FOR_KEYS
 MONITORING_PATHS = {"/healthz", "/readyz", "/metrics"}
 CONTINUE_RESPONSE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -63,6 +69,11 @@ def give_way() -> None:
     until = time.monotonic() + MAX_GIVE_WAY_S
     while connection_counts.is_any_thread_busy and time.monotonic() < until:
         time.sleep(GIVE_WAY_S)
+
+
+def is_small(conn: "Connection") -> bool:
+    """Return whether a request is that of a page, or has a picture of a few digits at most."""
+    return conn.incoming is not None and conn.incoming.body_bytes <= MAX_SMALL_BYTES
 
 
 class Connection(TConn):
@@ -113,17 +124,34 @@ class Worker(ThreadWorker):
         self.busy_threads = BusyThreads(
             self.cfg.threads, partial(connection_counts.record_busy, self.age)
         )
-        isolation.idle = self.busy_threads.idle
+        self.busy_beside = BusyThreads(
+            1, partial(connection_counts.record_busy, self.age, beside=True)
+        )
+        self.pool_beside = ThreadPoolExecutor(1 + MAX_IDLE_THREADS, "beside")
+        self.busy_as = threading.local()  # among which of these a thread is busy
+        isolation.idle = self._idle
         isolation.give_way = give_way
         super().init_process()
 
     def get_thread_pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self.cfg.threads + isolation.MAX_THREADS + MAX_WAITING_FOR_KEYS)
+        return ThreadPoolExecutor(self.cfg.threads + MAX_IDLE_THREADS)
 
-    def _handle_next(self, turns: Turns["Connection"], busy: AbstractContextManager[Any]) -> None:
+    def _idle(self) -> AbstractContextManager[None]:
+        busy = getattr(self.busy_as, "busy", None)
+        return busy.idle() if isinstance(busy, BusyThreads) else nullcontext()
+
+    def _handle_next(
+        self,
+        turns: Turns["Connection"],
+        busy: AbstractContextManager[Any],
+        suits: Callable[["Connection"], bool] = lambda _: True,
+    ) -> None:
         """Handle the request whose turn it is; one thread is asked for each that waits."""
+        self.busy_as.busy = busy
         with busy:
-            conn = turns.take()
+            conn = turns.take(suits)
+            if conn is None:  # another thread did, beside
+                return
             assert conn.incoming is not None  # noqa: S101 - set by enqueue_req
             isolation.client.set(conn.incoming.client)
             keepalive = False
@@ -145,11 +173,23 @@ class Worker(ThreadWorker):
             connection_counts.remove(self.age)
         if self.accept_delayed_until is not None:
             timeout = min(timeout, max(0.0, self.accept_delayed_until - time.monotonic()))
+        if self.turns.has_some:
+            timeout = min(timeout, MAX_BUSY_S)
         super().wait_for_and_dispatch_events(timeout)
+        self._handle_small_beside()
         if self.accept_delayed_until is not None and self.accept_delayed_until <= time.monotonic():
             self.accept_delayed_until = None
             for listener in self.sockets:
                 self._accept_now(listener)
+
+    def _handle_small_beside(self) -> None:
+        """Have a further thread handle a small request, if one waits and no thread gets free."""
+        if (
+            self.turns.has_some
+            and self.busy_threads.are_all_busy(MAX_BUSY_S)
+            and not self.busy_beside.are_all_busy()
+        ):
+            self.pool_beside.submit(self._handle_next, self.turns, self.busy_beside, is_small)
 
     def accept(self, listener: socket.socket) -> None:
         """Accept a connection, after a delay where another worker has fewer connections."""

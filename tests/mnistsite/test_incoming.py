@@ -222,6 +222,25 @@ def test_who_was_idle_comes_before_who_has_not_begun() -> None:
     assert busy._free == 1
 
 
+def test_a_turn_may_be_for_some_requests_only() -> None:
+    turns: Turns[int] = Turns()
+    for client, request in (("a", 1), ("a", 2), ("a", 3), ("b", 4), ("c", 5)):
+        turns.add(client, request)
+    assert [turns.take(lambda request: request % 2 == 0) for _ in range(3)] == [2, 4, None]
+    assert [turns.take() for _ in range(3)] == [5, 1, 3]
+    assert not turns.has_some
+
+
+def test_threads_are_busy_for_long_where_none_gets_free() -> None:
+    busy = BusyThreads(1)
+    assert not busy.are_all_busy()
+    with busy:
+        assert busy.are_all_busy()
+        assert not busy.are_all_busy(20)
+        time.sleep(0.01)
+        assert busy.are_all_busy(0.01)
+
+
 def test_a_thread_is_idle_once_and_all_workers_know_how_many_are_busy() -> None:
     counts = ConnectionCounts()
     one, other = (BusyThreads(2, partial(counts.record_busy, age)) for age in (1, 2))
