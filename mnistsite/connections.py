@@ -15,7 +15,7 @@ class ConnectionCounts:
 
     def __init__(self) -> None:
         self._counts = RawArray("i", MAX_WORKERS)  # connections + 1, or 0 without a worker
-        self._busy = RawArray("i", 2 * MAX_WORKERS)  # threads: WEB_THREADS, and the one beside them
+        self._busy = RawArray("i", 2 * MAX_WORKERS)  # threads: WEB_THREADS, and those beside
 
     def record(self, age: int, connections: int) -> None:
         self._counts[age % MAX_WORKERS] = connections + 1

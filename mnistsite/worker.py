@@ -8,7 +8,7 @@
 - A thread that waits for the decoding of a file (`ml.files.isolation`), or reads one that is costly
   (`ml.reading.budget`), does not count as one of WEB_THREADS, so such files hold up nobody else.
   The latter gives way to all other requests.
-- Where all threads are busy for long, a further one answers small requests.
+- Where all threads are busy for long, further ones answer small requests.
 - Each health check, and the metrics, has a thread of its own.
 - What the event loop refuses counts against its client's rate limit, too.
 - Connections are balanced: a new one goes to the worker with the fewest, and a worker with a
@@ -57,8 +57,9 @@ GIVE_WAY_S = 0.002
 # A thread that wants the interpreter's lock waits so long before it asks for it, each time it has
 # waited for a file or the network. Python's own 5 ms add up to seconds beside threads that read.
 SWITCH_S = 0.001
-# All threads may be busy so long before a further one answers requests of so few bytes.
+# All threads may be busy so long before further ones answer requests of so few bytes.
 MAX_BUSY_S = 0.1
+THREADS_BESIDE = 2
 MAX_SMALL_BYTES = 32_768
 MAX_IDLE_THREADS = isolation.MAX_THREADS + MAX_WAITING_FOR_KEYS
 MONITORING_PATHS = {"/healthz", "/readyz", "/metrics"}
@@ -128,9 +129,9 @@ class Worker(ThreadWorker):
             self.cfg.threads, partial(connection_counts.record_busy, self.age)
         )
         self.busy_beside = BusyThreads(
-            1, partial(connection_counts.record_busy, self.age, beside=True)
+            THREADS_BESIDE, partial(connection_counts.record_busy, self.age, beside=True)
         )
-        self.pool_beside = ThreadPoolExecutor(1 + MAX_IDLE_THREADS, "beside")
+        self.pool_beside = ThreadPoolExecutor(THREADS_BESIDE + MAX_IDLE_THREADS, "beside")
         self.busy_as = threading.local()  # among which of these a thread is busy
         isolation.idle = self._idle
         isolation.give_way = give_way
@@ -187,7 +188,7 @@ class Worker(ThreadWorker):
                 self._accept_now(listener)
 
     def _handle_small_beside(self) -> None:
-        """Have a further thread handle a small request, if one waits and no thread gets free."""
+        """Have further threads handle small requests, if some wait and no thread gets free."""
         if (
             self.turns.has_some
             and self.busy_threads.are_all_busy(MAX_BUSY_S)
