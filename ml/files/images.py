@@ -6,7 +6,7 @@ import struct
 import warnings
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -95,11 +95,14 @@ class DecodedPicture:
         The preview: mode ``RGB``, scaled down so that no side exceeds `PREVIEW_SIDE`.
     format
         One of `ml.files.formats.FORMATS`.
+    pages_left
+        How many the file has after this one.
     """
 
     page: npt.NDArray[np.uint8]
     image: Image.Image
     format: str
+    pages_left: int = 0
 
     @property
     def width(self) -> int:
@@ -181,12 +184,13 @@ def decode_image(content: bytes, *, max_pixels: int, max_pages: int) -> Iterator
         yield _decoded(image, content, _orientation(content, image))
         return
     pages = _pages_of_tiff(image, max_pages)
-    for page in pages:
+    for number, page in enumerate(pages, 1):
         image.seek(page)
         size = _square_dots(image)
         _check_size(image, max_pixels, size)
         # Pillow has turned it upright already.
-        yield _decoded(image, content, None, size, page=page if len(pages) > 1 else None)
+        picture = _decoded(image, content, None, size, page=page if len(pages) > 1 else None)
+        yield replace(picture, pages_left=len(pages) - number)
 
 
 def make_picture(

@@ -13,6 +13,7 @@ import json
 import os
 import resource
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
@@ -21,7 +22,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from threading import Timer
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from PIL import Image
@@ -51,6 +52,8 @@ _context.set_forkserver_preload(
 # Entered while a thread waits for a process or reads a costly file; a server that limits its busy
 # threads replaces it.
 idle: Callable[[], AbstractContextManager[object]] = nullcontext
+# Called before each step of reading a costly file; a server that also answers others replaces it.
+give_way: Callable[[], object] = nullcontext
 # For whom this thread decodes: a client has one process at a time, so that it leaves one to others.
 client: ContextVar[str | None] = ContextVar("client", default=None)
 _places = Places(MAX_PROCESSES, max_waiting=MAX_WAITING)
@@ -84,13 +87,14 @@ def decode_isolated(
     Raises
     ------
     PictureError
-        Those that `decode` raises; ``too_complex`` if it takes more than `MAX_CPU_S` or
-        `MAX_DECODED_BYTES`.
+        Those that `decode` raises; ``too_complex`` if it takes more than `MAX_CPU_S`, what the
+        place says, or `MAX_DECODED_BYTES`.
     DecodingBusy
         If too many files, or too many of one client, are decoded at the moment.
     """
     with ExitStack() as held:
-        (place or held.enter_context(Place())).take()
+        place = place or held.enter_context(Place())
+        place.hold()
         with idle():
             process, ours = _start(decode, limits)  # which takes a second for the first file
         pages = 0
@@ -100,8 +104,9 @@ def decode_isolated(
                     try:
                         if pages == 0:
                             ours.send_bytes(content)
-                        picture = _receive(ours)
+                        picture = _receive(ours, place)
                     except (EOFError, OSError, ValueError) as e:  # it was ended, or ended itself
+                        place.decoded(1000 * MAX_CPU_S, 0)  # at most
                         raise too_complex(pages) from e
                 if picture is None:
                     return
@@ -119,17 +124,23 @@ class Place:
     """One of the places for costly files, from when it is taken to the end of this context."""
 
     def __init__(self) -> None:
-        self._stack = ExitStack()
-        self._is_taken = False
+        self._stack: ExitStack | None = None  # within the context
+        self._is_held = False
 
-    def __enter__(self) -> "Place":
+    def __enter__(self) -> Self:
+        self._stack = ExitStack()
         return self
 
     def __exit__(self, *_: object) -> None:
+        assert self._stack is not None  # noqa: S101 - set by __enter__
         self._stack.close()
-        self._is_taken = False
+        self._stack, self._is_held = None, False
 
-    def take(self) -> None:
+    def decoded(self, cpu_ms: float, pages_left: int) -> float:
+        """Hear what decoding took so far; return what the pages that are left may take, in ms."""
+        return 1000 * MAX_CPU_S - cpu_ms
+
+    def hold(self) -> None:
         """Take the place, unless that was done; wait for it only where few others do.
 
         Raises
@@ -137,12 +148,13 @@ class Place:
         DecodingBusy
             If too many others, or too many of this client, hold one or wait.
         """
-        if not self._is_taken:
+        assert self._stack is not None  # noqa: S101 - set by __enter__
+        if not self._is_held:
             with idle():
                 has_place = self._stack.enter_context(_places.one(client.get(), MAX_QUEUE_S))
             if not has_place:
                 raise DecodingBusy
-            self._is_taken = True
+            self._is_held = True
 
 
 def _start(
@@ -176,16 +188,19 @@ def _limited(process: BaseProcess) -> Iterator[None]:
         watchdog.join()  # else it could reach another process with the same number
 
 
-def _receive(connection: Connection) -> DecodedPicture | None:
-    """Receive the next page; None after the last one."""
+def _receive(connection: Connection, place: Place) -> DecodedPicture | None:
+    """Receive the next page, and say what those after it may take; None after the last one."""
     head: dict[str, Any] = json.loads(connection.recv_bytes())
+    may_take_ms = place.decoded(head["cpu_ms"], head.get("pages_left", 0))
     if "code" in head:
         raise PictureError(head["code"], *head["sentences"], **head["values"])
     if "page" not in head:
         return None
     page = np.frombuffer(connection.recv_bytes(), np.uint8).reshape(head["page"])
     preview = Image.frombytes("RGB", tuple(head["preview"]), connection.recv_bytes())
-    return DecodedPicture(page, preview, head["format"])
+    if head["pages_left"]:
+        connection.send_bytes(str(may_take_ms).encode())
+    return DecodedPicture(page, preview, head["format"], head["pages_left"])
 
 
 def _serve(
@@ -202,9 +217,14 @@ def _serve(
                 page=picture.page.shape,
                 preview=picture.image.size,
                 format=picture.format,
+                pages_left=picture.pages_left,
             )
             connection.send_bytes(np.ascontiguousarray(picture.page).reshape(-1).data)
             connection.send_bytes(picture.image.tobytes())
+            if picture.pages_left:
+                may_take_ms = float(connection.recv_bytes())
+                # 0 would be no limit; as finer than RLIMIT_CPU, which holds whatever is done here.
+                signal.setitimer(signal.ITIMER_PROF, max(1, may_take_ms) / 1000)
         _send(connection)
     except PictureError as error:
         _send(connection, code=error.code, sentences=error.sentences, values=error.values)
@@ -213,7 +233,7 @@ def _serve(
 
 
 def _send(connection: Connection, **head: object) -> None:
-    connection.send_bytes(json.dumps(head).encode())
+    connection.send_bytes(json.dumps({"cpu_ms": 1000 * time.process_time(), **head}).encode())
 
 
 def _limit_resources() -> None:

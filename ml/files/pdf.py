@@ -6,6 +6,7 @@ PDFium has no limits of its own on time or memory, and it is not thread-safe
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from PIL import Image
@@ -64,7 +65,8 @@ def decode_pdf(content: bytes, *, max_pixels: int, max_pages: int) -> Iterator[D
             count=count,
         )
     for number in range(count):
-        yield make_picture(_draw(document, number, max_pixels), "PDF")
+        picture = make_picture(_draw(document, number, max_pixels), "PDF")
+        yield replace(picture, pages_left=count - number - 1)
 
 
 def _open(content: bytes) -> "PdfDocument":

@@ -1,52 +1,67 @@
-"""What reading a file may cost, counted by the work for the networks.
+"""What a file may cost, decoding and reading together.
 
-Counted rather than timed, so that a file is read up to the same place however busy a machine is. A
-page of 30 digits takes some 180 ms of these, one of 300 digits 700, and the worst one 2,000.
+Reading is counted by its work rather than timed, so that it ends at the same place however busy a
+machine is. A page of 30 digits takes some 320 ms, one of 300 digits 800, and the worst one 3,300.
+Decoding, and what is made of a page afterwards, is measured as processor time: that is a tenth of
+it, unless a file asks for more.
 """
-
-from contextlib import ExitStack
 
 from ml.files import isolation
 
-MAX_FILE_MS = 5000  # 20 pages of 30 digits take 3,700
-QUICK_MS = 250  # a file that costs more waits for a place, as those whose decoding is costly
+MAX_FILE_MS = 5000
+MANY_PAGES = 12  # a file with more may cost more in proportion: 20 pages 8,300
+QUICK_MS = 450  # a file that costs more to read waits for a place, as those costly to decode
 
-# The processor time of an idle core, in milliseconds and round numbers.
-PAGE_MS, MEGAPIXEL_MS = 20, 2.5
-TILE_MS = 2  # of the finder
-RUN_MS, DIGIT_MS = 1, 1
+# Processor time in milliseconds and round numbers (docs/measure/reliability.md).
+PAGE_MS, MEGAPIXEL_MS = 20, 6
+TILE_MS, CANDIDATE_MS = 3.5, 0.1  # of the finder
+RUN_MS, DIGIT_MS = 1.5, 1.6
+# Kept for decoding each further page: twice what those before it took, and at least so much.
+MIN_KEPT_MS = 30
 
 
-class Budget:
+class Budget(isolation.Place):
     """What is left for a file. As a context, it holds a place from `QUICK_MS` on.
 
     Parameters
     ----------
     max_ms
-        What the file may cost.
+        What the file may cost; more if it has more than `MANY_PAGES`.
 
     Attributes
     ----------
     is_spent : bool
         Whether something was refused: what it was for was not read.
-    place
-        Of the file, among those that are costly.
+    used_ms : float
+        What the file has cost.
     """
 
     def __init__(self, max_ms: float = MAX_FILE_MS) -> None:
+        super().__init__()
         self.is_spent = False
-        self._left_ms, self._quick_ms = max_ms, max_ms - QUICK_MS
-        self.place = isolation.Place()
-        self._stack: ExitStack | None = None
+        self.used_ms = 0.0
+        self._max_ms = max_ms
+        self._read_ms = self._decoded_ms = self._measured_ms = self._kept_ms = 0.0
+        self._pages = 0
 
-    def __enter__(self) -> "Budget":
-        self._stack = ExitStack()
-        self._stack.enter_context(self.place)
-        return self
+    def decoded(self, cpu_ms: float, pages_left: int) -> float:
+        """Hear what decoding took so far; return what is kept for the pages that are left, in ms.
 
-    def __exit__(self, *_: object) -> None:
-        assert self._stack is not None  # noqa: S101 - set by __enter__
-        self._stack.close()
+        So all pages of an ordinary file are decoded, also those that are not read.
+        """
+        self.spend(cpu_ms - self._decoded_ms)
+        self._decoded_ms = cpu_ms
+        self._pages += 1
+        if self._pages == 1 and pages_left >= MANY_PAGES:
+            self._max_ms *= (1 + pages_left) / MANY_PAGES
+        kept_ms = pages_left * max(MIN_KEPT_MS, 2 * self._measured_ms / self._pages)
+        self._kept_ms = max(0.0, min(kept_ms, self._max_ms - self.used_ms))
+        return self._kept_ms
+
+    def spend(self, ms: float) -> None:
+        """Add processor time that was taken by anything but reading."""
+        self.used_ms += ms
+        self._measured_ms += ms
 
     def take(self, ms: float) -> bool:
         """Take the cost of something that is to be read; return whether it may be.
@@ -56,14 +71,17 @@ class Budget:
         DecodingBusy
             If the file turns out to be costly, and too many others are.
         """
-        if self._left_ms <= 0:
+        if self.used_ms + ms > self._max_ms - self._kept_ms:
             self.is_spent = True
             return False
-        was_quick = self._left_ms > self._quick_ms
-        self._left_ms -= ms
-        if self._stack is not None and was_quick and self._left_ms <= self._quick_ms:
-            self.place.take()
+        was_quick = self._read_ms < QUICK_MS
+        self.used_ms += ms
+        self._read_ms += ms
+        if self._stack is not None and was_quick and self._read_ms >= QUICK_MS:
+            self.hold()
             self._stack.enter_context(isolation.idle())
+        if not was_quick:
+            isolation.give_way()
         return True
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ml.digits import Grey
 from ml.model.metrics import sigmoid, softmax
-from ml.reading.budget import TILE_MS, Budget
+from ml.reading.budget import CANDIDATE_MS, TILE_MS, Budget
 from ml.reading.contrast import local_contrast
 from ml.reading.heat import (
     CLASSES,
@@ -152,6 +152,8 @@ class Finder:
                 wanted = (sigmoid(output[..., SMALLER]) > SMALLER_FROM).astype(np.uint8)
                 if not wanted.any():
                     break
+        if not budget.take(CANDIDATE_MS * len(found)):
+            found = []
         size = heats[min(first, len(heats) - 1)].shape[::-1]
         heat = np.max([cv2.resize(h, size, interpolation=cv2.INTER_LINEAR) for h in heats], axis=0)
         return Findings(_distinct(found), levels, np.asarray(heat))

@@ -115,7 +115,7 @@ class Reader:
         picture = decode(content, max_pixels=self.max_pixels)
         return self.build_reading(picture, self.interpret(picture.page), start=start)
 
-    def read_pages(self, content: bytes) -> Iterator[Reading]:
+    def read_pages(self, content: bytes, budget: Budget | None = None) -> Iterator[Reading]:
         """Read the pages of a file one by one.
 
         Each page is read before the next is decoded, so memory does not grow with the pages. Once
@@ -125,6 +125,8 @@ class Reader:
         ----------
         content
             A file in any format of `ml.files.decoding.decode_pages`.
+        budget
+            What it may cost; afterwards, it tells what it did.
 
         Yields
         ------
@@ -138,17 +140,17 @@ class Reader:
         DecodingBusy
             If the file is costly to decode or read, and too many others are.
         """
-        for picture, interpretation, start in self.interpret_pages(content):
+        for picture, interpretation, start in self.interpret_pages(content, budget):
             yield self.build_reading(picture, interpretation, start=start)
 
     def interpret_pages(
-        self, content: bytes
+        self, content: bytes, budget: Budget | None = None
     ) -> Iterator[tuple[DecodedPicture, Interpretation, float]]:
         """Decode and interpret the pages of a file one by one, within what a file may cost.
 
         Parameters
         ----------
-        content
+        content, budget
             As of `read_pages`, which raises the same.
 
         Yields
@@ -156,13 +158,19 @@ class Reader:
         tuple of DecodedPicture, Interpretation and float
             One per page, and when it was begun, in seconds of `time.perf_counter`.
         """
-        start = time.perf_counter()
-        with Budget() as budget:
-            for picture in decode_pages(
-                content, budget.place, max_pixels=self.max_pixels, max_pages=self.max_pages
-            ):
-                yield picture, self.interpret(picture.page, budget), start
-                start = time.perf_counter()
+        start, since = time.perf_counter(), time.thread_time()
+        with budget or Budget() as budget:
+            try:
+                for picture in decode_pages(
+                    content, budget, max_pixels=self.max_pixels, max_pages=self.max_pages
+                ):
+                    budget.spend(1000 * (time.thread_time() - since))
+                    interpretation = self.interpret(picture.page, budget)
+                    since = time.thread_time()  # a page's preview is made before the next page
+                    yield picture, interpretation, start
+                    start = time.perf_counter()
+            finally:
+                budget.spend(1000 * (time.thread_time() - since))
 
     def read_pixels(self, pixels: Sequence[Sequence[float]]) -> Reading:
         """Read a picture given as numbers.

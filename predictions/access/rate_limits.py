@@ -4,7 +4,8 @@ Counters live in the cache server that CACHE_URL names, or else in the memory of
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
 
 import structlog
@@ -85,12 +86,19 @@ def limit(request: HttpRequest, user: AbstractBaseUser | AnonymousUser) -> None:
         _count("address", counted_client(request), settings.RATE_LIMIT_ANONYMOUS)
 
 
-def _count(kind: str, client: str, max_requests: int) -> None:
+def count_refused(requests: Mapping[str, int]) -> None:
+    """Count requests, by address, that were refused before anything could ask who sent them."""
+    for client, count in requests.items():
+        with suppress(TooManyRequests):
+            _count("address", client, settings.RATE_LIMIT_ANONYMOUS, count)
+
+
+def _count(kind: str, client: str, max_requests: int, count: int = 1) -> None:
     if not max_requests:
         return
     window = RateLimitItemPerMinute(max_requests)
     try:
-        if limiter().hit(window, kind, client):
+        if limiter().hit(window, kind, client, cost=count):
             return
         reset_at = limiter().get_window_stats(window, kind, client).reset_time
     except Exception as error:  # a limit that cannot be counted must not close the site

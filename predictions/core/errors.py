@@ -56,6 +56,21 @@ class DecodersBusy(UploadRefused):
         )
 
 
+class TooCostly(UploadRefused):
+    """A file of a request whose files before it took all that a request may cost."""
+
+    status = 413
+
+    def __init__(self) -> None:
+        super().__init__(
+            "too_costly",
+            _(
+                "The files before this one took so long to read that this one was not tried. "
+                "Send it in another request."
+            ),
+        )
+
+
 class CorrectionRefused(PredictionsError):
     """A correction that is invalid, or cannot be undone."""
 

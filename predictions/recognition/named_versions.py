@@ -57,7 +57,7 @@ class HeldReaders:
             return reader
         try:
             with isolation.Place() as place:
-                place.take()
+                place.hold()
                 with isolation.idle(), self._turn():
                     return self._find(identity) or self._load(identity, number)
         except DecodingBusy as error:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from structlog.contextvars import bind_contextvars
 
 from ml.errors import DecodingBusy, PictureError
+from ml.reading.budget import Budget
 from ml.reading.explanation import Step, read_explained, read_pixels_explained
 from ml.reading.result import DigitReading, Reading
 from ml.timings import step
@@ -19,6 +20,7 @@ from predictions.core.errors import (
     DecodersBusy,
     NoPreview,
     StoreUnavailable,
+    TooCostly,
     UploadRefused,
     in_words,
 )
@@ -48,7 +50,28 @@ PICTURE_ERROR_STATUS = {
     "too_complex": 422,
 }
 PROBABILITY_DECIMALS = 6
+# What the files of a request may cost together, as 12 of the most costly ones: a batch of 100
+# photos of 30 digits takes 45,000.
+MAX_REQUEST_MS = 60_000
 T = TypeVar("T")
+
+
+class RequestCost:
+    """What the files of a request have cost so far, of what they may cost together."""
+
+    def __init__(self) -> None:
+        self._ms = 0.0
+
+    @contextmanager
+    def of_next_file(self) -> Iterator[Budget]:
+        """Yield the budget of another file, and add what it costs; refuse it beyond the limit."""
+        if self._ms >= MAX_REQUEST_MS:
+            raise TooCostly
+        budget = Budget()
+        try:
+            yield budget
+        finally:
+            self._ms += budget.used_ms
 
 
 def predict(
@@ -58,6 +81,7 @@ def predict(
     user: "User | AnonymousUser | None" = None,
     store: bool = True,
     upload_id: UUID | None = None,
+    cost: RequestCost | None = None,
 ) -> list[PredictionRecord]:
     """Read each page of an upload and, unless `store` is false, keep the readings.
 
@@ -65,6 +89,8 @@ def predict(
     ----------
     upload_id
         The id reserved by the request's idempotency key; a retry arrives with the same one.
+    cost
+        Of the request's files before this one.
 
     Raises
     ------
@@ -74,7 +100,7 @@ def predict(
         If the predictions could not all be kept.
     """
     (records,) = predict_together(
-        [upload], source=source, user=user, store=store, upload_id=upload_id
+        [upload], source=source, user=user, store=store, upload_id=upload_id, cost=cost
     )
     return records
 
@@ -87,13 +113,14 @@ def predict_together(
     store: bool = True,
     upload_id: UUID | None = None,
     model_version: int | None = None,
+    cost: RequestCost | None = None,
 ) -> list[list[PredictionRecord]]:
     """Read each page of some uploads and, unless `store` is false, keep all readings or none.
 
     Parameters
     ----------
-    upload_id
-        As of `predict`, for a single upload.
+    upload_id, cost
+        As of `predict`, the former for a single upload.
     model_version
         The number of the version that reads; default: the active one.
 
@@ -107,14 +134,16 @@ def predict_together(
         If there is no such version, or it cannot be loaded.
     """
     reader = get_reader_of(model_version)
+    cost = cost or RequestCost()
     made = []
     for position, upload in enumerate(uploads):
         try:
-            with _picture_errors():
+            with _picture_errors(), cost.of_next_file() as budget:
+                read_pages = partial(reader.read_pages, budget=budget)
                 # One page at a time: only its records stay in memory.
                 pairs = [
                     _make_records(reading, upload, source=source, user=user)
-                    for reading in _read(upload, reader.read_pages, reader.read_pixels)
+                    for reading in _read(upload, read_pages, reader.read_pixels)
                 ]
         except UploadRefused as error:
             if len(uploads) > 1:
@@ -203,12 +232,13 @@ def predict_batch(
     After the store has failed once, the remaining uploads are not tried: each would time out.
     """
     unavailable: StoreUnavailable | None = None
+    cost = RequestCost()
     for upload in uploads:
         if unavailable is not None:
             yield unavailable
             continue
         try:
-            yield predict(upload, source=source, user=user)
+            yield predict(upload, source=source, user=user, cost=cost)
         except UploadRefused as error:
             yield error
         except StoreUnavailable as error:

@@ -1,8 +1,10 @@
 """Rate limits shared by all workers in a cache server, and the site without it."""
 
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -76,6 +78,30 @@ def test_the_site_runs_without_its_cache_and_counts_again_with_it(
     cache.start()
     assert send(kept.body["url"]).body == kept.body
     assert statuses(server, LIMIT + 1)[-1] == 429
+
+
+def requests_counted(cache: Cache, client: str) -> int:
+    return sum(int(cache.client.get(key) or 0) for key in cache.client.keys(f"*/{client}/*"))
+
+
+def send_from(server: Server, source: str, sent: bytes) -> int:
+    """Send bytes from another address of this machine; return the status."""
+    to = ("127.0.0.1", urlsplit(server.url).port or 0)
+    with socket.create_connection(to, 20, (source, 0)) as client:
+        client.sendall(sent)
+        return int(client.recv(4096).split()[1])
+
+
+def test_what_the_event_loop_refuses_counts(server: Server, cache: Cache) -> None:
+    wrong, right = b"GET / HTTP/1.1\r\n\r\n", b"GET /about/ HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    for _ in range(LIMIT):
+        assert send_from(server, "127.0.0.2", wrong) == 400
+    deadline = time.monotonic() + 20
+    while requests_counted(cache, "127.0.0.2") < LIMIT:  # once a second
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert send_from(server, "127.0.0.2", right) == 429
+    assert send_from(server, "127.0.0.3", right) != 429
 
 
 def test_a_cache_that_hangs_delays_nobody(server: Server, cache: Cache) -> None:

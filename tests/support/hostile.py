@@ -36,19 +36,24 @@ def nested_forms(levels: int = 7, width: int = 10) -> bytes:
     return one_page(b"/I Do", *forms)
 
 
-def slow_shading() -> bytes:
+def slow_shading(pages: bytes = b"3 0 R") -> bytes:
     """A PDF with a shading by a long PostScript function, many times."""
     program = b"{" + b"2 copy mul sin exch pop " * 200 + b" 0 0}"
     function = stream(b"/FunctionType 4/Domain[0 1 0 1]/Range[0 1 0 1 0 1]", program)
     return pdf_of_objects(
         b"<</Type/Catalog/Pages 2 0 R>>",
-        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Pages/Kids[" + pages + b"]/Count %d>>" % pages.count(b"R"),
         b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 600]/Contents 4 0 R"
         b"/Resources<</Shading<</S 5 0 R>>>>>>",
         stream(b"", b"/S sh " * 200),
         b"<</ShadingType 1/ColorSpace/DeviceRGB/Matrix[600 0 0 600 0 0]/Function 6 0 R>>",
         function,
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 600]>>",
     )
+
+
+def slow_second_page() -> bytes:
+    return slow_shading(b"7 0 R 3 0 R")
 
 
 def dashed_lines() -> bytes:

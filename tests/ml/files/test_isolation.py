@@ -177,6 +177,27 @@ def test_what_a_progressive_jpeg_keeps_until_its_last_scan_is_counted(
     assert is_plain(content, max_pixels=64_000_000) == plain
 
 
+def test_the_pages_that_are_left_may_take_what_the_first_ones_leave() -> None:
+    heard: list[tuple[float, int]] = []
+
+    class Stingy(isolation.Place):
+        def decoded(self, cpu_ms: float, pages_left: int) -> float:
+            heard.append((cpu_ms, pages_left))
+            return 50
+
+    with Stingy() as place:
+        pages = decode_pages(hostile.slow_second_page(), place, **LIMITS)
+        next(pages)
+        started = time.monotonic()
+        with pytest.raises(PictureError) as caught:
+            next(pages)
+    assert (caught.value.code, "Page 2" in caught.value.message) == ("too_complex", True)
+    (first_ms, left), last = heard
+    assert (0 < first_ms < 1000, left) == (True, 1)
+    assert last == (1000 * isolation.MAX_CPU_S, 0), "as what it took is not known, the most"
+    assert time.monotonic() - started < isolation.MAX_CPU_S
+
+
 def run(program: str, stdin: bytes) -> bytes:
     finished = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, input=stdin, capture_output=True, check=True

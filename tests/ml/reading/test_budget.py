@@ -15,7 +15,7 @@ from ml.digits import Grey
 from ml.errors import DecodingBusy
 from ml.files import isolation
 from ml.model.classifier import load_classifier
-from ml.reading.budget import MAX_FILE_MS, QUICK_MS, Budget
+from ml.reading.budget import MANY_PAGES, MAX_FILE_MS, MIN_KEPT_MS, QUICK_MS, Budget
 from ml.reading.explanation import read_explained
 from ml.reading.reader import Reader
 from ml.reading.result import Extent
@@ -42,7 +42,7 @@ def cost_of(page: Grey, reader: Reader) -> float:
     budget = Budget()
     reader.interpret(page, budget)
     assert not budget.is_spent
-    return MAX_FILE_MS - budget._left_ms
+    return budget.used_ms
 
 
 def test_a_file_of_costly_pages_is_read_up_to_its_budget(reader: Reader) -> None:
@@ -63,20 +63,87 @@ def test_a_file_of_costly_pages_is_read_up_to_its_budget(reader: Reader) -> None
             assert (reading.digits, reading.image.size) == ((), (800, 800))
 
 
-def test_twenty_ordinary_pages_do_not_meet_the_budget(reader: Reader) -> None:
-    assert 20 * cost_of(ordinary_page(), reader) < 0.8 * MAX_FILE_MS
+@contextmanager
+def recorded(monkeypatch: pytest.MonkeyPatch, max_ms: float = MAX_FILE_MS) -> Iterator[Budget]:
+    """Have the next file read within a budget that can be looked at."""
+    budget = Budget(max_ms)
+    with monkeypatch.context() as patched:
+        patched.setattr("ml.reading.reader.Budget", lambda: budget)
+        yield budget
+
+
+@pytest.mark.parametrize("format_", ["PDF", "TIFF"])
+def test_twenty_ordinary_pages_do_not_meet_the_budget(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch, format_: str
+) -> None:
+    page = Image.fromarray(ordinary_page())
+    content = hostile.encode(page, format_, resolution=300, save_all=True, append_images=[page])
+    with recorded(monkeypatch) as budget:
+        readings = list(reader.read_pages(content))
+    assert [reading.extent for reading in readings] == [Extent.COMPLETE] * 2
+    assert budget._measured_ms > 0
+    assert 20 / 2 * budget.used_ms < MAX_FILE_MS * 20 / MANY_PAGES
+
+
+def test_what_decoding_and_previews_take_is_not_left_for_reading(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise = Image.open(io.BytesIO(hostile.noise(1500, 1500)))
+    content = hostile.encode(noise, "TIFF", save_all=True, append_images=[noise] * 7)
+    with recorded(monkeypatch, 600) as budget:
+        answered = 0
+        for _reading in reader.read_pages(content):
+            answered += 1
+            end = time.thread_time() + 0.02
+            while time.thread_time() < end:
+                pass  # as a preview does
+    assert answered == 8
+    assert budget.is_spent
+    assert budget.used_ms <= 600
+    assert budget._measured_ms > budget._decoded_ms + 100
+
+
+def test_so_much_is_kept_for_decoding_the_pages_that_are_left() -> None:
+    budget = Budget(1000)
+    assert budget.decoded(50, 4) == 4 * 2 * 50
+    assert budget.take(500)
+    assert not budget.take(51), "400 are kept"
+    assert budget.decoded(60, 3) == 3 * 2 * 30, "of which a page took less"
+    assert budget.take(260)
+    assert budget.decoded(400, 2) == 0, "nothing is left, nor for decoding"
+
+
+def test_a_costly_file_gives_way_at_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[str] = []
+    monkeypatch.setattr(isolation, "give_way", lambda: steps.append("gave way"))
+    with Budget() as budget:
+        assert budget.take(QUICK_MS - 1)
+        assert budget.take(1)
+        assert not steps, "a quick one does not"
+        assert budget.take(1)
+        assert budget.take(1)
+        assert steps == ["gave way"] * 2
+
+
+@pytest.mark.parametrize(("pages", "share"), [(MANY_PAGES, 1), (2 * MANY_PAGES, 2)])
+def test_a_file_of_many_pages_may_cost_more_in_proportion(pages: int, share: float) -> None:
+    budget = Budget()
+    budget.decoded(10, pages - 1)
+    budget.decoded(20, pages - 2)
+    assert budget.take(share * MAX_FILE_MS - 20 - MIN_KEPT_MS * (pages - 2))
+    assert not budget.take(1)
 
 
 def test_explaining_has_the_same_budget(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     blank = Image.new("L", (60, 60), 255)
     tiff = io.BytesIO()
     blank.save(tiff, "TIFF", save_all=True, append_images=[blank])
-    monkeypatch.setattr("ml.reading.reader.Budget", lambda: Budget(1))
+    monkeypatch.setattr("ml.reading.reader.cost_of_page", lambda _: 0.7 * MAX_FILE_MS)
     extents = [reading.extent for reading, _ in read_explained(reader, tiff.getvalue())]
     assert extents == [Extent.COMPLETE, Extent.NOT_READ]
 
 
-@pytest.mark.parametrize("max_ms", [60, 170])
+@pytest.mark.parametrize("max_ms", [110, 300])
 def test_a_page_is_read_as_far_as_its_file_may_cost(reader: Reader, max_ms: float) -> None:
     interpretation = reader.interpret(ordinary_page(), Budget(max_ms))
     assert interpretation.extent == Extent.INCOMPLETE

@@ -12,10 +12,12 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 from rest_framework.test import APIClient
 
+from ml.files import isolation
 from predictions.core.errors import StoreUnavailable
 from predictions.services import prediction
 from predictions.stores import get_store
 from predictions.stores.sql.store import SQLStore
+from tests.support import hostile
 from tests.support.pdf import pdf_of
 
 pytestmark = pytest.mark.django_db
@@ -189,3 +191,17 @@ def test_refuses_a_wrong_batch_or_position(
     answer = api.post("/api/v1/predictions", {"file": file, **fields}, format="multipart")
     assert answer.status_code == 400
     assert count() == 0
+
+
+def test_the_files_of_a_batch_have_a_limit_together(
+    api: APIClient, png: Png, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Ended for its memory at once, so that it is not known what it took: it counts as the most.
+    monkeypatch.setattr(prediction, "MAX_REQUEST_MS", 1000 * isolation.MAX_CPU_S)
+    files = [hostile.large_jpeg2000(), png("7"), b"", png("3")]
+    results = send(api, *files).json()["results"]
+    codes = [result["error"]["code"] for result in results]
+    assert codes == ["too_complex", *["too_costly"] * 3]
+    assert "another request" in results[1]["error"]["message"]
+    assert count() == 0
+    assert send(api, png("7")).json()["results"][0]["text"] == "7", "each has its own"

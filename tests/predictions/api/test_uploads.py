@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 
 from ml.files import isolation
 from ml.files.places import Places
-from ml.reading.budget import Budget
+from ml.reading.budget import MAX_FILE_MS
 from predictions.core.errors import StoreUnavailable
 from predictions.core.ids import new_id
 from predictions.core.records import PredictionRecord, RequestKey, Source
@@ -255,7 +255,7 @@ def test_an_upload_is_found_by_its_first_page_s_id(
 def test_pages_beyond_what_a_file_may_cost_are_kept_unread(
     api: APIClient, pages: list[Image.Image], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ml.reading.reader.Budget", lambda: Budget(1))
+    monkeypatch.setattr("ml.reading.reader.cost_of_page", lambda _: 0.7 * MAX_FILE_MS)
     results = send(api, tiff_of(pages)).json()["results"]
     assert [result["text"] for result in results][1:] == ["", ""]
     for result in results[1:]:

@@ -18,6 +18,7 @@ from predictions.access.tokens import create_token
 from predictions.core.metrics import TENSORS
 from predictions.protocols.tensors import MAX_PICTURES, MAX_TENSORS
 from predictions.registry import versions
+from predictions.services import prediction
 from predictions.stores import get_store
 from predictions.stores.interface import PredictionStore
 from tests.support.digits import draw_digits
@@ -323,3 +324,14 @@ def test_too_long_and_compressed_bodies_are_refused(settings: LazySettings) -> N
     settings.MAX_BODY_BYTES = 100
     status, answer = ask(body={"inputs": [ZERO]})
     assert (status, type(answer["error"])) == (413, str)
+
+
+def test_the_files_of_a_request_have_a_limit_together(
+    png: Png, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prediction, "MAX_REQUEST_MS", 0.01)
+    status, answer = ask(
+        URL, {"inputs": [files(png("7"), png("3"))], "parameters": {"store": True}}
+    )
+    assert (status, "File 2 of 2" in answer["error"]) == (413, True), answer
+    assert get_store().latest().records == []
