@@ -1,13 +1,11 @@
 """Gunicorn's settings: `gunicorn -c python:mnistsite.gunicorn_config`."""
 
-import ctypes
 import gc
 import os
 import shutil
 import signal
 import sys
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,12 +24,6 @@ try:
     serving = read_serving(Env())
 except EnvError as error:  # no traceback
     sys.exit(str(error))
-
-# Else glibc keeps a heap for each thread, and in them the room that large pictures took.
-_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
-with suppress(AttributeError, OSError):  # another C library
-    ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
-    ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 1 << 20)  # bytes
 
 wsgi_app = "mnistsite.wsgi:application"
 bind = serving.bind
@@ -63,6 +55,7 @@ loglevel = "warning"
 
 def post_worker_init(worker: "Worker") -> None:
     """Load the network and read one digit, so that no request waits for it."""
+    from mnistsite.worker import give_memory_back
     from predictions.recognition.active_reader import (
         warm_up,
         warm_up_for_pages,
@@ -81,8 +74,7 @@ def post_worker_init(worker: "Worker") -> None:
     # Exempt long-lived objects: collections that scanned them delayed requests by up to 67 ms.
     gc.collect()
     gc.freeze()
-    with suppress(AttributeError, OSError):
-        ctypes.CDLL(None).malloc_trim(0)  # what starting needed and running does not
+    give_memory_back()  # what starting needed and running does not
     if worker.age == 1:
         print(f"Ready: {serving.url} (Ctrl-C stops it)", file=sys.stderr, flush=True)  # noqa: T201
 

@@ -15,6 +15,7 @@
   surplus, after another was killed for example, now and then asks a client to reconnect.
 """
 
+import ctypes
 import selectors
 import socket
 import sys
@@ -62,6 +63,8 @@ MAX_BUSY_S = 0.1
 THREADS_BESIDE = 2
 MAX_SMALL_BYTES = 32_768
 MAX_IDLE_THREADS = isolation.MAX_THREADS + MAX_WAITING_FOR_KEYS
+# A request that took so long may have needed much memory.
+LONG_S = 0.1
 MONITORING_PATHS = {"/healthz", "/readyz", "/metrics"}
 CONTINUE_RESPONSE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -73,6 +76,16 @@ def give_way() -> None:
     """
     if connection_counts.is_any_thread_busy:
         time.sleep(GIVE_WAY_S)
+
+
+def give_memory_back() -> None:
+    """Return the memory that was freed to the system.
+
+    glibc has a heap for each thread and keeps in it the room that large pictures took. Fewer heaps,
+    and larger pieces outside of them, made small requests 1.3 times as expensive.
+    """
+    with suppress(AttributeError, OSError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def is_small(conn: "Connection") -> bool:
@@ -160,10 +173,13 @@ class Worker(ThreadWorker):
             assert conn.incoming is not None  # noqa: S101 - set by enqueue_req
             isolation.client.set(conn.incoming.client)
             keepalive = False
+            began = time.monotonic()
             try:
                 keepalive = bool(self.handle(conn))
             finally:
                 self.method_queue.defer(self.finish_request, conn, keepalive)
+            if time.monotonic() - began > LONG_S:
+                give_memory_back()
 
     def set_accept_enabled(self, enabled: bool | None) -> None:
         super().set_accept_enabled(bool(enabled) and self.accept_delayed_until is None)
