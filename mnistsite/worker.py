@@ -1,8 +1,11 @@
-"""Gunicorn's threaded worker with seven additions.
+"""Gunicorn's threaded worker with eight additions.
 
 - Slow clients hold no thread: the event loop receives a request, with a deadline for its headers
   and one for its body, and hands it to a thread when it is complete. It sends what a client does
   not take at once of the response, with one deadline for all of it.
+- The event loop's own thread answers a small request while nothing else is in flight, since threads
+  that take turns at the interpreter's lock make it twice as expensive. Where it takes long, another
+  thread runs the loop meanwhile.
 - The requests in flight are bounded, those of one client more so; beyond that the event loop
   answers 503. Clients take turns.
 - A thread that waits for the decoding of a file (`ml.files.isolation`), or reads one that is costly
@@ -63,6 +66,10 @@ MAX_BUSY_S = 0.1
 THREADS_BESIDE = 2
 MAX_SMALL_BYTES = 32_768
 MAX_IDLE_THREADS = isolation.MAX_THREADS + MAX_WAITING_FOR_KEYS
+# The loop's thread may be busy so long with a request before another one runs the loop.
+STAND_IN_S = 0.01
+# After a slow one, which waited for a cluster for example, threads answer all for so long.
+QUICK_S, RETRY_S = 0.005, 1.0
 # A request that took so long may have needed much memory.
 LONG_S = 0.1
 MONITORING_PATHS = {"/healthz", "/readyz", "/metrics"}
@@ -146,6 +153,10 @@ class Worker(ThreadWorker):
         )
         self.pool_beside = ThreadPoolExecutor(THREADS_BESIDE + MAX_IDLE_THREADS, "beside")
         self.busy_as = threading.local()  # among which of these a thread is busy
+        self.leading = threading.Lock()  # held by the thread that runs the event loop
+        self.answers_since: float | None = None  # itself, one request
+        self.leads = 0  # of other threads
+        self.quick_again_at = 0.0
         isolation.idle = self._idle
         isolation.give_way = give_way
         sys.setswitchinterval(SWITCH_S)
@@ -158,6 +169,65 @@ class Worker(ThreadWorker):
         busy = getattr(self.busy_as, "busy", None)
         return busy.idle() if isinstance(busy, BusyThreads) else nullcontext()
 
+    def run(self) -> None:
+        self.leading.acquire()
+        threading.Thread(target=self._stand_in, name="stand-in", daemon=True).start()
+        super().run()
+
+    def _stand_in(self) -> None:
+        """Run the event loop whenever its thread is busy for long with a request of its own."""
+        while True:
+            time.sleep(STAND_IN_S)
+            since = self.answers_since
+            if since is None or time.monotonic() - since < STAND_IN_S:
+                continue
+            with self.leading:
+                self.leads += 1
+                while self.answers_since is not None:
+                    self.notify()
+                    self.wait_for_and_dispatch_events(1.0)
+                    self.murder_keepalived()
+                    self.murder_pending()
+
+    def _answer_here(self, conn: Connection) -> None:
+        """Answer a request in the event loop's thread."""
+        began = self.answers_since = time.monotonic()
+        self.leading.release()
+        keepalive = False
+        try:
+            with self.busy_threads:
+                keepalive = self._respond(conn, self.busy_threads)
+        finally:
+            self.answers_since = None
+            if not self.leading.acquire(blocking=False):
+                self.method_queue.defer(int)  # whoever waits for events stops
+                self.leading.acquire()
+        now = time.monotonic()
+        if now - began > QUICK_S:
+            self.quick_again_at = now + RETRY_S
+        self.finish_request(conn, keepalive)
+
+    def _may_answer_here(self, conn: Connection) -> bool:
+        return (
+            is_small(conn)
+            and not conn.pipelined  # the next one would be answered within this one
+            and not self.turns.has_some
+            and not self.busy_threads.are_any_busy
+            and self.quick_again_at < time.monotonic()
+            and threading.current_thread() is threading.main_thread()
+        )
+
+    def _respond(self, conn: Connection, busy: AbstractContextManager[Any]) -> bool:
+        self.busy_as.busy = busy
+        assert conn.incoming is not None  # noqa: S101 - set by enqueue_req
+        isolation.client.set(conn.incoming.client)
+        began = time.monotonic()
+        try:
+            return bool(self.handle(conn))
+        finally:
+            if time.monotonic() - began > LONG_S:
+                give_memory_back()
+
     def _handle_next(
         self,
         turns: Turns["Connection"],
@@ -165,21 +235,15 @@ class Worker(ThreadWorker):
         suits: Callable[["Connection"], bool] = lambda _: True,
     ) -> None:
         """Handle the request whose turn it is; one thread is asked for each that waits."""
-        self.busy_as.busy = busy
         with busy:
             conn = turns.take(suits)
             if conn is None:  # another thread did, beside
                 return
-            assert conn.incoming is not None  # noqa: S101 - set by enqueue_req
-            isolation.client.set(conn.incoming.client)
             keepalive = False
-            began = time.monotonic()
             try:
-                keepalive = bool(self.handle(conn))
+                keepalive = self._respond(conn, busy)
             finally:
                 self.method_queue.defer(self.finish_request, conn, keepalive)
-            if time.monotonic() - began > LONG_S:
-                give_memory_back()
 
     def set_accept_enabled(self, enabled: bool | None) -> None:
         super().set_accept_enabled(bool(enabled) and self.accept_delayed_until is None)
@@ -210,7 +274,11 @@ class Worker(ThreadWorker):
             timeout = min(timeout, max(0.0, self.accept_delayed_until - time.monotonic()))
         if self.turns.has_some:
             timeout = min(timeout, MAX_BUSY_S)
-        super().wait_for_and_dispatch_events(timeout)
+        leads = self.leads
+        for key, _ in self.poller.select(timeout):
+            key.data(key.fileobj)
+            if self.leads != leads:  # another thread has handled the rest
+                break
         self._handle_small_beside()
         if self.accept_delayed_until is not None and self.accept_delayed_until <= time.monotonic():
             self.accept_delayed_until = None
@@ -323,6 +391,8 @@ class Worker(ThreadWorker):
             turns, pool = self.monitoring[conn.incoming.path]
             turns.add(client, conn)
             pool.submit(self._handle_next, turns, nullcontext())
+        elif self._may_answer_here(conn):
+            self._answer_here(conn)
         else:
             self.turns.add(client, conn)
             self.tpool.submit(self._handle_next, self.turns, self.busy_threads)
