@@ -181,13 +181,23 @@ class Worker(ThreadWorker):
             since = self.answers_since
             if since is None or time.monotonic() - since < STAND_IN_S:
                 continue
-            with self.leading:
+            if not self.leading.acquire(blocking=False):  # it has just finished
+                continue
+            try:
                 self.leads += 1
                 while self.answers_since is not None:
-                    self.notify()
-                    self.wait_for_and_dispatch_events(1.0)
-                    self.murder_keepalived()
-                    self.murder_pending()
+                    self._run_a_round()
+            finally:
+                self.leading.release()
+
+    def _run_a_round(self) -> None:
+        """Do what gunicorn's loop does each time."""
+        self.notify()
+        if self.alive:
+            self.set_accept_enabled(self.nr_conns < self.worker_connections)
+        self.wait_for_and_dispatch_events(1.0)
+        self.murder_keepalived()
+        self.murder_pending()
 
     def _answer_here(self, conn: Connection) -> None:
         """Answer a request in the event loop's thread."""
