@@ -68,8 +68,9 @@ MAX_SMALL_BYTES = 32_768
 MAX_IDLE_THREADS = isolation.MAX_THREADS + MAX_WAITING_FOR_KEYS
 # The loop's thread may be busy so long with a request before another one runs the loop.
 STAND_IN_S = 0.01
-# After a slow one, which waited for a cluster for example, threads answer all for so long.
-QUICK_S, RETRY_S = 0.005, 1.0
+# Where requests usually take longer, since they wait for a cluster for example, threads answer all
+# of them for a while. The mean counts the last ones most: so many, roughly.
+QUICK_S, RETRY_S, USUAL_OF = 0.005, 1.0, 8
 # A request that took so long may have needed much memory.
 LONG_S = 0.1
 MONITORING_PATHS = {"/healthz", "/readyz", "/metrics"}
@@ -156,7 +157,7 @@ class Worker(ThreadWorker):
         self.leading = threading.Lock()  # held by the thread that runs the event loop
         self.answers_since: float | None = None  # itself, one request
         self.leads = 0  # of other threads
-        self.quick_again_at = 0.0
+        self.usual_s = self.quick_again_at = 0.0
         isolation.idle = self._idle
         isolation.give_way = give_way
         sys.setswitchinterval(SWITCH_S)
@@ -213,8 +214,9 @@ class Worker(ThreadWorker):
                 self.method_queue.defer(int)  # whoever waits for events stops
                 self.leading.acquire()
         now = time.monotonic()
-        if now - began > QUICK_S:
-            self.quick_again_at = now + RETRY_S
+        self.usual_s += (now - began - self.usual_s) / USUAL_OF
+        if self.usual_s > QUICK_S:
+            self.usual_s, self.quick_again_at = 0.0, now + RETRY_S
         self.finish_request(conn, keepalive)
 
     def _may_answer_here(self, conn: Connection) -> bool:

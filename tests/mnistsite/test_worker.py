@@ -220,7 +220,7 @@ def test_a_store_that_hangs_delays_no_liveness_check(small: Server) -> None:
 
 
 def test_a_small_upload_that_waits_for_the_store_holds_nobody_up(small: Server, png: Png) -> None:
-    """The event loop's thread answers it; meanwhile another one receives and answers others."""
+    """The event loop's thread answers it; meanwhile another one runs the loop."""
     time.sleep(RETRY_S)  # so that no slow request came before
     body, headers = form(png("7"))
     database = sqlite3.connect(small.var_dir / "db.sqlite3", isolation_level=None)
