@@ -27,11 +27,11 @@ try:
 except EnvError as error:  # no traceback
     sys.exit(str(error))
 
-# Else glibc keeps a heap for each thread, and in them the room that large pictures took. Its other
-# limits stay as they are: to set M_MMAP_THRESHOLD made small requests 1.4 times as expensive.
-_M_ARENA_MAX = -8
+# Else glibc keeps a heap for each thread, and in them the room that large pictures took.
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
 with suppress(AttributeError, OSError):  # another C library
     ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
+    ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 1 << 20)  # bytes
 
 wsgi_app = "mnistsite.wsgi:application"
 bind = serving.bind
@@ -63,7 +63,6 @@ loglevel = "warning"
 
 def post_worker_init(worker: "Worker") -> None:
     """Load the network and read one digit, so that no request waits for it."""
-    from mnistsite.worker import give_memory_back
     from predictions.recognition.active_reader import (
         warm_up,
         warm_up_for_pages,
@@ -78,12 +77,12 @@ def post_worker_init(worker: "Worker") -> None:
     watch_active_version()
     keep_counting()
     keep_checking()
-    worker.open_connections()  # type: ignore[attr-defined]
     start_shadowing(is_busy=lambda: worker.in_flight.taken > 0)  # type: ignore[attr-defined]
     # Exempt long-lived objects: collections that scanned them delayed requests by up to 67 ms.
     gc.collect()
     gc.freeze()
-    give_memory_back()  # what starting needed and running does not
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)  # what starting needed and running does not
     if worker.age == 1:
         print(f"Ready: {serving.url} (Ctrl-C stops it)", file=sys.stderr, flush=True)  # noqa: T201
 

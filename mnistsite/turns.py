@@ -62,10 +62,6 @@ class BusyThreads:
         lock = Lock()
         self._may_begin, self._may_return = Condition(lock), Condition(lock)
 
-    @property
-    def are_any_busy(self) -> bool:
-        return self._free < self._count
-
     def are_all_busy(self, since_s: float = 0.0) -> bool:
         """Return whether none is free, nor was one in the last seconds."""
         return self._free <= 0 and time.monotonic() - self._changed_at >= since_s

@@ -1,11 +1,8 @@
-"""Gunicorn's threaded worker with eight additions.
+"""Gunicorn's threaded worker with seven additions.
 
 - Slow clients hold no thread: the event loop receives a request, with a deadline for its headers
   and one for its body, and hands it to a thread when it is complete. It sends what a client does
   not take at once of the response, with one deadline for all of it.
-- The event loop's own thread answers a small request while nothing else is in flight, since threads
-  that take turns at the interpreter's lock make it twice as expensive. Where it takes long, another
-  thread runs the loop meanwhile.
 - The requests in flight are bounded, those of one client more so; beyond that the event loop
   answers 503. Clients take turns.
 - A thread that waits for the decoding of a file (`ml.files.isolation`), or reads one that is costly
@@ -18,7 +15,6 @@
   surplus, after another was killed for example, now and then asks a client to reconnect.
 """
 
-import ctypes
 import selectors
 import socket
 import sys
@@ -66,13 +62,6 @@ MAX_BUSY_S = 0.1
 THREADS_BESIDE = 2
 MAX_SMALL_BYTES = 32_768
 MAX_IDLE_THREADS = isolation.MAX_THREADS + MAX_WAITING_FOR_KEYS
-# The loop's thread may be busy so long with a request before another one runs the loop.
-STAND_IN_S = 0.01
-# Where requests usually take longer, since they wait for a cluster for example, threads answer all
-# of them for a while. The mean counts the last ones most: so many, roughly.
-QUICK_S, RETRY_S, USUAL_OF = 0.005, 1.0, 8
-# A request that took so long may have needed much memory.
-LONG_S = 0.1
 MONITORING_PATHS = {"/healthz", "/readyz", "/metrics"}
 CONTINUE_RESPONSE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -84,15 +73,6 @@ def give_way() -> None:
     """
     if connection_counts.is_any_thread_busy:
         time.sleep(GIVE_WAY_S)
-
-
-def give_memory_back() -> None:
-    """Return the memory that was freed to the system.
-
-    glibc's heaps keep the room that large pictures took.
-    """
-    with suppress(AttributeError, OSError):  # another C library
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def is_small(conn: "Connection") -> bool:
@@ -151,12 +131,8 @@ class Worker(ThreadWorker):
         self.busy_beside = BusyThreads(
             THREADS_BESIDE, partial(connection_counts.record_busy, self.age, beside=True)
         )
-        self.pool_beside = ThreadPoolExecutor(THREADS_BESIDE + MAX_IDLE_THREADS, "beside")
+        self.pool_beside = ThreadPoolExecutor(THREADS_BESIDE, "beside")
         self.busy_as = threading.local()  # among which of these a thread is busy
-        self.leading = threading.Lock()  # held by the thread that runs the event loop
-        self.answers_since: float | None = None  # itself, one request
-        self.leads = 0  # of other threads
-        self.usual_s = self.quick_again_at = 0.0
         isolation.idle = self._idle
         isolation.give_way = give_way
         sys.setswitchinterval(SWITCH_S)
@@ -165,98 +141,9 @@ class Worker(ThreadWorker):
     def get_thread_pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self.cfg.threads + MAX_IDLE_THREADS)
 
-    def open_connections(self) -> None:
-        """Have all threads open SQLite now, so that no request waits for it.
-
-        Else they start, and open it, one by one over the first minutes.
-        """
-        from django.db import connection  # needs Django's settings
-
-        def open_one(all_started: threading.Barrier) -> None:
-            all_started.wait()
-            connection.ensure_connection()
-
-        if connection.vendor != "sqlite":
-            return
-        pools = (self.tpool, self.cfg.threads), (self.pool_beside, THREADS_BESIDE)
-        for pool, busy in pools:
-            all_started = threading.Barrier(busy + MAX_IDLE_THREADS)
-            for _ in range(all_started.parties):
-                pool.submit(open_one, all_started)
-
     def _idle(self) -> AbstractContextManager[None]:
         busy = getattr(self.busy_as, "busy", None)
         return busy.idle() if isinstance(busy, BusyThreads) else nullcontext()
-
-    def run(self) -> None:
-        self.leading.acquire()
-        threading.Thread(target=self._stand_in, name="stand-in", daemon=True).start()
-        super().run()
-
-    def _stand_in(self) -> None:
-        """Run the event loop whenever its thread is busy for long with a request of its own."""
-        while True:
-            time.sleep(STAND_IN_S)
-            since = self.answers_since
-            if since is None or time.monotonic() - since < STAND_IN_S:
-                continue
-            if not self.leading.acquire(blocking=False):  # it has just finished
-                continue
-            try:
-                self.leads += 1
-                while self.answers_since is not None:
-                    self._run_a_round()
-            finally:
-                self.leading.release()
-
-    def _run_a_round(self) -> None:
-        """Do what gunicorn's loop does each time."""
-        self.notify()
-        if self.alive:
-            self.set_accept_enabled(self.nr_conns < self.worker_connections)
-        self.wait_for_and_dispatch_events(1.0)
-        self.murder_keepalived()
-        self.murder_pending()
-
-    def _answer_here(self, conn: Connection) -> None:
-        """Answer a request in the event loop's thread."""
-        began = self.answers_since = time.monotonic()
-        self.leading.release()
-        keepalive = False
-        try:
-            with self.busy_threads:
-                keepalive = self._respond(conn, self.busy_threads)
-        finally:
-            self.answers_since = None
-            if not self.leading.acquire(blocking=False):
-                self.method_queue.defer(int)  # whoever waits for events stops
-                self.leading.acquire()
-        now = time.monotonic()
-        self.usual_s += (now - began - self.usual_s) / USUAL_OF
-        if self.usual_s > QUICK_S:
-            self.usual_s, self.quick_again_at = 0.0, now + RETRY_S
-        self.finish_request(conn, keepalive)
-
-    def _may_answer_here(self, conn: Connection) -> bool:
-        return (
-            is_small(conn)
-            and not conn.pipelined  # the next one would be answered within this one
-            and not self.turns.has_some
-            and not self.busy_threads.are_any_busy
-            and self.quick_again_at < time.monotonic()
-            and threading.current_thread() is threading.main_thread()
-        )
-
-    def _respond(self, conn: Connection, busy: AbstractContextManager[Any]) -> bool:
-        self.busy_as.busy = busy
-        assert conn.incoming is not None  # noqa: S101 - set by enqueue_req
-        isolation.client.set(conn.incoming.client)
-        began = time.monotonic()
-        try:
-            return bool(self.handle(conn))
-        finally:
-            if time.monotonic() - began > LONG_S:
-                give_memory_back()
 
     def _handle_next(
         self,
@@ -265,13 +152,16 @@ class Worker(ThreadWorker):
         suits: Callable[["Connection"], bool] = lambda _: True,
     ) -> None:
         """Handle the request whose turn it is; one thread is asked for each that waits."""
+        self.busy_as.busy = busy
         with busy:
             conn = turns.take(suits)
             if conn is None:  # another thread did, beside
                 return
+            assert conn.incoming is not None  # noqa: S101 - set by enqueue_req
+            isolation.client.set(conn.incoming.client)
             keepalive = False
             try:
-                keepalive = self._respond(conn, busy)
+                keepalive = bool(self.handle(conn))
             finally:
                 self.method_queue.defer(self.finish_request, conn, keepalive)
 
@@ -304,11 +194,7 @@ class Worker(ThreadWorker):
             timeout = min(timeout, max(0.0, self.accept_delayed_until - time.monotonic()))
         if self.turns.has_some:
             timeout = min(timeout, MAX_BUSY_S)
-        leads = self.leads
-        for key, _ in self.poller.select(timeout):
-            key.data(key.fileobj)
-            if self.leads != leads:  # another thread has handled the rest
-                break
+        super().wait_for_and_dispatch_events(timeout)
         self._handle_small_beside()
         if self.accept_delayed_until is not None and self.accept_delayed_until <= time.monotonic():
             self.accept_delayed_until = None
@@ -421,8 +307,6 @@ class Worker(ThreadWorker):
             turns, pool = self.monitoring[conn.incoming.path]
             turns.add(client, conn)
             pool.submit(self._handle_next, turns, nullcontext())
-        elif self._may_answer_here(conn):
-            self._answer_here(conn)
         else:
             self.turns.add(client, conn)
             self.tpool.submit(self._handle_next, self.turns, self.busy_threads)

@@ -19,7 +19,6 @@ import numpy as np
 import psutil
 import pytest
 
-from mnistsite.worker import RETRY_S
 from tests.conftest import Server, StartServer
 
 pytestmark = pytest.mark.server
@@ -217,27 +216,6 @@ def test_a_store_that_hangs_delays_no_liveness_check(small: Server) -> None:
         assert time.monotonic() - asked < 3, "a locked database is waited for 5 s"
         database.execute("ROLLBACK")
         assert {connection.getresponse().status for connection in connections} <= {200, 503}
-
-
-def test_a_small_upload_that_waits_for_the_store_holds_nobody_up(small: Server, png: Png) -> None:
-    """The event loop's thread answers it; meanwhile another one runs the loop."""
-    time.sleep(RETRY_S)  # so that no slow request came before
-    body, headers = form(png("7"))
-    database = sqlite3.connect(small.var_dir / "db.sqlite3", isolation_level=None)
-    with closing(database), ExitStack() as stack:
-        waits, others = (
-            stack.enter_context(closing(HTTPConnection(*address(small), timeout=60)))
-            for _ in range(2)
-        )
-        database.execute("BEGIN IMMEDIATE")
-        waits.request("POST", URL, body, headers)
-        time.sleep(0.2)
-        for path in ("/healthz", URL, "/"):
-            asked = time.monotonic()
-            assert ask(others, "GET", path)[0] == 200
-            assert time.monotonic() - asked < 2, "a locked database is waited for 5 s"
-        database.execute("ROLLBACK")
-        assert waits.getresponse().status == 201
 
 
 def test_too_many_open_files_end_no_worker(small: Server) -> None:
