@@ -131,7 +131,7 @@ class Worker(ThreadWorker):
         self.busy_beside = BusyThreads(
             THREADS_BESIDE, partial(connection_counts.record_busy, self.age, beside=True)
         )
-        self.pool_beside = ThreadPoolExecutor(THREADS_BESIDE, "beside")
+        self.pool_beside = ThreadPoolExecutor(THREADS_BESIDE + MAX_IDLE_THREADS, "beside")
         self.busy_as = threading.local()  # among which of these a thread is busy
         isolation.idle = self._idle
         isolation.give_way = give_way
