@@ -1,8 +1,7 @@
-"""Connections and busy threads per worker, in shared memory.
+"""Connection counts per worker, in shared memory.
 
 All workers accept from one socket. Without balancing, the worker that wakes up first can take all
-clients of a burst, and the others stay idle as long as those clients keep their connections. And
-all workers share the machine's cores, so a costly file makes way for the requests of each.
+clients of a burst, and the others stay idle as long as those clients keep their connections.
 """
 
 from multiprocessing.sharedctypes import RawArray
@@ -15,7 +14,6 @@ class ConnectionCounts:
 
     def __init__(self) -> None:
         self._counts = RawArray("i", MAX_WORKERS)  # connections + 1, or 0 without a worker
-        self._busy = RawArray("i", 2 * MAX_WORKERS)  # threads: WEB_THREADS, and those beside
 
     def record(self, age: int, connections: int) -> None:
         self._counts[age % MAX_WORKERS] = connections + 1
@@ -23,20 +21,6 @@ class ConnectionCounts:
     def remove(self, age: int) -> None:
         """Ignore a worker that no longer accepts connections."""
         self._counts[age % MAX_WORKERS] = 0
-
-    def record_busy(self, age: int, threads: int, *, beside: bool = False) -> None:
-        self._busy[age % MAX_WORKERS + beside * MAX_WORKERS] = threads
-
-    def forget(self, age: int) -> None:
-        """Forget a worker that has ended."""
-        self.remove(age)
-        self.record_busy(age, 0)
-        self.record_busy(age, 0, beside=True)
-
-    @property
-    def is_any_thread_busy(self) -> bool:
-        """Whether any worker answers a request that is not known to be costly."""
-        return any(self._busy[:])
 
     def surplus(self, age: int) -> int:
         """Return how many more connections a worker has than the least loaded one."""

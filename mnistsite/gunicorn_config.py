@@ -100,7 +100,7 @@ def child_exit(server: "Arbiter", worker: "Worker") -> None:
 
     from mnistsite.connections import connection_counts
 
-    connection_counts.forget(worker.age)
+    connection_counts.remove(worker.age)
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 

@@ -1,4 +1,4 @@
-"""Gunicorn's threaded worker with seven additions.
+"""Gunicorn's threaded worker with six additions.
 
 - Slow clients hold no thread: the event loop receives a request, with a deadline for its headers
   and one for its body, and hands it to a thread when it is complete. It sends what a client does
@@ -7,8 +7,6 @@
   answers 503. Clients take turns.
 - A thread that waits for the decoding of a file (`ml.files.isolation`), or reads one that is costly
   (`ml.reading.budget`), does not count as one of WEB_THREADS, so such files hold up nobody else.
-  The latter gives way to all other requests.
-- Where all threads are busy for long, further ones answer small requests.
 - Each health check, and the metrics, has a thread of its own.
 - What the event loop refuses counts against its client's rate limit, too.
 - Connections are balanced: a new one goes to the worker with the fewest, and a worker with a
@@ -17,8 +15,6 @@
 
 import selectors
 import socket
-import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -52,32 +48,8 @@ ACCEPT_PAUSE_S = 1.0  # where that failed
 # How often a worker may ask a client to reconnect, and from which surplus on.
 REBALANCE_INTERVAL_S = 0.02
 MIN_SURPLUS = 2
-# Of a costly file, a step takes 4 ms. So it goes on at two thirds of its speed however busy it is.
-GIVE_WAY_S = 0.002
-# A thread that wants the interpreter's lock waits so long before it asks for it, each time it has
-# waited for a file or the network. Python's own 5 ms add up to seconds beside threads that read.
-SWITCH_S = 0.001
-# All threads may be busy so long before further ones answer requests of so few bytes.
-MAX_BUSY_S = 0.1
-THREADS_BESIDE = 2
-MAX_SMALL_BYTES = 32_768
-MAX_IDLE_THREADS = isolation.MAX_THREADS + MAX_WAITING_FOR_KEYS
 MONITORING_PATHS = {"/healthz", "/readyz", "/metrics"}
 CONTINUE_RESPONSE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-
-def give_way() -> None:
-    """Wait for a moment while any thread is busy; called before each step of reading a costly file.
-
-    Lower priorities would be worse: a thread that holds the interpreter's lock holds up all others.
-    """
-    if connection_counts.is_any_thread_busy:
-        time.sleep(GIVE_WAY_S)
-
-
-def is_small(conn: "Connection") -> bool:
-    """Return whether a request is that of a page, or has a picture of a few digits at most."""
-    return conn.incoming is not None and conn.incoming.body_bytes <= MAX_SMALL_BYTES
 
 
 class Connection(TConn):
@@ -125,38 +97,17 @@ class Worker(ThreadWorker):
         self.refused: Counter[str] = Counter()  # requests by client, not yet counted
         self.counting = ThreadPoolExecutor(1, "counting")
         self.counted: Future[None] | None = None
-        self.busy_threads = BusyThreads(
-            self.cfg.threads, partial(connection_counts.record_busy, self.age)
-        )
-        self.busy_beside = BusyThreads(
-            THREADS_BESIDE, partial(connection_counts.record_busy, self.age, beside=True)
-        )
-        self.pool_beside = ThreadPoolExecutor(THREADS_BESIDE + MAX_IDLE_THREADS, "beside")
-        self.busy_as = threading.local()  # among which of these a thread is busy
-        isolation.idle = self._idle
-        isolation.give_way = give_way
-        sys.setswitchinterval(SWITCH_S)
+        self.busy_threads = BusyThreads(self.cfg.threads)
+        isolation.idle = self.busy_threads.idle
         super().init_process()
 
     def get_thread_pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self.cfg.threads + MAX_IDLE_THREADS)
+        return ThreadPoolExecutor(self.cfg.threads + isolation.MAX_THREADS + MAX_WAITING_FOR_KEYS)
 
-    def _idle(self) -> AbstractContextManager[None]:
-        busy = getattr(self.busy_as, "busy", None)
-        return busy.idle() if isinstance(busy, BusyThreads) else nullcontext()
-
-    def _handle_next(
-        self,
-        turns: Turns["Connection"],
-        busy: AbstractContextManager[Any],
-        suits: Callable[["Connection"], bool] = lambda _: True,
-    ) -> None:
+    def _handle_next(self, turns: Turns["Connection"], busy: AbstractContextManager[Any]) -> None:
         """Handle the request whose turn it is; one thread is asked for each that waits."""
-        self.busy_as.busy = busy
         with busy:
-            conn = turns.take(suits)
-            if conn is None:  # another thread did, beside
-                return
+            conn = turns.take()
             assert conn.incoming is not None  # noqa: S101 - set by enqueue_req
             isolation.client.set(conn.incoming.client)
             keepalive = False
@@ -192,23 +143,11 @@ class Worker(ThreadWorker):
             connection_counts.remove(self.age)
         if self.accept_delayed_until is not None:
             timeout = min(timeout, max(0.0, self.accept_delayed_until - time.monotonic()))
-        if self.turns.has_some:
-            timeout = min(timeout, MAX_BUSY_S)
         super().wait_for_and_dispatch_events(timeout)
-        self._handle_small_beside()
         if self.accept_delayed_until is not None and self.accept_delayed_until <= time.monotonic():
             self.accept_delayed_until = None
             for listener in self.sockets:
                 self._accept_now(listener)
-
-    def _handle_small_beside(self) -> None:
-        """Have further threads handle small requests, if some wait and no thread gets free."""
-        if (
-            self.turns.has_some
-            and self.busy_threads.are_all_busy(MAX_BUSY_S)
-            and not self.busy_beside.are_all_busy()
-        ):
-            self.pool_beside.submit(self._handle_next, self.turns, self.busy_beside, is_small)
 
     def accept(self, listener: socket.socket) -> None:
         """Accept a connection, after a delay where another worker has fewer connections."""

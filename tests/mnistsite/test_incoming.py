@@ -5,7 +5,6 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from itertools import pairwise
 from threading import Event
 from typing import Any
@@ -17,7 +16,6 @@ from gunicorn.http.parser import RequestParser
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mnistsite.connections import ConnectionCounts
 from mnistsite.incoming import MAX_HEADERS_BYTES, IncomingRequest
 from mnistsite.outgoing import Outgoing
 from mnistsite.paths import site_path
@@ -220,41 +218,6 @@ def test_who_was_idle_comes_before_who_has_not_begun() -> None:
     with busy:
         assert busy._free == 0
     assert busy._free == 1
-
-
-def test_a_turn_may_be_for_some_requests_only() -> None:
-    turns: Turns[int] = Turns()
-    for client, request in (("a", 1), ("a", 2), ("a", 3), ("b", 4), ("c", 5)):
-        turns.add(client, request)
-    assert [turns.take(lambda request: request % 2 == 0) for _ in range(3)] == [2, 4, None]
-    assert [turns.take() for _ in range(3)] == [5, 1, 3]
-    assert not turns.has_some
-
-
-def test_threads_are_busy_for_long_where_none_gets_free() -> None:
-    busy = BusyThreads(1)
-    assert not busy.are_all_busy()
-    with busy:
-        assert busy.are_all_busy()
-        assert not busy.are_all_busy(20)
-        time.sleep(0.01)
-        assert busy.are_all_busy(0.01)
-
-
-def test_a_thread_is_idle_once_and_all_workers_know_how_many_are_busy() -> None:
-    counts = ConnectionCounts()
-    one, other = (BusyThreads(2, partial(counts.record_busy, age)) for age in (1, 2))
-    assert not counts.is_any_thread_busy
-    with other:
-        with one, one.idle(), one.idle():
-            assert one._free == 2
-            assert counts.is_any_thread_busy, "the other's"
-        assert one._free == 2
-    with one:
-        counts.forget(2)
-        assert counts.is_any_thread_busy
-        counts.forget(1)  # it was killed
-        assert not counts.is_any_thread_busy
 
 
 def test_a_response_without_room_ends_like_one_whose_client_is_gone() -> None:

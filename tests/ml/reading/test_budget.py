@@ -113,18 +113,6 @@ def test_so_much_is_kept_for_decoding_the_pages_that_are_left() -> None:
     assert budget.decoded(400, 2) == 0, "nothing is left, nor for decoding"
 
 
-def test_a_costly_file_gives_way_at_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    steps: list[str] = []
-    monkeypatch.setattr(isolation, "give_way", lambda: steps.append("gave way"))
-    with Budget() as budget:
-        assert budget.take(QUICK_MS - 1)
-        assert budget.take(1)
-        assert not steps, "a quick one does not"
-        assert budget.take(1)
-        assert budget.take(1)
-        assert steps == ["gave way"] * 2
-
-
 @pytest.mark.parametrize(("pages", "share"), [(MANY_PAGES, 1), (2 * MANY_PAGES, 2)])
 def test_a_file_of_many_pages_may_cost_more_in_proportion(pages: int, share: float) -> None:
     budget = Budget()
