@@ -18,9 +18,10 @@ MAX_HEADERS_BYTES = 65_536
 READ_BYTES = 65_536
 
 
-def peer_address(peer: Any) -> str:
-    """Return the address of a connection's other end: empty for a unix socket."""
-    return str(peer[0]) if isinstance(peer, tuple) else ""
+def counted_peer(peer: Any, forwarded: str = "") -> str:
+    """Return who is counted for a connection by its other end, and by X-Forwarded-For if known."""
+    address = str(peer[0]) if isinstance(peer, tuple) else ""  # none of a unix socket
+    return counted(address_seen(address, forwarded))
 
 
 class IncomingRequest(Unreader):
@@ -84,7 +85,7 @@ class IncomingRequest(Unreader):
         headers = dict(request.headers)
         self.origin = headers.get("ORIGIN", "")
         forwarded = ",".join(text for name, text in request.headers if name == "X-FORWARDED-FOR")
-        self.client = counted(address_seen(peer_address(self._peer), forwarded))
+        self.client = counted_peer(self._peer, forwarded)
         self._body = Spool(self._room, self.client)
         if request.version >= (1, 1) and "HOST" not in headers:  # RFC 9112, section 3.2
             raise InvalidHeader("HOST", req=request)

@@ -29,13 +29,12 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from ml.files import isolation
 from mnistsite.connections import connection_counts
-from mnistsite.incoming import IncomingRequest, peer_address
+from mnistsite.incoming import IncomingRequest, counted_peer
 from mnistsite.outgoing import Outgoing
 from mnistsite.refusals import PARSE_REFUSALS, refusal
 from mnistsite.shares import Shares
 from mnistsite.spool import Spool
 from mnistsite.turns import BusyThreads, Turns
-from predictions.access.client_address import address_seen, counted
 from predictions.core.limits import MAX_WAITING_FOR_KEYS
 
 RECEIVE_BYTES = 262_144
@@ -174,7 +173,7 @@ class Worker(ThreadWorker):
         conn = Connection(self.cfg, client, address, listener.getsockname())
         # The peer is the client, unless there is a proxy, whose connections are many clients'.
         if isinstance(address, tuple) and not settings.PROXY_COUNT:
-            who = counted(address_seen(peer_address(address), ""))
+            who = counted_peer(address)
             if not self.connections.take(who, 1):
                 self._say_refused(conn, "too_many_connections")
                 conn.close()
@@ -339,7 +338,7 @@ class Worker(ThreadWorker):
     def _refuse(self, conn: Connection, code: str) -> None:
         # Where its headers were not read, nobody knows for whom a proxy sent it.
         client = conn.incoming.client if conn.incoming else ""
-        self.refused[client or counted(address_seen(peer_address(conn.client), ""))] += 1
+        self.refused[client or counted_peer(conn.client)] += 1
         self._say_refused(conn, code)
         self._linger(conn)
 
