@@ -53,6 +53,10 @@ class IncomingRequest(Unreader):
     def expects_continue(self) -> bool:
         return self._missing_bytes > 0 and self._expects_continue
 
+    @property
+    def body_bytes(self) -> int:
+        return self._body.waiting_bytes if self._body is not None else 0
+
     def feed(self, received: bytes) -> bytes | None:
         """Add bytes; return those of the next request once this one is complete, else None.
 

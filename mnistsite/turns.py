@@ -1,63 +1,92 @@
 """Which request a thread answers next, and how many threads do so at once."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from threading import Condition, Lock
+from threading import Condition, Lock, local
 from typing import Generic, TypeVar
 
 Request = TypeVar("Request")
 
 
 class Turns(Generic[Request]):
-    """Requests that wait for a thread: in order for each client, and clients take turns."""
+    """Requests that wait for a thread: in order for each client, and clients take turns.
 
-    def __init__(self) -> None:
-        self._waiting: dict[str, deque[Request]] = {}  # whose turn is next comes first
-        self._lock = Lock()
-
-    def add(self, client: str, request: Request) -> None:
-        with self._lock:
-            self._waiting.setdefault(client, deque()).append(request)
-
-    def take(self) -> Request:
-        """Remove and return the next one; there has to be one."""
-        with self._lock:
-            client = next(iter(self._waiting))
-            requests = self._waiting.pop(client)
-            request = requests.popleft()
-            if requests:
-                self._waiting[client] = requests  # after all others
-            return request
-
-
-class BusyThreads:
-    """So many threads may be busy at once; each enters this while it is.
-
-    One that was idle meanwhile comes before those that have not begun: others wait for what it has
-    half done.
+    Small requests and large ones take turns, too: a page waits for one picture, not for twenty.
     """
 
-    def __init__(self, count: int) -> None:
-        self._free = count
-        self._returning = 0
-        lock = Lock()
-        self._may_begin, self._may_return = Condition(lock), Condition(lock)
+    def __init__(self) -> None:
+        # Small and large ones by client; what is next comes first in both.
+        self._waiting: dict[bool, dict[str, deque[Request]]] = {True: {}, False: {}}
 
-    def __enter__(self) -> None:
-        with self._may_begin:
-            self._may_begin.wait_for(lambda: self._free and not self._returning)
-            self._free -= 1
+    def __bool__(self) -> bool:
+        return any(self._waiting.values())
 
-    def __exit__(self, *_: object) -> None:
-        with self._may_begin:
-            self._free += 1
-            self._wake_one()
+    def add(self, client: str, request: Request, *, is_small: bool) -> None:
+        self._waiting[is_small].setdefault(client, deque()).append(request)
+
+    def take(self) -> Request | None:
+        """Remove and return the next one, if there is one."""
+        for is_small, waiting in self._waiting.items():
+            for client, requests in waiting.items():
+                request = requests.popleft()
+                del waiting[client], self._waiting[is_small]
+                if requests:
+                    waiting[client] = requests  # after all others
+                self._waiting[is_small] = waiting
+                return request
+        return None
+
+
+class Threads(Generic[Request]):
+    """Threads that answer requests, so many at once; those that are idle meanwhile don't count.
+
+    Where a request waits and one more may be busy, a thread begins. So there are few threads, each
+    with its own connection to the database, unless many are idle at once.
+
+    Parameters
+    ----------
+    pool
+        Where the threads are from; it has to have one for each request in flight.
+    count
+        That may be busy at once.
+    answer
+        Called with each request in one of the threads; it should raise nothing.
+    """
+
+    def __init__(
+        self, pool: ThreadPoolExecutor, count: int, answer: Callable[[Request], None]
+    ) -> None:
+        self._pool, self._answer = pool, answer
+        self._count = self._free = count
+        self._turns: Turns[Request] = Turns()
+        self._returning = 0  # from being idle
+        self._this_one = local()  # whether it is idle
+        self._lock = Lock()
+        self._may_return = Condition(self._lock)
+
+    @property
+    def are_any_busy(self) -> bool:
+        return self._free < self._count
+
+    def add(self, client: str, request: Request, *, is_small: bool) -> None:
+        """Have a request answered when its turn comes."""
+        with self._lock:
+            self._turns.add(client, request, is_small=is_small)
+            self._begin()
 
     @contextmanager
     def idle(self) -> Iterator[None]:
-        """Let another thread be busy while this one waits for something."""
-        self.__exit__()
+        """Let another thread be busy while this one waits, unless it is idle already.
+
+        It comes back before others begin: they may wait for what it has half done.
+        """
+        if getattr(self._this_one, "is_idle", False):
+            yield
+            return
+        self._this_one.is_idle = True
+        self._release()
         try:
             yield
         finally:
@@ -66,8 +95,30 @@ class BusyThreads:
                 self._may_return.wait_for(lambda: self._free)
                 self._returning -= 1
                 self._free -= 1
-                self._wake_one()
+                self._begin()
+            self._this_one.is_idle = False
 
-    def _wake_one(self) -> None:
-        if self._free:
-            (self._may_return if self._returning else self._may_begin).notify()
+    def _begin(self) -> None:
+        """Have a thread begin if there is something to do; the lock is held."""
+        if self._turns and self._free and not self._returning:
+            self._free -= 1
+            self._pool.submit(self._run)
+
+    def _run(self) -> None:
+        try:
+            while (request := self._next()) is not None:
+                self._answer(request)
+        finally:
+            self._release()
+
+    def _next(self) -> Request | None:
+        with self._lock:
+            return None if self._returning else self._turns.take()
+
+    def _release(self) -> None:
+        with self._may_return:
+            self._free += 1
+            if self._returning:
+                self._may_return.notify()
+            else:
+                self._begin()

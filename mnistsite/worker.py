@@ -7,19 +7,22 @@
   answers 503. Clients take turns.
 - A thread that waits for the decoding of a file (`ml.files.isolation`), or reads one that is costly
   (`ml.reading.budget`), does not count as one of WEB_THREADS, so such files hold up nobody else.
+  The latter gives way to all other requests.
 - Each health check, and the metrics, has a thread of its own.
 - What the event loop refuses counts against its client's rate limit, too.
 - Connections are balanced: a new one goes to the worker with the fewest, and a worker with a
   surplus, after another was killed for example, now and then asks a client to reconnect.
 """
 
+import ctypes
 import selectors
 import socket
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -34,8 +37,7 @@ from mnistsite.outgoing import Outgoing
 from mnistsite.refusals import PARSE_REFUSALS, refusal
 from mnistsite.shares import Shares
 from mnistsite.spool import Spool
-from mnistsite.turns import BusyThreads, Turns
-from predictions.core.limits import MAX_WAITING_FOR_KEYS
+from mnistsite.turns import Threads
 
 RECEIVE_BYTES = 262_144
 # For a client to read its last response, or to send a request while the worker stops.
@@ -47,8 +49,22 @@ ACCEPT_PAUSE_S = 1.0  # where that failed
 # How often a worker may ask a client to reconnect, and from which surplus on.
 REBALANCE_INTERVAL_S = 0.02
 MIN_SURPLUS = 2
+# Of a costly file, a step takes 4 ms. So it goes on at two thirds of its speed however busy others
+# are. Lower priorities would be worse: a thread that holds the interpreter's lock holds up all.
+GIVE_WAY_S = 0.002
+# A thread that wants the interpreter's lock waits so long before it asks for it, each time it has
+# waited for a file or the network. Python's own 5 ms add up to seconds beside threads that read.
+SWITCH_S = 0.001
+MAX_SMALL_BYTES = 32_768  # of the body of a request: a form, or a picture of a few digits at most
+LONG_S = 0.1  # a request that took so long may have needed much memory
 MONITORING_PATHS = {"/healthz", "/readyz", "/metrics"}
 CONTINUE_RESPONSE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+def give_memory_back() -> None:
+    """Return freed memory to the system: glibc keeps the room that large pictures took."""
+    with suppress(AttributeError, OSError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 class Connection(TConn):
@@ -81,7 +97,6 @@ class Worker(ThreadWorker):
 
     def init_process(self) -> None:
         self.in_flight = Shares(settings.MAX_IN_FLIGHT)
-        self.turns: Turns[Connection] = Turns()
         self.connections = Shares(self.cfg.worker_connections)
         self.watched: set[Connection] = set()
         self.room_for_requests = Shares(settings.MAX_SPOOLED_BYTES)
@@ -90,30 +105,37 @@ class Worker(ThreadWorker):
         self.accept_delayed_until: float | None = None
         self.next_rebalance_at = 0.0
         # A thread for each, so that a store that hangs delays no check that does not ask it.
-        self.monitoring: dict[str, tuple[Turns[Connection], ThreadPoolExecutor]] = {
-            path: (Turns(), ThreadPoolExecutor(1, path)) for path in MONITORING_PATHS
+        self.monitoring = {
+            path: Threads(ThreadPoolExecutor(1, path), 1, self._answer) for path in MONITORING_PATHS
         }
         self.refused: Counter[str] = Counter()  # requests by client, not yet counted
         self.counting = ThreadPoolExecutor(1, "counting")
         self.counted: Future[None] | None = None
-        self.busy_threads = BusyThreads(self.cfg.threads)
-        isolation.idle = self.busy_threads.idle
+        sys.setswitchinterval(SWITCH_S)
         super().init_process()
 
     def get_thread_pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self.cfg.threads + isolation.MAX_THREADS + MAX_WAITING_FOR_KEYS)
+        pool = ThreadPoolExecutor(self.cfg.threads + settings.MAX_IN_FLIGHT)
+        self.threads = Threads(pool, self.cfg.threads, self._answer)
+        isolation.idle, isolation.give_way = self.threads.idle, self._give_way
+        return pool
 
-    def _handle_next(self, turns: Turns["Connection"], busy: AbstractContextManager[Any]) -> None:
-        """Handle the request whose turn it is; one thread is asked for each that waits."""
-        with busy:
-            conn = turns.take()
-            assert conn.incoming is not None  # noqa: S101 - set by enqueue_req
-            isolation.client.set(conn.incoming.client)
-            keepalive = False
-            try:
-                keepalive = bool(self.handle(conn))
-            finally:
-                self.method_queue.defer(self.finish_request, conn, keepalive)
+    def _give_way(self) -> None:
+        if self.threads.are_any_busy:
+            time.sleep(GIVE_WAY_S)
+
+    def _answer(self, conn: Connection) -> None:
+        """Answer a request; runs in a thread."""
+        assert conn.incoming is not None  # noqa: S101 - set by enqueue_req
+        isolation.client.set(conn.incoming.client)
+        began = time.monotonic()
+        keepalive = False
+        try:
+            keepalive = bool(self.handle(conn))
+        finally:
+            self.method_queue.defer(self.finish_request, conn, keepalive)
+            if time.monotonic() - began > LONG_S:
+                give_memory_back()
 
     def set_accept_enabled(self, enabled: bool | None) -> None:
         super().set_accept_enabled(bool(enabled) and self.accept_delayed_until is None)
@@ -241,13 +263,8 @@ class Worker(ThreadWorker):
             return
         conn.is_counted = not is_monitoring
         conn.prepare(self.room_for_responses)
-        if is_monitoring:
-            turns, pool = self.monitoring[conn.incoming.path]
-            turns.add(client, conn)
-            pool.submit(self._handle_next, turns, nullcontext())
-        else:
-            self.turns.add(client, conn)
-            self.tpool.submit(self._handle_next, self.turns, self.busy_threads)
+        threads = self.monitoring[conn.incoming.path] if is_monitoring else self.threads
+        threads.add(client, conn, is_small=conn.incoming.body_bytes <= MAX_SMALL_BYTES)
 
     def handle_request(self, req: Any, conn: Connection) -> bool:  # type: ignore[override]
         if not conn.pipelined and self._should_rebalance():

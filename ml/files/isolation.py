@@ -52,6 +52,8 @@ _context.set_forkserver_preload(
 # Entered while a thread waits for a process or reads a costly file; a server that limits its busy
 # threads replaces it.
 idle: Callable[[], AbstractContextManager[object]] = nullcontext
+# Called before each step of reading a costly file; a server that also answers others replaces it.
+give_way: Callable[[], object] = nullcontext
 # For whom this thread decodes: a client has one process at a time, so that it leaves one to others.
 client: ContextVar[str | None] = ContextVar("client", default=None)
 _places = Places(MAX_PROCESSES, max_waiting=MAX_WAITING)

@@ -80,6 +80,8 @@ class Budget(isolation.Place):
         if self._stack is not None and was_quick and self._read_ms >= QUICK_MS:
             self.hold()
             self._stack.enter_context(isolation.idle())
+        if not was_quick:
+            isolation.give_way()
         return True
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import socket
 import statistics
 import threading
@@ -27,8 +28,7 @@ pytestmark = [pytest.mark.server, pytest.mark.timeout(240)]
 Png = Callable[..., bytes]
 AT_ONCE = 20
 ROUNDS_S = 30
-# What is promised is 2 s, 5 s and 1 s (docs/measure/reliability.md); a test machine may be busy.
-MAX_MEDIAN_S, MAX_S, MAX_HEALTH_S = 2.5, 6.0, 2.0
+MAX_MEDIAN_S, MAX_S, MAX_HEALTH_S = 2.0, 5.0, 1.0  # docs/measure/reliability.md
 REFUSED = {400, 413, 415, 422}
 
 
@@ -91,6 +91,11 @@ def attacked(site: Server, png: Png) -> Iterator[Callable[[Callable[[], None]], 
                 over.set()
             visiting.result()
         assert visitor.uploads_s, "nothing was measured"
+        print(  # noqa: T201
+            f"{len(visitor.uploads_s)} plain uploads: {statistics.median(visitor.uploads_s):.2f} s "
+            f"at the median, {max(visitor.uploads_s):.2f} s at the longest; health checks "
+            f"{max(visitor.health_s):.2f} s; load {os.getloadavg()[0]:.1f}"
+        )
         assert statistics.median(visitor.uploads_s) < MAX_MEDIAN_S
         assert max(visitor.uploads_s) < MAX_S
         assert max(visitor.health_s) < MAX_HEALTH_S

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from threading import Event
+from threading import Event, get_ident
 from typing import Any
 
 import pytest
@@ -21,7 +21,7 @@ from mnistsite.outgoing import Outgoing
 from mnistsite.paths import site_path
 from mnistsite.shares import Shares
 from mnistsite.spool import IN_MEMORY_BYTES, Spool
-from mnistsite.turns import BusyThreads, Turns
+from mnistsite.turns import Threads, Turns
 from predictions.access.client_address import UNKNOWN
 from predictions.core.limits import MAX_OTHER_BODY_BYTES, max_body_bytes
 
@@ -184,40 +184,108 @@ def test_no_client_takes_all_and_the_next_one_finds_something() -> None:
 def test_clients_take_turns() -> None:
     turns: Turns[int] = Turns()
     for number, client in enumerate("aaabbc"):
-        turns.add(client, number)
+        turns.add(client, number, is_small=True)
     assert [turns.take() for _ in range(4)] == [0, 3, 5, 1]
-    turns.add("c", 6)
+    turns.add("c", 6, is_small=True)
     assert [turns.take() for _ in range(3)] == [4, 2, 6]
+    assert turns.take() is None
+
+
+def test_small_requests_and_large_ones_take_turns() -> None:
+    turns: Turns[str] = Turns()
+    for number in range(4):
+        turns.add("a", f"large {number}", is_small=False)
+    assert turns.take() == "large 0"
+    for client in "ab":
+        turns.add(client, f"small of {client}", is_small=True)
+    assert [turns.take() for _ in range(4)] == ["small of a", "large 1", "small of b", "large 2"]
+    assert turns
+    assert turns.take() == "large 3"
+    assert not turns
+
+
+class Answering:
+    """One thread that may be busy, and what it answered."""
+
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
+        self.threads: Threads[str] = Threads(pool, 1, self.answer)
+        self.answered: list[str] = []
+        self.is_idle, self.go_on, self.is_busy, self.finish = (Event() for _ in range(4))
+        self.by: set[int] = set()
+
+    def add(self, *requests: str) -> None:
+        for request in requests:
+            self.threads.add("a client", request, is_small=True)
+
+    def answer(self, request: str) -> None:
+        if request == "busy":
+            self.is_busy.set()
+            self.finish.wait(20)
+        elif request == "idle":
+            with self.threads.idle(), self.threads.idle():
+                self.is_idle.set()
+                self.go_on.wait(20)
+        self.by.add(get_ident())
+        self.answered.append(request)
+
+    def wait_for(self, count: int) -> None:
+        deadline = time.monotonic() + 20
+        while len(self.answered) < count or self.threads.are_any_busy:
+            assert time.monotonic() < deadline, self.answered
+            time.sleep(0.001)
 
 
 def test_who_was_idle_comes_before_who_has_not_begun() -> None:
-    busy, order = BusyThreads(1), list[str]()
-    go_on, is_idle = Event(), Event()
-
-    def wait_half_way() -> None:
-        with busy:
-            with busy.idle():
-                is_idle.set()
-                go_on.wait(20)
-            order.append("idle")
-
-    def begin() -> None:
-        with busy:
-            order.append("new")
-
     with ThreadPoolExecutor(4) as pool:
-        pool.submit(wait_half_way)
-        is_idle.wait(20)
-        with busy:
-            for _ in range(3):
-                pool.submit(begin)
-            time.sleep(0.1)
-            go_on.set()
-            time.sleep(0.1)
-    assert order == ["idle", "new", "new", "new"]
-    with busy:
-        assert busy._free == 0
-    assert busy._free == 1
+        answering = Answering(pool)
+        answering.add("idle")
+        assert answering.is_idle.wait(20)
+        assert not answering.threads.are_any_busy, "who is idle, even twice over, is not busy"
+        answering.add("busy", "new")
+        assert answering.is_busy.wait(20)
+        answering.go_on.set()
+        deadline = time.monotonic() + 20
+        while not answering.threads._returning:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        answering.finish.set()
+        answering.wait_for(3)
+    assert answering.answered == ["busy", "idle", "new"]
+
+
+def test_threads_begin_only_as_busy_ones_are_needed() -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answering = Answering(pool)
+        for request in map(str, range(100)):
+            answering.add(request)
+        answering.wait_for(100)
+        assert len(answering.by) == 1
+        answering.add("idle")
+        assert answering.is_idle.wait(20)
+        answering.add(*map(str, range(100)))
+        answering.wait_for(200)
+        assert answering.answered[100:] == [*map(str, range(100))]
+        answering.go_on.set()
+        answering.wait_for(201)
+        assert len(answering.by) == 2
+
+
+def test_a_thread_whose_request_failed_leaves_its_place_to_the_next() -> None:
+    answered: list[str] = []
+
+    def answer(request: str) -> None:
+        if request == "bad":
+            raise SystemExit
+        answered.append(request)
+
+    with ThreadPoolExecutor(2) as pool:
+        threads: Threads[str] = Threads(pool, 1, answer)
+        for request in ("bad", "good"):
+            threads.add("a client", request, is_small=True)
+        deadline = time.monotonic() + 20
+        while not answered:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
 
 
 def test_a_response_without_room_ends_like_one_whose_client_is_gone() -> None:
