@@ -84,7 +84,7 @@ def post_worker_init(worker: "Worker") -> None:
     # took ten times as long as to parse them.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000)
+    gc.set_threshold(5_000)
     give_memory_back()  # what starting needed and running does not
     if worker.age == 1:
         print(f"Ready: {serving.url} (Ctrl-C stops it)", file=sys.stderr, flush=True)  # noqa: T201

@@ -23,20 +23,33 @@ class Turns(Generic[Request]):
     def __bool__(self) -> bool:
         return any(self._waiting.values())
 
+    @property
+    def has_small(self) -> bool:
+        return bool(self._waiting[True])
+
     def add(self, client: str, request: Request, *, is_small: bool) -> None:
         self._waiting[is_small].setdefault(client, deque()).append(request)
 
     def take(self) -> Request | None:
         """Remove and return the next one, if there is one."""
         for is_small, waiting in self._waiting.items():
-            for client, requests in waiting.items():
-                request = requests.popleft()
-                del waiting[client], self._waiting[is_small]
-                if requests:
-                    waiting[client] = requests  # after all others
-                self._waiting[is_small] = waiting
-                return request
+            if waiting:
+                self._waiting[is_small] = self._waiting.pop(is_small)  # after the others
+                return self._take_of(waiting)
         return None
+
+    def take_small(self) -> Request | None:
+        """Remove and return the next small one, if there is one."""
+        waiting = self._waiting[True]
+        return self._take_of(waiting) if waiting else None
+
+    def _take_of(self, waiting: dict[str, deque[Request]]) -> Request:
+        client = next(iter(waiting))
+        requests = waiting.pop(client)
+        request = requests.popleft()
+        if requests:
+            waiting[client] = requests  # after all others
+        return request
 
 
 class Threads(Generic[Request]):
@@ -62,7 +75,7 @@ class Threads(Generic[Request]):
         self._count = self._free = count
         self._turns: Turns[Request] = Turns()
         self._returning = 0  # from being idle
-        self._this_one = local()  # whether it is idle
+        self._this_one = local()  # whether it is one of these, and busy
         self._lock = Lock()
         self._may_return = Condition(self._lock)
 
@@ -70,22 +83,37 @@ class Threads(Generic[Request]):
     def are_any_busy(self) -> bool:
         return self._free < self._count
 
-    def add(self, client: str, request: Request, *, is_small: bool) -> None:
-        """Have a request answered when its turn comes."""
+    def add(self, client: str, request: Request, *, is_small: bool = False) -> None:
+        """Have a request wait for its turn, and a thread begin unless it is small."""
         with self._lock:
             self._turns.add(client, request, is_small=is_small)
+            if not is_small:
+                self._begin()
+
+    def take_small(self) -> Request | None:
+        """Return the next small request for the caller to answer, if one waits."""
+        with self._lock:
+            return self._turns.take_small()
+
+    @property
+    def has_small(self) -> bool:
+        return self._turns.has_small
+
+    def begin(self) -> None:
+        """Have threads begin for all that waits."""
+        with self._lock:
             self._begin()
 
     @contextmanager
     def idle(self) -> Iterator[None]:
-        """Let another thread be busy while this one waits, unless it is idle already.
+        """Let another thread be busy while this one waits, if it is one that counts as busy.
 
         It comes back before others begin: they may wait for what it has half done.
         """
-        if getattr(self._this_one, "is_idle", False):
+        if not getattr(self._this_one, "is_busy", False):
             yield
             return
-        self._this_one.is_idle = True
+        self._this_one.is_busy = False
         self._release()
         try:
             yield
@@ -96,19 +124,22 @@ class Threads(Generic[Request]):
                 self._returning -= 1
                 self._free -= 1
                 self._begin()
-            self._this_one.is_idle = False
+            self._this_one.is_busy = True
 
     def _begin(self) -> None:
-        """Have a thread begin if there is something to do; the lock is held."""
-        if self._turns and self._free and not self._returning:
+        """Have threads begin for what waits, as far as they may; the lock is held."""
+        while self._free and not self._returning and (request := self._turns.take()) is not None:
             self._free -= 1
-            self._pool.submit(self._run)
+            self._pool.submit(self._run, request)
 
-    def _run(self) -> None:
+    def _run(self, request: Request | None) -> None:
+        self._this_one.is_busy = True
         try:
-            while (request := self._next()) is not None:
+            while request is not None:
                 self._answer(request)
+                request = self._next()
         finally:
+            self._this_one.is_busy = False
             self._release()
 
     def _next(self) -> Request | None:

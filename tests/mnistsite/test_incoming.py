@@ -204,6 +204,22 @@ def test_small_requests_and_large_ones_take_turns() -> None:
     assert not turns
 
 
+def test_small_requests_wait_for_the_event_loop_s_thread() -> None:
+    with ThreadPoolExecutor(4) as pool:
+        answering = Answering(pool)
+        for request in ("one", "two"):
+            answering.threads.add("a client", request, is_small=True)
+        assert answering.threads.has_small
+        assert answering.threads.take_small() == "one"
+        assert not answering.answered, "it has not asked for a thread"
+        answering.threads.begin()
+        answering.wait_for(1)
+        assert answering.answered == ["two"]
+        assert answering.threads.take_small() is None
+        with answering.threads.idle():  # no thread of these
+            assert answering.threads._free == 1
+
+
 class Answering:
     """One thread that may be busy, and what it answered."""
 
@@ -215,7 +231,7 @@ class Answering:
 
     def add(self, *requests: str) -> None:
         for request in requests:
-            self.threads.add("a client", request, is_small=True)
+            self.threads.add("a client", request)
 
     def answer(self, request: str) -> None:
         if request == "busy":
@@ -281,7 +297,7 @@ def test_a_thread_whose_request_failed_leaves_its_place_to_the_next() -> None:
     with ThreadPoolExecutor(2) as pool:
         threads: Threads[str] = Threads(pool, 1, answer)
         for request in ("bad", "good"):
-            threads.add("a client", request, is_small=True)
+            threads.add("a client", request)
         deadline = time.monotonic() + 20
         while not answered:
             assert time.monotonic() < deadline

@@ -19,6 +19,7 @@ import numpy as np
 import psutil
 import pytest
 
+from mnistsite.worker import RETRY_S
 from tests.conftest import Server, StartServer
 
 pytestmark = pytest.mark.server
@@ -141,6 +142,27 @@ def test_slow_clients_do_not_delay_others(
         assert error.startswith("The request was not received in time.")
         assert time.monotonic() - started < TIMEOUT_S + QUICK_S
         assert [read_answer(client) for client in silent] == [b""] * 6
+
+
+def test_a_small_upload_that_waits_for_the_store_holds_nobody_up(small: Server, png: Png) -> None:
+    """The event loop's thread answers it; meanwhile another one runs the loop."""
+    time.sleep(RETRY_S)  # so that no slow request came before
+    body, headers = form(png("7"))
+    database = sqlite3.connect(small.var_dir / "db.sqlite3", isolation_level=None)
+    with closing(database), ExitStack() as stack:
+        waits, others = (
+            stack.enter_context(closing(HTTPConnection(*address(small), timeout=60)))
+            for _ in range(2)
+        )
+        database.execute("BEGIN IMMEDIATE")
+        waits.request("POST", URL, body, headers)
+        time.sleep(0.2)
+        for path in ("/healthz", URL, "/"):
+            asked = time.monotonic()
+            assert ask(others, "GET", path)[0] == 200
+            assert time.monotonic() - asked < 2, "a locked database is waited for 5 s"
+        database.execute("ROLLBACK")
+        assert waits.getresponse().status == 201
 
 
 def test_a_client_with_many_connections_leaves_some_to_others(small: Server) -> None:
