@@ -9,7 +9,7 @@ it, unless a file asks for more.
 from ml.files import isolation
 
 MAX_FILE_MS = 5000
-MANY_PAGES = 12  # a file with more may cost more in proportion: 20 pages 8,300
+MANY_PAGES = 12  # a file with more may cost more, if its pages cost no more than so many may
 QUICK_MS = 450  # a file that costs more to read waits for a place, as those costly to decode
 
 # Processor time in milliseconds and round numbers (docs/measure/reliability.md).
@@ -26,7 +26,8 @@ class Budget(isolation.Place):
     Parameters
     ----------
     max_ms
-        What the file may cost; more if it has more than `MANY_PAGES`.
+        What the file may cost; more if it has more than `MANY_PAGES`, and these are ordinary ones:
+        20 pages 8,300, but 20 of which each costs 1,000 no more than 5,000.
 
     Attributes
     ----------
@@ -52,11 +53,13 @@ class Budget(isolation.Place):
         self.spend(cpu_ms - self._decoded_ms)
         self._decoded_ms = cpu_ms
         self._pages += 1
-        if self._pages == 1 and pages_left >= MANY_PAGES:
-            self._max_ms *= (1 + pages_left) / MANY_PAGES
         kept_ms = pages_left * max(MIN_KEPT_MS, 2 * self._measured_ms / self._pages)
-        self._kept_ms = max(0.0, min(kept_ms, self._max_ms - self.used_ms))
+        most = max(self._max_ms, self._share_of(self._pages + pages_left))
+        self._kept_ms = max(0.0, min(kept_ms, most - self.used_ms))
         return self._kept_ms
+
+    def _share_of(self, pages: int) -> float:
+        return 0.0 if self.is_spent else self._max_ms / MANY_PAGES * pages
 
     def spend(self, ms: float) -> None:
         """Add processor time that was taken by anything but reading."""
@@ -71,7 +74,8 @@ class Budget(isolation.Place):
         DecodingBusy
             If the file turns out to be costly, and too many others are.
         """
-        if self.used_ms + ms > self._max_ms - self._kept_ms:
+        most = max(self._max_ms - self._kept_ms, self._share_of(self._pages))
+        if self.used_ms + ms > most:
             self.is_spent = True
             return False
         was_quick = self._read_ms < QUICK_MS

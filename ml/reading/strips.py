@@ -87,8 +87,11 @@ def _warped(
         there = cv2.transform(corners[np.newaxis], cv2.invertAffineTransform(matrix))[0]
         reach = int(np.ceil(4 * blur)) + 2
         left, top = np.maximum(0, np.floor(there.min(axis=0)).astype(int) - reach)
-        right, bottom = np.ceil(there.max(axis=0)).astype(int) + reach
-        contrast = cv2.GaussianBlur(contrast[top:bottom, left:right], (0, 0), blur)
+        right, bottom = np.maximum(0, np.ceil(there.max(axis=0)).astype(int) + reach)
+        contrast = contrast[top:bottom, left:right]
+        if not contrast.size:  # beside the page
+            return np.zeros((HEIGHT, width), np.float32)
+        contrast = cv2.GaussianBlur(contrast, (0, 0), blur)
         matrix = np.c_[matrix[:, :2], matrix @ (left, top, 1)]
     strip = cv2.warpAffine(
         contrast, matrix, (width, HEIGHT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
