@@ -36,7 +36,6 @@ MAX_WAIT_S = 10.0  # for one page, on a busy machine
 MAX_PROCESSES = 2  # costly files at once, in each process that reads
 MAX_WAITING = 8  # more threads may wait for one of them, and for so long:
 MAX_QUEUE_S = 5.0
-MAX_THREADS = MAX_PROCESSES + MAX_WAITING  # that costly files occupy at most
 NICENESS = 10  # decoding here delays those who wait for a plain picture less
 
 # Else glibc reserves 128 MB of address space for a decoder's thread.

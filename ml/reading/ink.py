@@ -160,7 +160,7 @@ def _broad_vote(page: Grey) -> float:
         half = max(page.shape) // 2
         padded = cv2.copyMakeBorder(page, half, half, half, half, cv2.BORDER_REFLECT)
         background = cv2.medianBlur(padded, 2 * half + 1)[half:-half, half:-half]
-    # Sums of squares of what is darker, and of what is lighter, than the backbackground.
+    # Sums of squares of what is darker, and of what is lighter, than the background.
     dark = cv2.norm(cv2.subtract(background, page), cv2.NORM_L2SQR)
     light = cv2.norm(cv2.subtract(page, background), cv2.NORM_L2SQR)
     return (dark - light) / max(1.0, dark + light)
@@ -184,7 +184,7 @@ def _energy(hat: Grey) -> float:
 
 
 def _level_and_noise(deviation: npt.NDArray[np.int16]) -> tuple[float, float]:
-    """Estimate mean and standard deviation of the backbackground, taken as normal.
+    """Estimate mean and standard deviation of the background, taken as normal.
 
     By its lower deciles 1 and 3, as ink fills the upper ones.
     """

@@ -6,8 +6,6 @@ BATCH_URLS = ("/predictions/batch", "/uploads/")
 # A picture may come in a form anywhere, and as base64 in JSON at these; at the last four, tensors.
 UPLOAD_URLS = ("/predictions", "/upload", "/predict", "/infer", "/infer/", ":predict", ":predict/")
 MAX_OTHER_BODY_BYTES = 1_000_000
-# Threads that wait for the first request with their Idempotency-Key; others are told to retry.
-MAX_WAITING_FOR_KEYS = 2
 
 
 def max_body_bytes(path: str, content_type: str) -> int:

@@ -23,7 +23,6 @@ from ml.files import isolation
 from predictions.access.client_address import client_address
 from predictions.core.errors import PredictionsError, StoreUnavailable, UploadRefused
 from predictions.core.ids import new_id
-from predictions.core.limits import MAX_WAITING_FOR_KEYS
 from predictions.core.records import Claim, PredictionRecord, RequestKey
 from predictions.stores import get_store
 
@@ -35,7 +34,8 @@ RENEW_EVERY_S = LEASE_S / 3
 WAIT_S = 2.0
 POLL_INTERVAL_S = 0.1
 MAX_KEY_LENGTH = 255
-_waiting = BoundedSemaphore(MAX_WAITING_FOR_KEYS)
+# Threads that wait for the first request with their key; others are told to retry.
+_waiting = BoundedSemaphore(2)
 
 
 def owner_of(request: HttpRequest, user: "User | AnonymousUser") -> str:
