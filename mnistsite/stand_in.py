@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Lock, Thread, get_ident
 
-PATIENCE_S = 0.01  # how long the loop's thread may be busy before
+PATIENCE_S = 0.01  # the loop's thread may be busy for so long, or up to twice as long
 
 
 class StandIn:
@@ -34,7 +34,7 @@ class StandIn:
         return get_ident() == self._loops_thread
 
     @property
-    def is_watching(self) -> bool:
+    def is_loop_busy(self) -> bool:
         """Whether the loop's thread is busy."""
         return self._busy_since is not None
 
@@ -62,20 +62,20 @@ class StandIn:
 
     def _watch(self) -> None:
         """Look now and then, but only while there are requests."""
-        while True:
+        while self._error is None:
             self._was_busy.wait()
             time.sleep(PATIENCE_S)
             since = self._busy_since
             if since is None:
                 self._was_busy.clear()
-                if self.is_watching:  # since a moment ago
+                if self.is_loop_busy:  # since a moment ago
                     self._was_busy.set()
             elif time.monotonic() - since >= PATIENCE_S and self._running.acquire(blocking=False):
                 self._take_over()
 
     def _take_over(self) -> None:
         try:
-            while self.is_watching:
+            while self.is_loop_busy:
                 self._run_once()
         except BaseException as error:
             self._error = error

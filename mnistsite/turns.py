@@ -1,4 +1,4 @@
-"""Which request a thread answers next, and how many threads do so at once."""
+"""Which request is answered next, and how many threads do so at once."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -11,37 +11,37 @@ Request = TypeVar("Request")
 
 
 class Turns(Generic[Request]):
-    """Requests that wait for a thread: in order for each client, and clients take turns.
+    """Requests that wait: in order for each client, and clients take turns.
 
     Small requests and large ones take turns, too: a page waits for one picture, not for twenty.
     """
 
     def __init__(self) -> None:
-        # Small and large ones by client; what is next comes first in both.
-        self._waiting: dict[bool, dict[str, deque[Request]]] = {True: {}, False: {}}
-
-    def __bool__(self) -> bool:
-        return any(self._waiting.values())
+        # By client; whose turn is next comes first.
+        self._small: dict[str, deque[Request]] = {}
+        self._large: dict[str, deque[Request]] = {}
+        self._is_small_next = True
 
     @property
     def has_small(self) -> bool:
-        return bool(self._waiting[True])
+        return bool(self._small)
 
     def add(self, client: str, request: Request, *, is_small: bool) -> None:
-        self._waiting[is_small].setdefault(client, deque()).append(request)
+        waiting = self._small if is_small else self._large
+        waiting.setdefault(client, deque()).append(request)
 
     def take(self) -> Request | None:
         """Remove and return the next one, if there is one."""
-        for is_small, waiting in self._waiting.items():
-            if waiting:
-                self._waiting[is_small] = self._waiting.pop(is_small)  # after the others
-                return self._take_of(waiting)
-        return None
+        is_small = bool(self._small) and (self._is_small_next or not self._large)
+        waiting = self._small if is_small else self._large
+        if not waiting:
+            return None
+        self._is_small_next = not is_small
+        return self._take_of(waiting)
 
     def take_small(self) -> Request | None:
         """Remove and return the next small one, if there is one."""
-        waiting = self._waiting[True]
-        return self._take_of(waiting) if waiting else None
+        return self._take_of(self._small) if self._small else None
 
     def _take_of(self, waiting: dict[str, deque[Request]]) -> Request:
         client = next(iter(waiting))
@@ -55,13 +55,14 @@ class Turns(Generic[Request]):
 class Threads(Generic[Request]):
     """Threads that answer requests, so many at once; those that are idle meanwhile don't count.
 
-    Where a request waits and one more may be busy, a thread begins. So there are few threads, each
-    with its own connection to the database, unless many are idle at once.
+    Where a large request waits and one more may be busy, a thread begins; small ones wait for the
+    caller of `take_small`, or for `begin`. So there are few threads, each with its own connection
+    to the database, unless many are idle at once.
 
     Parameters
     ----------
     pool
-        Where the threads are from; it has to have one for each request in flight.
+        Where the threads are from: as many as may be busy and as requests may be in flight.
     count
         That may be busy at once.
     answer
@@ -139,8 +140,9 @@ class Threads(Generic[Request]):
                 self._answer(request)
                 request = self._next()
         finally:
-            self._this_one.is_busy = False
-            self._release()
+            if self._this_one.is_busy:
+                self._this_one.is_busy = False
+                self._release()
 
     def _next(self) -> Request | None:
         with self._lock:

@@ -48,8 +48,8 @@ _context.set_forkserver_preload(
         *("PIL.AvifImagePlugin", "PIL.Jpeg2KImagePlugin"),
     ]
 )
-# Entered while a thread waits for a process or reads a costly file; a server that limits its busy
-# threads replaces it.
+# Entered while a thread waits for a process, for example, or reads a costly file; a server that
+# limits its busy threads replaces it.
 idle: Callable[[], AbstractContextManager[object]] = nullcontext
 # Called before each step of reading a costly file; a server that also answers others replaces it.
 give_way: Callable[[], object] = nullcontext

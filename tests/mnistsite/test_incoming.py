@@ -199,9 +199,8 @@ def test_small_requests_and_large_ones_take_turns() -> None:
     for client in "ab":
         turns.add(client, f"small of {client}", is_small=True)
     assert [turns.take() for _ in range(4)] == ["small of a", "large 1", "small of b", "large 2"]
-    assert turns
     assert turns.take() == "large 3"
-    assert not turns
+    assert turns.take() is None
 
 
 def test_small_requests_wait_for_the_event_loop_s_thread() -> None:
@@ -275,7 +274,7 @@ def test_threads_begin_only_as_busy_ones_are_needed() -> None:
         for request in map(str, range(100)):
             answering.add(request)
         answering.wait_for(100)
-        assert len(answering.by) == 1
+        assert len(answering.by) <= 2, "a pool starts another while one is just getting free"
         answering.add("idle")
         assert answering.is_idle.wait(20)
         answering.add(*map(str, range(100)))
@@ -283,7 +282,7 @@ def test_threads_begin_only_as_busy_ones_are_needed() -> None:
         assert answering.answered[100:] == [*map(str, range(100))]
         answering.go_on.set()
         answering.wait_for(201)
-        assert len(answering.by) == 2
+        assert len(answering.by) <= 3
 
 
 def test_a_thread_whose_request_failed_leaves_its_place_to_the_next() -> None:

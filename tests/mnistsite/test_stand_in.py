@@ -38,11 +38,11 @@ def test_runs_the_loop_while_its_thread_is_busy_for_long() -> None:
     for _ in range(3):
         loop.ran.clear()
         with loop.stand_in.may_take_over():
-            assert loop.stand_in.is_watching
+            assert loop.stand_in.is_loop_busy
             loop.add("first")
             loop.add("second")
             loop.wait_for(2)
-        assert not loop.stand_in.is_watching
+        assert not loop.stand_in.is_loop_busy
         assert [name for name, _thread in loop.ran] == ["first", "second"]
         assert get_ident() not in [thread for _name, thread in loop.ran]
         loop.add("third")

@@ -165,6 +165,31 @@ def test_a_small_upload_that_waits_for_the_store_holds_nobody_up(small: Server, 
         assert waits.getresponse().status == 201
 
 
+def test_a_stop_is_heard_while_the_event_loop_s_thread_waits(
+    start_server: StartServer, tmp_path: Path, png: Png
+) -> None:
+    server = start_server(tmp_path, WEB_CONCURRENCY="1")
+    body, headers = form(png("7"))
+    database = sqlite3.connect(tmp_path / "db.sqlite3", isolation_level=None)
+    with closing(database), ExitStack() as stack:
+        waits, other = (
+            stack.enter_context(closing(HTTPConnection(*address(server), timeout=60)))
+            for _ in range(2)
+        )
+        assert ask(other, "GET", "/healthz")[2].headers["Connection"] != "close"
+        database.execute("BEGIN IMMEDIATE")
+        waits.request("POST", URL, body, headers)
+        time.sleep(0.2)
+        psutil.Process(server.process.pid).children()[0].send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        asked = time.monotonic()
+        assert ask(other, "GET", "/healthz")[2].headers["Connection"] == "close"
+        assert time.monotonic() - asked < 2, "a locked database is waited for 5 s"
+        database.execute("ROLLBACK")
+        assert waits.getresponse().status == 201
+    assert server.stop() == 0
+
+
 def test_a_client_with_many_connections_leaves_some_to_others(small: Server) -> None:
     with ExitStack() as stack:
         silent = [
