@@ -2,7 +2,6 @@
 
 import errno
 import socket
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -24,6 +23,7 @@ from mnistsite.spool import IN_MEMORY_BYTES, Spool
 from mnistsite.turns import Threads, Turns
 from predictions.access.client_address import UNKNOWN
 from predictions.core.limits import MAX_OTHER_BODY_BYTES, max_body_bytes
+from tests.support.waiting import wait_until
 
 HEAD = b"POST /upload HTTP/1.1\r\nHost: a\r\ncontent-length: 5\r\n\r\n"
 WHOLE = HEAD + b"abcde"
@@ -203,22 +203,6 @@ def test_small_requests_and_large_ones_take_turns() -> None:
     assert turns.take() is None
 
 
-def test_small_requests_wait_for_the_event_loop_s_thread() -> None:
-    with ThreadPoolExecutor(4) as pool:
-        answering = Answering(pool)
-        for request in ("one", "two"):
-            answering.threads.add("a client", request, is_small=True)
-        assert answering.threads.has_small
-        assert answering.threads.take_small() == "one"
-        assert not answering.answered, "it has not asked for a thread"
-        answering.threads.begin()
-        answering.wait_for(1)
-        assert answering.answered == ["two"]
-        assert answering.threads.take_small() is None
-        with answering.threads.idle():  # no thread of these
-            assert answering.threads._free == 1
-
-
 class Answering:
     """One thread that may be busy, and what it answered."""
 
@@ -244,10 +228,23 @@ class Answering:
         self.answered.append(request)
 
     def wait_for(self, count: int) -> None:
-        deadline = time.monotonic() + 20
-        while len(self.answered) < count or self.threads.are_any_busy:
-            assert time.monotonic() < deadline, self.answered
-            time.sleep(0.001)
+        wait_until(lambda: len(self.answered) >= count and not self.threads.are_any_busy, 20)
+
+
+def test_small_requests_wait_for_the_event_loop_s_thread() -> None:
+    with ThreadPoolExecutor(4) as pool:
+        answering = Answering(pool)
+        for request in ("one", "two"):
+            answering.threads.add("a client", request, is_small=True)
+        assert answering.threads.has_small
+        assert answering.threads.take_small() == "one"
+        assert not answering.answered, "it has not asked for a thread"
+        answering.threads.begin()
+        answering.wait_for(1)
+        assert answering.answered == ["two"]
+        assert answering.threads.take_small() is None
+        with answering.threads.idle():  # no thread of these
+            assert answering.threads._free == 1
 
 
 def test_who_was_idle_comes_before_who_has_not_begun() -> None:
@@ -259,10 +256,7 @@ def test_who_was_idle_comes_before_who_has_not_begun() -> None:
         answering.add("busy", "new")
         assert answering.is_busy.wait(20)
         answering.go_on.set()
-        deadline = time.monotonic() + 20
-        while not answering.threads._returning:
-            assert time.monotonic() < deadline
-            time.sleep(0.001)
+        wait_until(lambda: answering.threads._returning, 20)
         answering.finish.set()
         answering.wait_for(3)
     assert answering.answered == ["busy", "idle", "new"]
@@ -297,10 +291,7 @@ def test_a_thread_whose_request_failed_leaves_its_place_to_the_next() -> None:
         threads: Threads[str] = Threads(pool, 1, answer)
         for request in ("bad", "good"):
             threads.add("a client", request)
-        deadline = time.monotonic() + 20
-        while not answered:
-            assert time.monotonic() < deadline
-            time.sleep(0.001)
+        wait_until(lambda: answered, 20)
 
 
 def test_a_response_without_room_ends_like_one_whose_client_is_gone() -> None:

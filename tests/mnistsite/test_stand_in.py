@@ -8,6 +8,7 @@ from threading import get_ident
 import pytest
 
 from mnistsite.stand_in import PATIENCE_S, StandIn
+from tests.support.waiting import wait_until
 
 Event = Callable[[], object]
 
@@ -27,10 +28,7 @@ class Loop:
         self.events.put(lambda: self.ran.append((name, get_ident())))
 
     def wait_for(self, count: int) -> None:
-        deadline = time.monotonic() + 20
-        while len(self.ran) < count:
-            assert time.monotonic() < deadline
-            time.sleep(0.001)
+        wait_until(lambda: len(self.ran) >= count, 20)
 
 
 def test_runs_the_loop_while_its_thread_is_busy_for_long() -> None:

@@ -21,6 +21,7 @@ import pytest
 
 from mnistsite.worker import RETRY_S
 from tests.conftest import Server, StartServer
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.server
 Png = Callable[..., bytes]
@@ -427,13 +428,6 @@ def test_persistent_clients_are_balanced_to_a_new_worker(
     finally:
         for client in clients:
             client.close()
-
-
-def wait_until(is_so: Callable[[], bool], patience_s: float = 60) -> None:
-    deadline = time.monotonic() + patience_s
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 COUNT = "from predictions.models import Prediction; print(Prediction.objects.count())"

@@ -6,14 +6,14 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.conftest import ROOT
+from tests.support.waiting import wait_until
 
 RUN = [sys.executable, "-m", "tools.local_cassandra"]
 START_TIMEOUT_S = 120
@@ -56,13 +56,6 @@ def processes() -> Iterator[list[subprocess.Popen[bytes]]]:
     for process in started:
         process.kill()
         process.wait(WAIT_TIMEOUT_S)
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float = WAIT_TIMEOUT_S) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {timeout_s} s"
-        time.sleep(0.05)
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -121,7 +114,7 @@ def test_a_killed_node_is_restarted_and_ctrl_c_ends_the_command_before_the_nodes
         assert len(processes_of(directory)) == 2
         for node_or_guard in processes_of(directory):
             node_or_guard.kill()
-        wait_until(lambda: not listens(seen["CASSANDRA_PORT"]))
+        wait_until(lambda: not listens(seen["CASSANDRA_PORT"]), WAIT_TIMEOUT_S)
         wait_until(lambda: listens(seen["CASSANDRA_PORT"]), START_TIMEOUT_S)
         os.write(terminal, b"\x03")
         _, said = process.communicate(timeout=WAIT_TIMEOUT_S)
@@ -148,9 +141,9 @@ def test_nodes_end_with_their_parent_even_when_it_is_killed(
     processes.append(
         subprocess.Popen([*RUN, "--directory", tmp_path, "--", "true"], cwd=ROOT, env=environment())
     )
-    wait_until(lambda: len(processes_of(tmp_path)) == 2)
+    wait_until(lambda: len(processes_of(tmp_path)) == 2, WAIT_TIMEOUT_S)
     processes[0].kill()
-    wait_until(lambda: processes_of(tmp_path) == [])
+    wait_until(lambda: processes_of(tmp_path) == [], WAIT_TIMEOUT_S)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -172,7 +165,7 @@ def test_signals_are_forwarded_to_the_command(
     ]
     processes.append(subprocess.Popen(run, cwd=ROOT, env=named, start_new_session=True))
     (process,) = processes
-    wait_until(lambda: (tmp_path / "environment").exists())
+    wait_until(lambda: (tmp_path / "environment").exists(), WAIT_TIMEOUT_S)
     process.send_signal(number)
     assert process.wait(WAIT_TIMEOUT_S) == 7
     assert json.loads((tmp_path / "end").read_text())["signals"] == [number]

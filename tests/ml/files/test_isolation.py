@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import Context
@@ -26,6 +26,7 @@ from ml.files.places import Places
 from tests.conftest import ROOT
 from tests.support import hostile
 from tests.support.pdf import pdf_of
+from tests.support.waiting import wait_until
 
 LIMITS = {"max_pixels": 64_000_000, "max_pages": 20}
 MAX_EXTRA_BYTES = 400_000_000
@@ -205,13 +206,6 @@ def run(program: str, stdin: bytes) -> bytes:
     return finished.stdout
 
 
-def wait_until(is_so: Callable[[], bool], patience_s: float = 20) -> None:
-    deadline = time.monotonic() + patience_s
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def test_processes_end_with_the_one_that_reads() -> None:
     reader = subprocess.Popen([sys.executable, "-c", PLAIN], cwd=ROOT, stdin=subprocess.PIPE)
     assert reader.stdin is not None
@@ -219,11 +213,11 @@ def test_processes_end_with_the_one_that_reads() -> None:
     reader.stdin.close()
     of_reader = psutil.Process(reader.pid)
     # The server, its resource tracker and the process that decodes.
-    wait_until(lambda: len(of_reader.children(recursive=True)) >= 3)
+    wait_until(lambda: len(of_reader.children(recursive=True)) >= 3, 20)
     started = of_reader.children(recursive=True)
     reader.send_signal(signal.SIGKILL)
     reader.wait()
-    wait_until(lambda: not any(runs(process) for process in started), patience_s=5)
+    wait_until(lambda: not any(runs(process) for process in started), 5)
 
 
 def runs(process: psutil.Process) -> bool:
@@ -250,7 +244,7 @@ def test_a_file_whose_process_was_ended_is_refused_and_the_next_one_is_read() ->
     assert "Page 2" in caught.value.message
     assert len(decoded(small_pdf())) == 1
     server.kill()
-    wait_until(lambda: not runs(server))
+    wait_until(lambda: not runs(server), 20)
     assert len(decoded(small_pdf())) == 1, "the server is started again"
 
 
@@ -305,7 +299,7 @@ def test_clients_take_turns() -> None:
     with ThreadPoolExecutor(7) as pool, places.one("a", max_wait_s=0):
         for number, client in enumerate("aaaaabb", 1):
             pool.submit(hold, client)
-            wait_until(lambda n=number: len(places._waiting) + len(order) == n)  # type: ignore[misc]
+            wait_until(lambda n=number: len(places._waiting) + len(order) == n, 20)  # type: ignore[misc]
     assert order == ["not a", "b", "a", "b", "a", "a", "a"]
 
 

@@ -13,8 +13,8 @@ from standardwebhooks import Webhook
 from tests.conftest import ROOT, free_port
 from tests.support.manage import manage, manage_environment
 from tests.support.receiver import Receiver, receiver
+from tests.support.waiting import wait_until
 
-WITHIN_S = 60
 ADD_ENDPOINT = """
 from predictions.webhooks.models import WebhookEndpoint
 from predictions.webhooks.signing import new_secret
@@ -23,13 +23,6 @@ made.save()
 print(made.secret)
 """
 COUNT = 6
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WITHIN_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("store", ["sql", pytest.param("cassandra", marks=pytest.mark.cassandra)])
@@ -80,7 +73,7 @@ def test_every_event_arrives_whoever_is_killed(
         first.answering.clear()
         sender = start_sender()
         try:
-            wait_for(lambda: len(first.requests) >= 2)
+            wait_until(lambda: len(first.requests) >= 2)
         finally:
             sender.kill()  # in the middle of its attempts
             sender.wait()
@@ -89,8 +82,8 @@ def test_every_event_arrives_whoever_is_killed(
         time.sleep(2)  # the receiver is away
         with receiver(port) as second:
             second.statuses = [500] * COUNT
-            wait_for(lambda: arrived(second) == expected)
-            wait_for(lambda: len(second.requests) >= 2 * COUNT)
+            wait_until(lambda: arrived(second) == expected)
+            wait_until(lambda: len(second.requests) >= 2 * COUNT)
             assert arrived(second) == expected
             sender.terminate()
             assert sender.wait(20) == 0
