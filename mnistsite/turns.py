@@ -72,7 +72,7 @@ class Threads(Generic[Request]):
     def __init__(
         self, pool: ThreadPoolExecutor, count: int, answer: Callable[[Request], None]
     ) -> None:
-        self._pool, self._answer = pool, answer
+        self.pool, self._answer = pool, answer
         self._count = self._free = count
         self._turns: Turns[Request] = Turns()
         self._returning = 0  # from being idle
@@ -131,7 +131,7 @@ class Threads(Generic[Request]):
         """Have threads begin for what waits, as far as they may; the lock is held."""
         while self._free and not self._returning and (request := self._turns.take()) is not None:
             self._free -= 1
-            self._pool.submit(self._run, request)
+            self.pool.submit(self._run, request)
 
     def _run(self, request: Request | None) -> None:
         self._this_one.is_busy = True

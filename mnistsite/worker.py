@@ -113,6 +113,9 @@ class Worker(ThreadWorker):
         self.stopping_since: float | None = None
         self.accept_delayed_until: float | None = None
         self.next_rebalance_at = 0.0
+        pool = ThreadPoolExecutor(self.cfg.threads + settings.MAX_IN_FLIGHT)
+        self.threads = Threads(pool, self.cfg.threads, self._answer)
+        isolation.idle, isolation.give_way = self.threads.idle, self._give_way
         # A thread for each, so that a store that hangs delays no check that does not ask it.
         self.monitoring = {
             path: Threads(ThreadPoolExecutor(1, path), 1, self._answer) for path in MONITORING_PATHS
@@ -127,10 +130,8 @@ class Worker(ThreadWorker):
         super().init_process()
 
     def get_thread_pool(self) -> ThreadPoolExecutor:
-        pool = ThreadPoolExecutor(self.cfg.threads + settings.MAX_IN_FLIGHT)
-        self.threads = Threads(pool, self.cfg.threads, self._answer)
-        isolation.idle, isolation.give_way = self.threads.idle, self._give_way
-        return pool
+        """Return the pool that gunicorn shuts down."""
+        return self.threads.pool
 
     def _give_way(self) -> None:
         others = self.stand_in.is_loop_busy and not self.stand_in.is_loops_thread()

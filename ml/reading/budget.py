@@ -59,6 +59,7 @@ class Budget(isolation.Place):
         return self._kept_ms
 
     def _share_of(self, pages: int) -> float:
+        """Return what so many ordinary pages may cost; nothing once something was refused."""
         return 0.0 if self.is_spent else self._max_ms / MANY_PAGES * pages
 
     def spend(self, ms: float) -> None:
