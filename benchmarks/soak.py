@@ -34,6 +34,7 @@ from benchmarks.servers import manage, ours, running
 from tests.support import hostile
 
 API = "/api/v1/predictions"
+DATABASE = "db.sqlite3"  # and its log and its index, db.sqlite3-wal and -shm
 SAMPLE_EVERY_S = 1.0
 BAD_SHARE = 0.3  # of the requests that are not hostile
 HOSTILE_SHARE = 1 / 3
@@ -54,7 +55,9 @@ class Record:
     uploads_s: list[float] = field(default_factory=list)  # of plain pictures
     health_s: list[float] = field(default_factory=list)
     megabytes: list[float] = field(default_factory=list)  # of all workers, every second
-    descriptors: list[int] = field(default_factory=list)
+    descriptors: list[int] = field(default_factory=list)  # but for those of the database
+    # A thread that begins late opens the database late, too; more than one each would be a leak.
+    connections_per_thread: list[float] = field(default_factory=list)  # of the worker with the most
 
     @property
     def growth(self) -> float:
@@ -70,9 +73,13 @@ class Record:
 
 
 def _fifths(samples: Sequence[float]) -> tuple[float, float]:
-    """Return the medians of the second fifth, after the warm-up, and of the last."""
-    fifth = max(1, len(samples) // 5)
-    return statistics.median(samples[fifth : 2 * fifth]), statistics.median(samples[-fifth:])
+    """Return the lower quartiles of the second fifth, after the warm-up, and of the last.
+
+    What requests under way need for a moment comes on top of that; a leak lifts it.
+    """
+    fifth = max(2, len(samples) // 5)
+    early, late = samples[fifth : 2 * fifth], samples[-fifth:]
+    return statistics.quantiles(early)[0], statistics.quantiles(late)[0]
 
 
 def form(content: bytes, name: str = "file") -> bytes:
@@ -157,6 +164,13 @@ class Soak:
         self.stopped = threading.Event()
         self.lock = threading.Lock()
 
+    def warm_up(self) -> None:
+        """Ask for everything good by twice as many clients, so that all threads have begun."""
+        with ThreadPoolExecutor(2 * self.clients) as pool:
+            for request in good_requests():
+                for _ in pool.map(self._ask, [request] * 2 * self.clients):
+                    pass
+
     def run(self, seconds: float, meanwhile: Callable[[], None] = lambda: None) -> Record:
         """Use the server for `seconds` while `meanwhile` runs; then check all it stored."""
         with ThreadPoolExecutor(self.clients + 1) as pool:
@@ -221,10 +235,19 @@ class Soak:
                 workers = self.parent.children()
                 megabytes = sum(worker.memory_info().rss for worker in workers) / 1e6
                 descriptors = sum(worker.num_fds() for worker in workers)
+                files = [
+                    [Path(file.path).name for file in worker.open_files()] for worker in workers
+                ]
+                shares = [
+                    names.count(DATABASE) / worker.num_threads()
+                    for names, worker in zip(files, workers, strict=True)
+                ]
             except psutil.NoSuchProcess:
                 continue
             self.record.megabytes.append(megabytes)
-            self.record.descriptors.append(descriptors)
+            of_database = sum(name.startswith(DATABASE) for names in files for name in names)
+            self.record.descriptors.append(descriptors - of_database)
+            self.record.connections_per_thread.append(max(shares, default=0.0))
 
 
 def _paths(kept: dict[str, Any]) -> list[str]:
@@ -255,6 +278,7 @@ def main() -> None:
         run = stack.enter_context(running(server, folder, 8993))
         ask_too_much = hostile_requests() if asked.hostile else ()
         soak = Soak(run.url, run.process.pid, clients=asked.clients, hostile=ask_too_much)
+        soak.warm_up()
         record = soak.run(asked.seconds)
     print(f"{sum(record.statuses.values()):,} requests: {dict(sorted(record.statuses.items()))}")
     print(*record.errors[:5], sep="\n")
@@ -272,7 +296,9 @@ def main() -> None:
         "health checks, seconds: median, longest": _times(record.health_s),
         "memory of both workers, MB: first, last": f"{memory[0]:.0f}, {memory[-1]:.0f}",
         "… growth from the second fifth of the time to the last": f"**{record.growth:+.1%}**",
-        "open file descriptors": f"{record.descriptors[-1]}, {record.more_descriptors:+.0f}",
+        "open file descriptors but for the database's": f"{record.descriptors[-1]},"
+        f" {record.more_descriptors:+.0f}",
+        "connections to the database by thread, at most": max(record.connections_per_thread),
     }.items():
         print(f"| {name} | {figure} |")
     print("memory every 10 s:", *(f"{megabytes:.0f}" for megabytes in memory[::10]))
