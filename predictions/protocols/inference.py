@@ -97,10 +97,10 @@ class Body:
     binary: bytes = b""
 
 
-def parse_body(request: Request) -> Body:
+def parse_body(request: Request, loads: Callable[[bytes], Any] = orjson.loads) -> Body:
     """Parse a body as JSON, whatever its content type: clients send none, or that of a form.
 
-    With `Inference-Header-Content-Length`, only so many bytes are JSON.
+    With `Inference-Header-Content-Length`, only so many bytes are JSON, which `loads` parses.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def parse_body(request: Request) -> Body:
         message = _("The JSON in the body has too many values. Send it in parts.")
         raise UploadRefused("too_large", message, status=413)
     try:
-        content = orjson.loads(head)
+        content = loads(head)
     except orjson.JSONDecodeError as error:
         raise ParseError(_("The body is not JSON: %(error)s.") % {"error": error}) from error
     if not isinstance(content, dict):

@@ -1,12 +1,15 @@
 """TensorFlow Serving's REST API: https://www.tensorflow.org/tfx/serving/api_rest."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
+import numpy as np
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from predictions.protocols import rows
 from predictions.protocols.inference import (
     MODEL,
     ProtocolView,
@@ -29,6 +32,7 @@ from predictions.protocols.tensors import (
 from predictions.registry import versions
 
 SIGNATURE = "serving_default"
+loads = partial(rows.loads, names=("instances", "inputs"))
 DATATYPES = {"FP32": "DT_FLOAT", "INT64": "DT_INT64"}
 OK = {"error_code": "OK", "error_message": ""}
 
@@ -74,7 +78,7 @@ class Predict(ProtocolView):
     def post(self, request: Request, model: str, version: str | None = None) -> Response:
         check_model(model)
         number = _named(version)
-        content = parse_body(request).content
+        content = parse_body(request, loads).content
         store = wants_store(request, content)
         if content.get("signature_name", SIGNATURE) != SIGNATURE:
             raise BadTensor(_("The only signature is “%(name)s”.") % {"name": SIGNATURE})
@@ -102,7 +106,9 @@ def _described(tensor: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _by_column(instances: Any) -> list[Any]:
+def _by_column(instances: Any) -> Any:
+    if isinstance(instances, np.ndarray):
+        return instances
     if not isinstance(instances, list):
         raise BadTensor(_("“instances” is a list."))
     return [_of_one_name(instance) for instance in instances]

@@ -56,13 +56,15 @@ def check_shape(shape: Any) -> list[int]:
 
 
 def glyphs_from_json(data: Any, shape: list[int] | None = None, datatype: str = "FP32") -> Glyphs:
-    """Read numbers, nested or, with a shape, flat.
+    """Read numbers, an array or lists: nested or, with a shape, flat.
 
     Raises
     ------
     BadTensor
         If they are not glyphs.
     """
+    if isinstance(data, np.ndarray):
+        return _glyphs(data, list(data.shape), datatype)
     try:
         data, found = _flat(data)
         numbers = np.array(data, np.float64)

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from predictions.protocols import rows
 from predictions.registry import versions
 from predictions.stores import get_store
 from tests.support.digits import draw_digits
@@ -161,3 +163,50 @@ def test_no_body_is_answered_500(body: dict[str, Any], db: None) -> None:
     for path in (f"{URL}:predict", "/v2/models/digits/infer"):
         status, answer = ask(path, body)
         assert status == 200 or (400 <= status < 500 and isinstance(answer["error"], str))
+
+
+NUMBERS = st.one_of(
+    st.integers(-300, 300), st.floats(-1, 256), st.integers(10**18, 10**25), st.just(1e300)
+)
+# Between the sizes of lists that become arrays at once, and those that do not.
+GLYPH_LISTS = st.tuples(st.sampled_from([27, 28, 29]), st.booleans(), NUMBERS).map(
+    lambda drawn: [[[drawn[2]] if drawn[1] else drawn[2]] * drawn[0]] * 28
+)
+
+
+@given(
+    instances=st.lists(GLYPH_LISTS, max_size=3),
+    names=st.lists(st.sampled_from(["instances", "inputs", "x"]), min_size=1, max_size=2),
+    cut=st.tuples(st.integers(0, 4000), st.sampled_from([b"", b",", b"[", b"]", b"1", b" ", b"x"])),
+    dumps=st.sampled_from([json.dumps, lambda body: json.dumps(body, separators=(",", ":"))]),
+)
+def test_rows_are_parsed_as_json_is(
+    instances: list[Any], names: list[str], cut: tuple[int, bytes], dumps: Callable[[Any], str]
+) -> None:
+    """The list that becomes an array has the shape and the numbers of the lists it was."""
+    whole = dumps(dict.fromkeys(names, instances)).encode()
+    at, instead = cut
+    for body in (whole, whole[:at] + instead + whole[at + len(instead) :]):
+        try:
+            expected = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            with pytest.raises(orjson.JSONDecodeError):
+                rows.loads(body, ["instances", "inputs"])
+            continue
+        found = rows.loads(body, ["instances", "inputs"])
+        assert list(found) == list(expected)
+        for name, value in found.items():
+            listed = value.tolist() if isinstance(value, np.ndarray) else value
+            assert listed == expected[name]
+
+
+@pytest.mark.parametrize("shape", [(2, 28, 28), (2, 28, 28, 1)])
+def test_rows_of_glyphs_become_an_array(shape: tuple[int, ...]) -> None:
+    numbers = np.arange(np.prod(shape)).reshape(shape)
+    body = json.dumps({"signature_name": "[", "inputs": numbers.tolist(), "x": "]"})
+    found = rows.loads(body.encode(), ["inputs"])["inputs"]
+    assert isinstance(found, list)  # only where no text has a bracket
+    (_, found) = rows.loads(
+        json.dumps({"signature_name": "a", "inputs": numbers.tolist()}).encode(), ["inputs"]
+    ).values()
+    assert (found.dtype, found.tolist()) == (np.float64, numbers.tolist())
