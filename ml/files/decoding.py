@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from ml.errors import PictureError, gettext_noop
 from ml.files.formats import has_signature
-from ml.files.images import DecodedPicture, decode_image, is_plain
+from ml.files.images import DecodedPicture, decode_image, is_plain, open_plain
 from ml.files.isolation import Place, decode_isolated
 from ml.files.numbers import decode_grids, decode_text
 from ml.files.pdf import decode_pdf, is_pdf
@@ -104,6 +104,7 @@ def decode_pages(
         if text is not None:
             return decode_grids(text, max_pages=max_pages)
     content = without_side_data(content)
-    if is_plain(content, max_pixels=max_pixels):
-        return each_step("decode", decode_image(content, **limits))
+    image = open_plain(content, max_pixels=max_pixels)
+    if image is not None:
+        return each_step("decode", decode_image(content, image, **limits))
     return each_step("decode", decode_isolated(decode_image, content, place, **limits))

@@ -137,31 +137,47 @@ def is_plain(content: bytes, *, max_pixels: int) -> bool:
     PictureError
         As `decode_image`, if the header is enough to tell.
     """
-    if needs_isolation(content):
+    image = open_plain(content, max_pixels=max_pixels)
+    if image is None:
         return False
+    image.close()
+    return True
+
+
+def open_plain(content: bytes, *, max_pixels: int) -> Image.Image | None:
+    """Return a picture of which the header is read, or None if it is not plain: see `is_plain`."""
+    if needs_isolation(content):
+        return None
     try:
-        with _open(content[:MAX_PLAIN_HEADER], max_pixels) as image:
-            scans = content.count(_START_OF_SCAN) if image.format == "JPEG" else 0
-            _check_size(image, max_pixels, scans=scans)
-            return (
-                _bytes_to_decode(image, scans) <= MAX_PLAIN_BYTES
-                and scans <= MAX_PLAIN_SCANS
-                and (image.format != "PNG" or _has_few_chunks(content))
-                and not _is_decoded_in_python(image)
-            )
+        image = _open(content[:MAX_PLAIN_HEADER], max_pixels)
     except PictureError as error:
         if len(content) > MAX_PLAIN_HEADER and error.code == "broken_file":
-            return False  # the header is longer
+            return None  # the header is longer
         raise
+    scans = content.count(_START_OF_SCAN) if image.format == "JPEG" else 0
+    _check_size(image, max_pixels, scans=scans)
+    if (
+        _bytes_to_decode(image, scans) > MAX_PLAIN_BYTES
+        or scans > MAX_PLAIN_SCANS
+        or (image.format == "PNG" and not _has_few_chunks(content))
+        or _is_decoded_in_python(image)
+    ):
+        image.close()
+        return None
+    return image if len(content) <= MAX_PLAIN_HEADER else _open(content, max_pixels)
 
 
-def decode_image(content: bytes, *, max_pixels: int, max_pages: int) -> Iterator[DecodedPicture]:
+def decode_image(
+    content: bytes, image: Image.Image | None = None, /, *, max_pixels: int, max_pages: int
+) -> Iterator[DecodedPicture]:
     """Decode all pages of a TIFF, or the first frame of another image file.
 
     Parameters
     ----------
     content
         The whole file.
+    image
+        As `open_plain` returned it, if it did.
     max_pixels
         Limit on width x height of a page.
     max_pages
@@ -177,7 +193,7 @@ def decode_image(content: bytes, *, max_pixels: int, max_pages: int) -> Iterator
     PictureError
         ``unsupported_format``, ``too_many_pixels``, ``too_many_pages`` or ``broken_file``.
     """
-    image = _open(content, max_pixels)
+    image = image or _open(content, max_pixels)
     scans = content.count(_START_OF_SCAN) if image.format == "JPEG" else 0
     _check_size(image, max_pixels, scans=scans)
     if image.format != "TIFF":

@@ -110,6 +110,24 @@ def ink_mask(contrast: Grey, noise: float) -> Mask:
     return contrast >= max(floor, INK_FRACTION * usual)
 
 
+def percentile(values: Grey, percent: float) -> float:
+    """Return what `np.percentile` does, which takes longer than all else for the ink of a digit.
+
+    Parameters
+    ----------
+    values : uint8, shape (n,)
+        At least one.
+    percent
+        0-100.
+    """
+    position = (values.size - 1) * percent / 100
+    below = int(position)
+    above = min(below + 1, values.size - 1)
+    parted = np.partition(values, (below, above))
+    low, high = float(parted[below]), float(parted[above])
+    return low + (high - low) * (position - below)
+
+
 def shrink(page: Grey, factor: int) -> Grey:
     """Shrink a page by an integer factor, averaging.
 

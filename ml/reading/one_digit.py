@@ -13,7 +13,7 @@ import numpy as np
 from ml.digits import SIDE, Box, Grey, Mask
 from ml.model.classifier import Classifier
 from ml.model.normalisation import FAINT, normalise
-from ml.reading.ink import ink_contrast, ink_mask, is_ink_dark
+from ml.reading.ink import ink_contrast, ink_mask, is_ink_dark, percentile
 from ml.reading.networks import FloatArray
 
 SMALL_SIDE = 320  # pixels of the longer side: a smaller picture may be one digit,
@@ -186,7 +186,7 @@ def _all_ink(contrast: Grey, mask: Mask, box: Box) -> tuple[Grey, Box]:
     x, y = max(box.x - 2, 0), max(box.y - 2, 0)
     around = np.s_[y : box.y + box.height + 2, x : box.x + box.width + 2]
     near = cv2.dilate(mask[around].astype(np.uint8), np.ones((5, 5), np.uint8))
-    usual = max(1.0, float(np.percentile(contrast[mask], USUAL_PERCENTILE)))
+    usual = max(1.0, percentile(contrast[mask], USUAL_PERCENTILE))
     ink = cv2.convertScaleAbs(contrast[around] * near, alpha=255 / usual)
     left, top, width, height = cv2.boundingRect((ink > FAINT).astype(np.uint8))
     cropped = np.asarray(ink[top : top + height, left : left + width])
@@ -210,7 +210,7 @@ def as_it_is(page: Grey) -> Grey:
     side = max(page.shape)
     left, top = (side - width) // 2, (side - height) // 2
     right, bottom = side - width - left, side - height - top
-    background = float(np.percentile(page, BACKGROUND_PERCENTILE))
+    background = percentile(page.ravel(), BACKGROUND_PERCENTILE)
     square = cv2.copyMakeBorder(
         page, top, bottom, left, right, cv2.BORDER_CONSTANT, value=(round(background),)
     )

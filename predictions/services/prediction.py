@@ -142,7 +142,7 @@ def predict_together(
                 read_pages = partial(reader.read_pages, budget=budget)
                 # One page at a time: only its records stay in memory.
                 pairs = [
-                    _make_records(reading, upload, source=source, user=user)
+                    _make_records(reading, upload, source=source, user=user, keep=store)
                     for reading in _read(upload, read_pages, reader.read_pixels)
                 ]
         except UploadRefused as error:
@@ -181,7 +181,7 @@ def predict_explained(
     with _picture_errors():
         reader = get_reader()
         explained = [
-            (_make_records(reading, upload, source=source, user=user), steps)
+            (_make_records(reading, upload, source=source, user=user, keep=False), steps)
             for reading, steps in _read(
                 upload, partial(read_explained, reader), partial(read_pixels_explained, reader)
             )
@@ -308,9 +308,10 @@ def _make_records(
     *,
     source: Source,
     user: "User | AnonymousUser | None",
+    keep: bool,
 ) -> Pair:
     prediction_id = new_id()
-    keeps_pictures = settings.KEEP_PICTURES != "none"
+    keeps_pictures = keep and settings.KEEP_PICTURES != "none"
     preview = preview_of(reading.image) if keeps_pictures else None
     record = PredictionRecord(
         id=prediction_id,
