@@ -45,6 +45,9 @@ STEP_SECONDS = Histogram(
 IN_FLIGHT = Gauge(
     "mnistsite_requests_in_flight", "Requests in flight.", multiprocess_mode="livesum"
 )
+BUILD = Gauge(
+    "mnistsite_build_info", "1, with the version of the site.", ["version"], multiprocess_mode="max"
+)
 REFUSED = Counter("mnistsite_refused", "Requests refused by a worker's event loop.", ["reason"])
 # `labels` is slow, and there are few views, methods and statuses.
 request_counter = cache(REQUESTS.labels)
@@ -85,6 +88,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """Return all metrics to clients in METRICS_ALLOWED_NETWORKS, 404 to others."""
     if not _is_allowed(request):
         return answer_error(request, PredictionsError("not_found", "Nothing here.", status=404))
+    BUILD.labels(settings.VERSION).set(1)
     registry = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()

@@ -13,7 +13,7 @@ from pathlib import Path
 from csp.constants import NONE, SELF
 from environs import Env, validate
 
-from mnistsite import cassandra
+from mnistsite import __version__, cassandra
 from mnistsite.databases import STORE_APPS, cache, databases
 from mnistsite.logs import configure_logging
 from mnistsite.networks import host_names, networks, origins
@@ -27,6 +27,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 # Everything that the site writes: the database, the secret key, training output.
 VAR_DIR = Path(env.str("VAR_DIR", "") or BASE_DIR / "var").resolve()
 VAR_DIR.mkdir(parents=True, exist_ok=True)
+
+VERSION = __version__
 
 # --- Security -----------------------------------------------------------------------------------
 
@@ -243,7 +245,7 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Handwritten digits",
     "DESCRIPTION": "Reads handwritten digits in pictures and keeps every prediction.",
-    "VERSION": "1",
+    "VERSION": VERSION,
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVERS": [{"url": SCRIPT_NAME}] if SCRIPT_NAME else [],
     "ENUM_NAME_OVERRIDES": {

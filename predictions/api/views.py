@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.http.response import HttpResponseBase
 from django.urls import Resolver404, resolve
@@ -303,6 +304,7 @@ class Root(APIView):
     def get(self, request: Request) -> Response:
         return Response(
             {
+                "version": settings.VERSION,
                 "predictions": reverse("api:predictions", request=request),
                 "review": reverse("api:review", request=request),
                 "models": reverse("api:models", request=request),

@@ -25,6 +25,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
             "max_upload_bytes": settings.MAX_UPLOAD_BYTES,
             "review_below_confidence": settings.REVIEW_BELOW_CONFIDENCE,
             "time_zone": settings.TIME_ZONE,
+            "version": settings.VERSION,
             "keeps_pictures": settings.KEEP_PICTURES != "none",
             "retention_days": settings.RETENTION_DAYS,
             "examples": EXAMPLES,

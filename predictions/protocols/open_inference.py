@@ -61,8 +61,7 @@ OUTPUTS = [
 
 class Server(ProtocolView):
     def get(self, request: Request) -> Response:
-        version = settings.SPECTACULAR_SETTINGS["VERSION"]
-        return Response({"name": "mnistsite", "version": version, "extensions": [BINARY]})
+        return Response({"name": "mnistsite", "version": settings.VERSION, "extensions": [BINARY]})
 
 
 class Live(ProtocolView):
