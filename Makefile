@@ -60,7 +60,7 @@ messages: $(VENV)/dev ## Collect what is to be translated into locale/, and comp
 		--ignore tests --ignore benchmarks --ignore tools --ignore build --ignore var
 	$(BIN)/python manage.py compilemessages --ignore .venv
 
-screenshots: $(VENV)/dev ## Take the docs' screenshots of the site at URL (make run in another terminal)
+screenshots: $(VENV)/dev ## Take pictures of the site at URL for build/screenshots and docs (make run in another terminal)
 	$(BIN)/python -m tests.browser.screenshots $(URL)
 
 train: $(VENV)/dev ## Train the compact network: make train DATA=folder-with-MNIST (downloaded if not set)

@@ -1,4 +1,6 @@
-"""Takes the pictures of the docs of a running site, as somebody sees it at a desk and on a phone.
+"""Takes pictures of a running site, as somebody sees it at a desk and on a phone.
+
+All go to build/screenshots to be looked at, and those that the docs show to docs/images.
 
 python -m tests.browser.screenshots http://127.0.0.1:8000
 """
@@ -18,7 +20,9 @@ from tests.browser.pen import draw_photo
 from tests.browser.test_drawing import draw_by_mouse, eight
 from tests.support.handwriting import write
 
-IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
+ROOT = Path(__file__).resolve().parents[2]
+SCREENSHOTS = ROOT / "build" / "screenshots"
+IN_DOCS = {"page-desk-light", "page-desk-dark", "read-desk-light", "history-desk-light"}
 MAX_BYTES = 200_000
 WIDTHS = {"desk": 1440, "phone": 360}  # CSS pixels
 SCHEMES = ("light", "dark")
@@ -40,7 +44,7 @@ def main() -> None:
     path = find_chromium()
     if path is None:
         sys.exit("There is no Chromium (on Debian: apt-get install chromium).")
-    IMAGES.mkdir(parents=True, exist_ok=True)
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = launch(playwright, path)
         send_notes(browser, url)
@@ -78,6 +82,8 @@ def take(browser: Browser, url: str, width: int, scheme: str, ending: str) -> No
         draw_by_mouse(page, eight(page, (place, 0.5), 0.5))
     page.locator("[data-seen]").wait_for()
     keep(page, f"read-{ending}")
+    read_example(page)
+    keep(page, f"page-{ending}", of="#answer")
     read_photo(page)
     detail = page.get_by_role("link", name="Details").get_attribute("href")
     for name, address in (
@@ -90,6 +96,12 @@ def take(browser: Browser, url: str, width: int, scheme: str, ending: str) -> No
     context.close()
 
 
+def read_example(page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("button", name="A page", exact=True).click()
+    page.wait_for_url("**#answer")
+
+
 def read_photo(page: Page) -> None:
     page.goto("/")
     photo = FilePayload(name="eight.jpg", mimeType="image/jpeg", buffer=draw_photo())
@@ -97,10 +109,12 @@ def read_photo(page: Page) -> None:
     page.wait_for_url("**#answer")
 
 
-def keep(page: Page, name: str) -> None:
+def keep(page: Page, name: str, of: str | None = None) -> None:
+    """Keep a picture of the whole page, or `of` a part of it."""
     page.wait_for_load_state("networkidle")
     page.evaluate("scrollTo(0, 0)")
-    shot = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
+    taken = page.locator(of).screenshot() if of else page.screenshot(full_page=True)
+    shot = Image.open(io.BytesIO(taken)).convert("RGB")
     for colours in COLOURS:
         small = io.BytesIO()
         shot.quantize(colours).save(small, "PNG", optimize=True)
@@ -108,7 +122,8 @@ def keep(page: Page, name: str) -> None:
             break
     else:
         sys.exit(f"{name} takes {small.tell():,} bytes, more than {MAX_BYTES:,}.")
-    (IMAGES / f"{name}.png").write_bytes(small.getvalue())
+    for folder in (SCREENSHOTS, ROOT / "docs" / "images") if name in IN_DOCS else (SCREENSHOTS,):
+        (folder / f"{name}.png").write_bytes(small.getvalue())
 
 
 if __name__ == "__main__":
