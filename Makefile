@@ -21,7 +21,7 @@ export HOST PORT VAR_DIR
 export PREDICTION_STORE ?= $(STORE)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-container check format messages lock screenshots train audit clean
+.PHONY: help run test test-container check format benchmark messages lock screenshots train audit clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -54,6 +54,10 @@ format: $(VENV)/dev ## Format code and templates
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/djlint --reformat --quiet templates
+
+benchmark: $(VENV)/dev ## Measure how fast it is here, beside its peers: three minutes (needs wrk)
+	$(BIN)/python benchmarks/serving.py --rounds 3 --seconds 5 --environments build/peers --only \
+		"ours, kept in SQLite" "FastAPI, kept in SQLite" "ours, not kept" "FastAPI, not kept" LitServe
 
 messages: $(VENV)/dev ## Collect what is to be translated into locale/, and compile it (needs GNU gettext)
 	$(BIN)/python manage.py makemessages --all --add-location never --no-wrap --no-obsolete \

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -24,7 +24,10 @@ UNREACHED_LIMIT = 10**9  # requests per minute: counted, but never reached
 
 @dataclass(frozen=True)
 class Server:
-    """How to start a server, and its path for uploads; {port} is replaced by its port."""
+    """How to start a server, and its path for uploads; {port} is replaced by its port.
+
+    Where `peer` is set, the command are arguments for the Python of that peer's environment.
+    """
 
     name: str
     command: tuple[str, ...]
@@ -32,6 +35,7 @@ class Server:
     environment: dict[str, str] = field(default_factory=dict)
     directory: Path = PEERS
     ready: str = "/"
+    peer: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,32 +74,32 @@ def ours(name: str, path: str, **environment: str) -> Server:
     )
 
 
-def peers(environments: Path) -> list[Server]:
-    """Return the peers, each with its own virtual environment in `environments`."""
-
-    def python(peer: str) -> str:
-        return str(environment_of(environments, peer))
-
+def peers() -> list[Server]:
     uvicorn = ("-m", "uvicorn", "with_fastapi:app", "--workers", "2", "--port", "{port}")
     quiet = ("--log-level", "warning")
     gunicorn = ("-m", "gunicorn", "-w", "2", "--threads", "4", "-b", "127.0.0.1:{port}")
-    fastapi, bentoml = python("fastapi"), python("bentoml")
+    bentoml = ("-m", "bentoml", "serve", "with_bentoml:Digits", "--port", "{port}")
     return [
-        Server("FastAPI", (fastapi, *uvicorn, *quiet)),
+        Server("FastAPI, not kept", (*uvicorn, *quiet), peer="fastapi"),
         Server(
             "FastAPI, kept in SQLite",
-            (fastapi, *uvicorn, *quiet),
+            (*uvicorn, *quiet),
             environment={"DATABASE": "{folder}/peer.sqlite3"},
+            peer="fastapi",
         ),
-        Server(
-            "BentoML",
-            (bentoml, "-m", "bentoml", "serve", "with_bentoml:Digits", "--port", "{port}"),
-            ready="/readyz",
-        ),
-        Server("LitServe", (python("litserve"), "with_litserve.py", "{port}"), ready="/health"),
-        Server("Flask and Keras", (python("flask-keras"), *gunicorn, "with_flask_keras:app")),
+        Server("BentoML", bentoml, ready="/readyz", peer="bentoml"),
+        Server("LitServe", ("with_litserve.py", "{port}"), ready="/health", peer="litserve"),
+        Server("Flask and Keras", (*gunicorn, "with_flask_keras:app"), peer="flask-keras"),
         Server("gunicorn, a constant", (sys.executable, *gunicorn, "constant:app")),
     ]
+
+
+def installed(server: Server, environments: Path) -> Server:
+    """Return a server with its Python, whose environment is made in `environments` if missing."""
+    if not server.peer:
+        return server
+    python = str(environment_of(environments, server.peer))
+    return replace(server, command=(python, *server.command))
 
 
 def environment_of(environments: Path, peer: str) -> Path:

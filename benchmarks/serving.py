@@ -12,6 +12,7 @@ checks that all acknowledged predictions were stored.
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -24,10 +25,17 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.pictures import draw_text
-from benchmarks.servers import Running, Server, kept, manage, ours, peers, running
+from benchmarks.servers import Running, Server, installed, kept, manage, ours, peers, running
 
 UPLOAD = Path(__file__).resolve().parent / "upload.lua"
 KEPT_IN_SQLITE = "ours, kept in SQLite"
+NOT_KEPT = "ours, not kept"
+# Whose ratio is of interest.
+BESIDE = [
+    (KEPT_IN_SQLITE, "FastAPI, kept in SQLite"),
+    (NOT_KEPT, "FastAPI, not kept"),
+    (NOT_KEPT, "LitServe"),
+]
 API = "/api/v1/predictions"
 PORT = 8992
 
@@ -96,12 +104,12 @@ def send(
 
 
 @contextmanager
-def servers(environments: Path, *, cassandra: bool) -> Iterator[list[Server]]:
+def servers(*, cassandra: bool) -> Iterator[list[Server]]:
     """Yield the servers to compare, with a Cassandra node running if requested."""
     compared = [
         ours(KEPT_IN_SQLITE, API),
-        ours("ours, not kept", f"{API}?store=false"),
-        *peers(environments),
+        ours(NOT_KEPT, f"{API}?store=false"),
+        *peers(),
     ]
     if not cassandra:
         yield compared
@@ -125,9 +133,9 @@ def median(rounds: list[Measurement]) -> Measurement:
     )
 
 
-def ratio(name: str, rounds: dict[str, list[Measurement]]) -> float:
-    """Return the median ratio of requests per second to ours."""
-    base = KEPT_IN_SQLITE if KEPT_IN_SQLITE in rounds else next(iter(rounds))
+def ratio(name: str, rounds: dict[str, list[Measurement]], base: str = KEPT_IN_SQLITE) -> float:
+    """Return the median ratio of requests per second to those of another server."""
+    base = base if base in rounds else next(iter(rounds))
     pairs = zip(rounds[name], rounds[base], strict=True)
     return statistics.median(their.requests_s / our.requests_s for their, our in pairs)
 
@@ -144,6 +152,9 @@ def report(rounds: dict[str, list[Measurement]]) -> None:
         )
         if m.unanswered:
             print(f"{name}: {m.unanswered} requests were not answered", file=sys.stderr)
+    for ours_, theirs in BESIDE:
+        if ours_ in rounds and theirs in rounds:
+            print(f"{ours_}: {1 / ratio(theirs, rounds, ours_):.2f} times {theirs}")
 
 
 def plot(rounds: dict[str, list[Measurement]], path: Path) -> None:
@@ -165,6 +176,8 @@ def plot(rounds: dict[str, list[Measurement]], path: Path) -> None:
 
 def main() -> None:
     """Measure, print and plot."""
+    if shutil.which("wrk") is None:
+        sys.exit("wrk, which sends the requests, is missing (on Debian: apt-get install wrk).")
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=10)
@@ -179,8 +192,12 @@ def main() -> None:
         picture = Path(folder) / "digit.png"
         picture.write_bytes(draw_text("7", 28))
         environments = asked.environments or Path(folder)
-        with servers(environments, cassandra=asked.cassandra) as compared:
-            wanted = [s for s in compared if not asked.only or s.name in asked.only]
+        with servers(cassandra=asked.cassandra) as compared:
+            wanted = [
+                installed(server, environments)
+                for server in compared
+                if not asked.only or server.name in asked.only
+            ]
             for _ in range(asked.rounds):
                 for server in wanted:
                     measurement = measure(
