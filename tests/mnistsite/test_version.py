@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db
 @pytest.mark.parametrize("path", ["/", "/predictions/", "/nothing"])
 def test_pages_show_it_at_their_foot(path: str) -> None:
     page = Client().get(path, headers={"Accept": "text/html"}).content.decode()
-    assert f"mnistsite {__version__}</p>" in page
+    assert f"Version {__version__}</p>" in page
 
 
 @pytest.mark.parametrize("path", ["/api/v1/", "/v2"])
