@@ -15,7 +15,7 @@ from ml.digits import Box
 
 PARTING = "-/:"  # marks that part numbers; a point or comma is inside one
 # A gap is a space if it exceeds both:
-MIN_SPACE_HEIGHTS = 0.8  # times the median height of the line's digits,
+MIN_SPACE_HEIGHTS = 0.5  # times the median height of the line's digits,
 MIN_SPACE_GAPS = 2.5  # times the median gap of the line.
 MIN_ONLY_SPACE_HEIGHTS = 2.0  # The only gap of a line is one if it exceeds this.
 
