@@ -191,7 +191,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         picture = Path(folder) / "digit.png"
         picture.write_bytes(draw_text("7", 28))
-        environments = asked.environments or Path(folder)
+        environments = (asked.environments or Path(folder)).resolve()
         with servers(cassandra=asked.cassandra) as compared:
             wanted = [
                 installed(server, environments)
