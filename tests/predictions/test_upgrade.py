@@ -6,6 +6,7 @@ import io
 import json
 import re
 import sqlite3
+import time
 import urllib.request
 import zipfile
 from collections.abc import Callable
@@ -242,7 +243,7 @@ def test_exports_hold_every_prediction(get: Get, form: str) -> None:
 def test_an_old_idempotency_key_is_answered_with_its_prediction(server: Server) -> None:
     (once,) = [row for row in RELEASE["list"] if row["created_by"] == "operator"]
     with sqlite3.connect(server.var_dir / "db.sqlite3") as database:  # keys are kept for a day
-        database.execute("UPDATE predictions_idempotencykey SET created_at = datetime('now')")
+        database.execute("UPDATE predictions_idempotencykey SET created_at = ?", [time.time()])
     request = urllib.request.Request(  # noqa: S310
         server.url + API,
         RELEASE["once"].encode(),
