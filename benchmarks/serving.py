@@ -154,7 +154,7 @@ def report(rounds: dict[str, list[Measurement]]) -> None:
             print(f"{name}: {m.unanswered} requests were not answered", file=sys.stderr)
     for ours_, theirs in BESIDE:
         if ours_ in rounds and theirs in rounds:
-            print(f"{ours_}: {1 / ratio(theirs, rounds, ours_):.2f} times {theirs}")
+            print(f"{ours_}: {ratio(ours_, rounds, theirs):.2f} times {theirs}")
 
 
 def plot(rounds: dict[str, list[Measurement]], path: Path) -> None:
