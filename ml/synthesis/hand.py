@@ -19,7 +19,9 @@ from ml.synthesis.digit_forms import choose_form, draw_form
 
 Ink = NDArray[np.uint8]  # (h, w), bright on 0
 
-_FORMS_SHARE = 0.25  # of hands that draw their digits by forms
+_FORMS_SHARE = 0.25  # of hands that draw all their digits by forms
+_SOME_FORMS_SHARE = 0.12  # of the other hands' digits
+_LEANING_SHARE = 0.12  # of hands that lean far to the right
 _MIXED_SHARE = 0.15  # of hands with digits of all writers
 _SCALE = 4  # MNIST's digits are enlarged by this before their strokes are changed
 _STROKE = 115  # of 255, after enlarging
@@ -67,14 +69,16 @@ class Hand:
         self._digits, self._rng = digits, rng
         self.pen = float(np.exp(rng.uniform(np.log(0.04), np.log(0.2))))
         self.neatness = float(rng.uniform(0.02, 0.12))
-        self._slant = rng.normal(0.08, 0.17)
+        leans = rng.random() < _LEANING_SHARE
+        self._slant = rng.normal(0.45, 0.13) if leans else rng.normal(0.08, 0.17)
         self._aspect = rng.uniform(0.85, 1.2)
         self._heights = rng.normal(1, 0.06, DIGITS)
         if rng.random() < 0.3:  # small zeros
             self._heights[0] *= rng.uniform(0.5, 1)
         if rng.random() < 0.3:  # tall ones, sevens, nines: strokes that go below the line
             self._heights[[1, 7, 9]] *= rng.uniform(0.9, 1.6, 3)
-        self._drawn = rng.random() < _FORMS_SHARE
+        share = 1 if rng.random() < _FORMS_SHARE else _SOME_FORMS_SHARE
+        self._drawn = rng.random(DIGITS) < share
         self._forms = [choose_form(digit, rng) for digit in range(DIGITS)]
         self._own = by_class
         if digits.writers is not None and rng.random() >= _MIXED_SHARE:
@@ -90,7 +94,7 @@ class Hand:
         rng = self._rng
         height = max(3.0, height * rng.normal(1, self.neatness) * self._heights[digit])
         pen = self.pen * rng.uniform(0.85, 1.15)
-        if self._drawn:
+        if self._drawn[digit]:
             canvas = int(np.clip(2 * height, 24, 160))  # then reduced: smooth edges
             drawn = draw_form(digit, self._forms[digit], rng, height=canvas, pen=pen * canvas)
             inner = float(canvas)
@@ -214,7 +218,7 @@ def _mark_strokes(
         return [[(0.0, y), (u(0.18, 0.6), y + u(-0.06, 0.06))]], False
     if mark == "/":
         # Longer than a 1 and leaning more: otherwise nobody could tell them apart.
-        top, lean = u(-0.35, -0.05), u(0.25, 0.65)
+        top, lean = u(-0.35, 0.0), u(0.25, 0.95)
         return [[(lean, top), (0.0, base + u(0.02, 0.3))]], False
     if mark == ":":
         top = u(0.25, 0.5)
@@ -222,7 +226,7 @@ def _mark_strokes(
             [(0.0, top), (0.01, top + 0.01)],
             [(u(-0.04, 0.04), base - 0.1), (0.01, base - 0.09)],
         ], True
-    middle, half = u(0.45, 0.65), u(0.15, 0.3)
+    middle, half = u(0.45, 0.65), u(0.15, 0.45 if mark in "+×" else 0.3)
     if mark == "+":
         return [
             [(0.0, middle), (2 * half, middle)],
@@ -247,10 +251,8 @@ def _mark_strokes(
         ], False
     if mark in "()":
         angles = np.linspace(-1.1, 1.1, 7)
-        sign = -1 if mark == "(" else 1
-        curve = [
-            (float(0.2 + sign * 0.4 * np.cos(a)), float(0.5 + 0.75 * np.sin(a))) for a in angles
-        ]
+        bulge, half = (-1 if mark == "(" else 1) * u(0.2, 0.5), u(0.65, 0.9)
+        curve = [(float(0.2 + bulge * np.cos(a)), float(0.5 + half * np.sin(a))) for a in angles]
         return [curve], False
     if mark == "%":
         ring = [(0.09 * np.cos(a), 0.12 * np.sin(a)) for a in np.linspace(0, 6.5, 9)]

@@ -196,7 +196,8 @@ def _spaced(sheet: Sheet) -> None:
 def _sums(sheet: Sheet) -> None:
     """A sum, alone or among others."""
     rng, base = sheet.rng, sheet.base
-    sheet.gaps = (0.1, 0.9)
+    low = rng.uniform(0.05, 0.5)
+    sheet.gaps = (low, low + rng.uniform(0.1, 0.8))
     lines = int(rng.integers(1, 5))
     sheet.cut(rng.uniform(7, 16), lines * 2.2 + rng.uniform(0.5, 4))
     width, _ = sheet.size
@@ -221,6 +222,6 @@ KINDS: dict[str, tuple[float, Callable[[Sheet], None]]] = {
     "one digit": (0.12, _one_digit),
     "form": (0.06, _form),
     "spaced": (0.07, _spaced),
-    "sums": (0.05, _sums),
+    "sums": (0.07, _sums),
     "nothing": (0.06, _nothing),
 }

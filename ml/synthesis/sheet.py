@@ -59,7 +59,7 @@ class Sheet:
             self.gaps = (0.02, 0.35)
         else:
             self.gaps = (0.3, 1.1)
-        self._linked = rng.random() < 0.1
+        self._linked = rng.random() < 0.15
 
     def cut(self, width: float, height: float) -> None:
         """Take paper of this size, in heights of a digit."""

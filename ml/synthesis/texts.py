@@ -62,13 +62,15 @@ def span(rng: Rng) -> str:
 
 
 def expression(rng: Rng) -> str:
-    """Return a sum."""
+    """Return a sum, with or without brackets."""
     text = number(rng, longest=3)
     for _ in range(int(rng.integers(1, 4))):
         text += str(rng.choice(list("+×÷-/="))) + number(rng, longest=3)
-    if rng.random() < 0.12:
-        text = "(" + text + ")" + str(rng.choice(list("/×+-"))) + number(rng, longest=1)
-    return text + "%" * (rng.random() < 0.05)
+    if rng.random() < 0.3:
+        text = "(" + text + ")"
+        mark, other = str(rng.choice(list("/×+-"))), number(rng, longest=2)
+        text = text + mark + other if rng.random() < 0.7 else other + mark + text
+    return "-" * (rng.random() < 0.06) + text + "%" * (rng.random() < 0.05)
 
 
 _FIRST_DIGITS = np.log10(1 + 1 / np.arange(1, 10))

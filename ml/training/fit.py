@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from ml.data.dataset import Digits, Split, as_input
 from ml.digits import DIGITS
 from ml.model.metrics import accuracy
 from ml.training.batches import Batches
+from ml.training.precision import build_in
 from ml.training.recipes import Recipe
 from ml.training.run import Fit, Progress, cosine_decay, run_to_end
 
@@ -70,7 +72,7 @@ def fit(
     batches = Batches(split.sources, recipe)
     steps = recipe.steps or (recipe.epochs or 0) * batches.per_epoch
     model = _compile(recipe, steps)
-    return run_to_end(
+    fitted = run_to_end(
         model,
         _train(model, batches, split.validation, steps),
         {"arguments": recipe.describe(), **split.describe()},
@@ -80,6 +82,11 @@ def fit(
         start_from=start_from,
         on_progress=on_progress,
     )
+    if recipe.precision == "float32":
+        return fitted
+    network = _compile(dataclasses.replace(recipe, precision="float32"), steps)
+    network.set_weights(model.get_weights())
+    return dataclasses.replace(fitted, model=network)
 
 
 def predict_logits(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -94,7 +101,7 @@ def _compile(recipe: Recipe, steps: int) -> keras.Model:
     from ml.training.architectures import build
 
     keras.utils.set_random_seed(recipe.seed)
-    model = build(recipe.architecture)
+    model = build_in(recipe.precision, lambda: build(recipe.architecture))
     learning_rate: Any = recipe.learning_rate
     if recipe.schedule == "cosine":
         warm_up = max(1, round(steps * _WARM_UP_SHARE))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -15,6 +16,7 @@ from ml.synthesis.pages import Composer
 from ml.training.composed import Batch, compose, composed_batches
 from ml.training.corrected_pages import CorrectedPage, CorrectedPages
 from ml.training.line_strips import FRAMES
+from ml.training.precision import build_in
 from ml.training.recipes import PageNetwork, PartRecipe
 from ml.training.run import Fit, Progress, cosine_decay, run_to_end
 
@@ -55,7 +57,7 @@ def fit_part(
         As for `ml.training.fit.fit`; an epoch has `STEPS_PER_EPOCH` steps.
     """
     model = compile_part(recipe)
-    return run_to_end(
+    fitted = run_to_end(
         model,
         _train(model, split, recipe, corrected.pages if corrected else ()),
         {"arguments": recipe.describe(), **describe_data(split, corrected)},
@@ -65,6 +67,11 @@ def fit_part(
         start_from=start_from,
         on_progress=on_progress,
     )
+    if recipe.precision == "float32":
+        return fitted
+    network = compile_part(dataclasses.replace(recipe, precision="float32"))
+    network.set_weights(model.get_weights())
+    return dataclasses.replace(fitted, model=network)
 
 
 def describe_data(split: Split, corrected: CorrectedPages | None) -> dict[str, Any]:
@@ -87,7 +94,7 @@ def compile_part(recipe: PartRecipe) -> keras.Model:
     import keras
 
     keras.utils.set_random_seed(recipe.seed)
-    model = build_part(recipe.part)
+    model = build_in(recipe.precision, lambda: build_part(recipe.part))
     warm_up = max(1, min(_WARM_UP, recipe.steps // 10))
     model.compile(
         optimizer=keras.optimizers.AdamW(

@@ -28,6 +28,7 @@ from ml.training.corrected_pages import CorrectedPages
 from ml.training.export import describe_file, describe_software, new_directory
 from ml.training.fit_part import build_part, describe_data, validate, validation_batches
 from ml.training.judgement import JudgedPage, evaluate, fit, judge_page
+from ml.training.precision import dtype_policy
 from ml.training.processes import all_cores, map_ahead
 from ml.training.recipes import JudgementRecipe, PageNetwork, PartRecipe
 from ml.training.run import Fit
@@ -255,14 +256,8 @@ def _judge(task: tuple[int, int]) -> JudgedPage:
 
 def _write_weights(model: keras.Model, part: PageNetwork, path: Path) -> None:
     """Write the weights as float16, unless even so they are too large to be kept."""
-    import keras
-
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float16")
-    try:
+    with dtype_policy("float16"):
         network = build_part(part)
-    finally:
-        keras.config.set_dtype_policy(before)
     network.set_weights(model.get_weights())
     network.save(path)
     if path.stat().st_size > _MAX_WEIGHTS_BYTES:

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 from ml.errors import TrainingError
 from ml.synthesis.augmentation import GROUPS
 from ml.training.checkpoint import read_run
+from ml.training.precision import PRECISIONS, Precision
 
 PageNetwork = Literal["finder", "lines"]
 
@@ -43,6 +44,8 @@ class Recipe:
         no negatives, 0 to less than 1.
     seed
         Determines initial weights, order of the digits, augmentation, negatives and dropout.
+    precision
+        Of the computations; see `ml.training.precision`.
     """
 
     architecture: str
@@ -56,6 +59,7 @@ class Recipe:
     negatives_share: float
     page_glyphs_share: float = 0.0
     seed: int = 0
+    precision: Precision = "float32"
 
     def describe(self) -> dict[str, Any]:
         """Return the recipe as JSON-serialisable values."""
@@ -113,6 +117,8 @@ class PartRecipe:
         Determines initial weights, batches and dropout.
     corrected_share
         Of corrected pages among those shown; 0 where there are none.
+    precision
+        Of the computations; see `ml.training.precision`.
     """
 
     part: PageNetwork
@@ -122,6 +128,7 @@ class PartRecipe:
     weight_decay: float = 0.01
     seed: int = 0
     corrected_share: float = 0.0
+    precision: Precision = "float32"
 
     def describe(self) -> dict[str, Any]:
         """Return the recipe as JSON-serialisable values."""
@@ -292,6 +299,9 @@ def _check(recipe: Recipe | PartRecipe | JudgementRecipe, positive: tuple[str, .
     for name in positive:
         if (value := getattr(recipe, name)) is not None and not value > 0:
             raise TrainingError(f"{name} must be more than 0, not {value}.")
+    precision = getattr(recipe, "precision", "float32")
+    if precision not in PRECISIONS:
+        raise TrainingError(f"Unknown precision {precision!r}: choose {' or '.join(PRECISIONS)}.")
     if recipe.seed < 0:
         raise TrainingError(f"seed must be 0 or more, not {recipe.seed}.")
 

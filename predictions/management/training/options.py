@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.management import CommandError
 
 from ml.synthesis.augmentation import GROUPS
+from ml.training.precision import PRECISIONS
 from ml.training.recipes import PRESETS
 from predictions.registry import versions
 from predictions.registry.models import ModelVersion
@@ -26,6 +27,7 @@ ARGUMENTS = (
     "augmentation",
     "page_glyphs_share",
     "seed",
+    "precision",
 )
 PARTS = ("digits", "finder", "lines", "judgement")
 _DIGITS = frozenset({"digits", "all"})
@@ -44,6 +46,7 @@ ONLY_FOR = {
     "steps": _NETWORKS,
     "batch_size": _NETWORKS,
     "learning_rate": _NETWORKS,
+    "precision": _NETWORKS,
     "resume": _NETWORKS,
     "pages": {"judgement", "all"},
     "networks": {"judgement"},
@@ -123,6 +126,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         "the shipped ones",
     )
     parser.add_argument("--seed", type=int, help="seed of all random numbers; default: 0")
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        help="of the computations; bfloat16 is faster where the processor has it" + recipe,
+    )
     parser.add_argument("--output", type=Path, help="default: a new one in VAR_DIR/training")
     parser.add_argument("--resume", action="store_true", help="resume the run in --output")
     parser.add_argument("--test", action="store_true", help="measure on the test set at the end")

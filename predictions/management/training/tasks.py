@@ -31,7 +31,7 @@ from predictions.management.training.options import (
 from predictions.registry import versions
 from predictions.registry.models import ModelVersion
 
-PART_ARGUMENTS = ("steps", "batch_size", "learning_rate", "seed")
+PART_ARGUMENTS = ("steps", "batch_size", "learning_rate", "seed", "precision")
 JUDGEMENT_ARGUMENTS = ("pages", "seed")
 WEIGHTS_FILES = {
     "digits": weights_file(NETWORK_FILE),

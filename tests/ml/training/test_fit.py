@@ -79,6 +79,17 @@ def interrupt_after(step: int) -> Callable[[Progress], None]:
     return on_progress
 
 
+def test_half_precision_leaves_a_network_of_full_precision(checkpoint: Path) -> None:
+    recipe = dataclasses.replace(QUICK, epochs=1, precision="bfloat16")
+
+    fitted = fit(DIGITS, recipe, checkpoint=checkpoint)
+
+    assert {str(layer.compute_dtype) for layer in fitted.model.layers} == {"float32"}
+    logits = predict_logits(fitted.model, DIGITS.validation.images)
+    assert logits.dtype == np.float32
+    assert np.isfinite(logits).all()
+
+
 def test_learns_to_read_digits_that_it_has_not_seen(checkpoint: Path) -> None:
     unseen = draw_digits(200, seed=9)
     # 176 steps: 44 are too few to be sure, and so are these where half the digits are spoiled.

@@ -16,6 +16,7 @@ from ml.synthesis.pages import Composer
 from ml.training.composed import compose
 from ml.training.fit_part import build_part, compile_part, fit_part
 from ml.training.page_reader import export_part, verify
+from ml.training.precision import PRECISIONS
 from ml.training.recipes import PAGE_NETWORKS, PageNetwork, PartRecipe, choose_part_recipe
 from ml.training.run import Fit, Progress
 from tests.support.digits import draw_digits
@@ -59,6 +60,29 @@ def test_learns_a_batch_by_heart(part: PageNetwork) -> None:
     losses = [float(model.train_on_batch(x, y)) for _ in range(25)]
 
     assert losses[-1] < losses[0] / 2
+
+
+def test_half_precision_answers_nearly_the_same(part: PageNetwork) -> None:
+    x = np.random.default_rng(0).uniform(-1, 1, (1, 32, 64, 1)).astype(np.float32)
+
+    full, half = (
+        np.asarray(compile_part(dataclasses.replace(short(part), precision=precision))(x))
+        for precision in PRECISIONS
+    )
+
+    assert half.dtype == np.float32
+    assert not np.array_equal(half, full)
+    np.testing.assert_allclose(half, full, atol=0.05 * np.abs(full).max())
+
+
+def test_half_precision_leaves_a_network_of_full_precision(
+    part: PageNetwork, tmp_path: Path
+) -> None:
+    recipe = dataclasses.replace(short(part), steps=2, precision="bfloat16")
+
+    fitted = fit_part(DIGITS, recipe, checkpoint=tmp_path / "checkpoint.npz")
+
+    assert {str(layer.compute_dtype) for layer in fitted.model.layers} == {"float32"}
 
 
 def test_resumed_gives_the_weights_of_a_run_without_interruption(
@@ -160,6 +184,7 @@ def test_a_finder_finds_on_a_page_of_any_shape(part: PageNetwork, exported: Path
         ({"steps": 0}, "steps must be more than 0"),
         ({"batch_size": -1}, "batch_size must be more than 0"),
         ({"seed": -1}, "seed must be 0 or more"),
+        ({"precision": "float8"}, "Unknown precision 'float8'"),
     ],
 )
 def test_arguments_that_make_no_sense_are_refused(given: dict[str, int], words: str) -> None:
