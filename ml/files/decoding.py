@@ -9,10 +9,12 @@ from collections.abc import Iterator
 
 from ml.errors import PictureError, gettext_noop
 from ml.files.formats import has_signature
-from ml.files.images import DecodedPicture, decode_image, is_plain, open_plain
+from ml.files.images import decode_image
 from ml.files.isolation import Place, decode_isolated
 from ml.files.numbers import decode_grids, decode_text
+from ml.files.opening import is_plain, open_plain
 from ml.files.pdf import decode_pdf, is_pdf
+from ml.files.picture import DecodedPicture
 from ml.files.side_data import without_side_data
 from ml.timings import each_step
 

@@ -28,7 +28,8 @@ import numpy as np
 from PIL import Image
 
 from ml.errors import DecodingBusy, PictureError, too_complex
-from ml.files.images import MAX_DECODED_BYTES, DecodedPicture
+from ml.files.limits import MAX_DECODED_BYTES
+from ml.files.picture import DecodedPicture
 from ml.files.places import Places
 
 MAX_CPU_S = 4  # of processor time, for all pages of a file

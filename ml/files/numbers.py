@@ -16,7 +16,7 @@ from PIL import Image
 
 from ml.digits import SIDE
 from ml.errors import PictureError, Value, gettext_noop, too_many_pages
-from ml.files.images import DecodedPicture
+from ml.files.picture import DecodedPicture
 
 PIXELS = SIDE * SIDE
 LABEL_NAMES = {"label", "class", "digit", "target", "y"}  # names of the label column

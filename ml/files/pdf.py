@@ -18,7 +18,7 @@ from ml.errors import (
     too_many_pages,
     too_many_pixels,
 )
-from ml.files.images import DecodedPicture, make_picture
+from ml.files.picture import DecodedPicture, make_picture
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfPage

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.digits import Grey
-from ml.files.images import DecodedPicture
 from ml.files.numbers import picture_from_pixels
+from ml.files.picture import DecodedPicture
 from ml.reading.evidence import Evidence
 from ml.reading.ink import factor_to, shrink
 from ml.reading.judgement import ACCEPTED

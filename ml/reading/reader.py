@@ -11,8 +11,8 @@ import numpy as np
 from ml.digits import SIDE, Box, Grey
 from ml.errors import PictureError
 from ml.files.decoding import decode, decode_pages
-from ml.files.images import DecodedPicture
 from ml.files.numbers import picture_from_pixels
+from ml.files.picture import DecodedPicture
 from ml.model.classifier import Classifier
 from ml.reading.budget import Budget, cost_of_page
 from ml.reading.evidence import Evidence

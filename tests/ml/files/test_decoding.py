@@ -15,8 +15,8 @@ from ml.errors import PictureError
 from ml.files.decoding import decode
 from ml.files.formats import ENDINGS
 from ml.files.formats import IMAGE_FORMATS as FORMATS
-from ml.files.images import PREVIEW_SIDE
 from ml.files.numbers import picture_from_pixels
+from ml.files.picture import PREVIEW_SIDE
 
 MAX_PIXELS = 40_000_000
 ALPHA_FORMATS = ("PNG", "WEBP", "TIFF")

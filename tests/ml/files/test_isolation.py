@@ -21,7 +21,8 @@ from PIL import Image
 from ml.errors import DecodingBusy, PictureError
 from ml.files import isolation
 from ml.files.decoding import decode_pages
-from ml.files.images import DecodedPicture, is_plain
+from ml.files.opening import is_plain
+from ml.files.picture import DecodedPicture
 from ml.files.places import Places
 from tests.conftest import ROOT
 from tests.support import hostile

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 import ml.files.pdf
 from ml.errors import DecodingBusy, PictureError
 from ml.files.decoding import decode_pages
-from ml.files.images import DecodedPicture
+from ml.files.picture import DecodedPicture
 from tests.support.pdf import encrypted, one_page, pdf_of, pdf_of_objects, with_picture_of
 
 MAX_PIXELS = 40_000_000
