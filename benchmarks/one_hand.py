@@ -42,7 +42,7 @@ class OneHand(Composer):
     def hand(self, rng: np.random.Generator) -> Hand:
         hand = super().hand(np.random.default_rng(7))
         hand.pen, hand.neatness = 0.05, 0.09
-        hand._drawn, hand._forms = True, list(FORMS)
+        hand._drawn, hand._forms = np.full(DIGITS, True), list(FORMS)
         hand._slant, hand._aspect = -0.45, 1.3
         hand._rng = rng
         return hand

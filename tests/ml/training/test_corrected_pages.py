@@ -22,12 +22,12 @@ from ml.reading.unread import Unread
 from ml.synthesis.pages import ComposedPage, Composer
 from ml.synthesis.sheet import UNKNOWN, Symbol
 from ml.training import finder_pieces, line_strips
+from ml.training.alignment import place_symbols
 from ml.training.corrected_pages import (
     CorrectedReading,
     MixedComposer,
     align,
     align_readings,
-    place_symbols,
 )
 from ml.training.page_fine_tuning import fine_tune_pages
 from ml.training.page_reader import FILES
