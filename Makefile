@@ -33,8 +33,8 @@ test: $(VENV)/dev ## Install everything and run the tests (TESTS="tests/predicti
 ifdef TESTS
 	$(BIN)/python -m pytest $(TESTS)
 else
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not server and not container"
-	$(BIN)/python -m pytest -m "server and not container" # one after another, since they measure time
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not container and (browser or not server)"
+	$(BIN)/python -m pytest -m "server and not browser and not container" # one after another, since they measure time
 endif
 
 test-container: $(VENV)/dev ## Build the container image and test containers of it
