@@ -247,6 +247,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Reads handwritten digits in pictures and keeps every prediction.",
     "VERSION": VERSION,
     "SERVE_INCLUDE_SCHEMA": False,
+    "SORT_OPERATIONS": False,  # as in predictions/api/urls.py: what is used most first
     "SERVERS": [{"url": SCRIPT_NAME}] if SCRIPT_NAME else [],
     "ENUM_NAME_OVERRIDES": {
         "Source": "predictions.api.serializers.SOURCES",

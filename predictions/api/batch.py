@@ -21,6 +21,7 @@ from predictions.core.error_bodies import error_body
 from predictions.core.errors import PredictionsError, StoreUnavailable
 from predictions.core.records import Source
 from predictions.recognition.uploads import uploads_from_form
+from predictions.web.list_params import refuse_unknown
 
 _NO_KEY = gettext_lazy(
     "A batch takes no Idempotency-Key, since each of its files is kept independently. Send each "
@@ -46,6 +47,7 @@ class PredictionBatch(GenericAPIView[Any]):
     def post(self, request: Request) -> Response:
         if "Idempotency-Key" in request.headers:
             raise PredictionsError("idempotency_key_unsupported", str(_NO_KEY))
+        refuse_unknown(request.query_params)
         form = SourceSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         source = Source(form.validated_data["source"])

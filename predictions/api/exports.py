@@ -43,7 +43,7 @@ class PredictionExport(APIView):
         },
     )
     def get(self, request: Request) -> StreamingHttpResponse:
-        params = ExportParams.parse(request.query_params)
+        params = ExportParams.parse(request.query_params, strict=True)
         form = Format(params.validated_data["format"])
         pieces = export(
             visibility.export(request.user, params.filters, corrected=params.wants_corrected),

@@ -1,4 +1,5 @@
 from django.urls import path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from predictions.api import batch, corrections, description, exports, model_versions, shadow, views
@@ -6,6 +7,7 @@ from predictions.api import batch, corrections, description, exports, model_vers
 app_name = "api"
 
 urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="api:root")),
     path("v1/", views.Root.as_view(), name="root"),
     path("v1/predictions", views.PredictionList.as_view(), name="predictions"),
     path("v1/predictions/batch", batch.PredictionBatch.as_view(), name="batch"),

@@ -10,6 +10,7 @@ from django.http.response import HttpResponseBase
 from django.urls import Resolver404, resolve
 from django.utils.translation import gettext as _
 from django.views.decorators.common import no_append_slash
+from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
@@ -49,13 +50,14 @@ from predictions.recognition.previews import png_of
 from predictions.recognition.uploads import Upload, batch_of, upload_from_base64, upload_from_form
 from predictions.services.idempotency import owner_of
 from predictions.web.json import prediction_json, predictions_json
-from predictions.web.list_params import ListParams, parse_flag, parse_list_query
+from predictions.web.list_params import ListParams, parse_flag, parse_list_query, refuse_unknown
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
 # Pictures never change, but a browser asks each time: whoever uses it may have signed out since.
 PICTURE_CACHE_CONTROL = "private, no-cache"
+FLAGS = ("store", "explain")  # query parameters of an upload
 
 
 class JSONResult(NamedTuple):
@@ -86,7 +88,7 @@ class PredictionList(GenericAPIView[Any]):
         responses={200: PageSerializer, **errors(400)},
     )
     def get(self, request: Request) -> Response:
-        query = parse_list_query(request.query_params)
+        query = parse_list_query(request.query_params, strict=True)
         page = visibility.latest(
             request.user,
             query.filters,
@@ -170,6 +172,7 @@ class PredictionList(GenericAPIView[Any]):
         self, request: HttpRequest, upload: Upload, source: Source, user: "User | AnonymousUser"
     ) -> JSONResult:
         """Read a picture as the request's query parameters and headers ask."""
+        refuse_unknown(request.GET, FLAGS)
         store = parse_flag(request.GET, "store", default=True)
         explain = parse_flag(request.GET, "explain", default=False)
         if explain and store:
@@ -314,6 +317,7 @@ class Root(APIView):
         )
 
 
+@csrf_exempt
 @no_append_slash
 def without_slash(request: HttpRequest, path: str) -> HttpResponse:
     """Redirect a URL with a slash too many, for any method and with its body."""

@@ -16,8 +16,9 @@ ACCEPT = ",".join((*formats.MEDIA_TYPES, *formats.ENDINGS))
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
+    # Not "site": the sign-in page's own context has one.
     return {
-        "site": {
+        "this_site": {
             "accept": ACCEPT,
             "endings": " ".join(formats.ENDINGS),
             "formats": formats.PICTURES_IN_WORDS,

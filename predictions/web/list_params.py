@@ -1,9 +1,10 @@
 """Query parameters of lists and exports, validated and described by serializers."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from difflib import get_close_matches
 from typing import Any, ClassVar, Self
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.settings import api_settings
 
 from ml.digits import DIGITS
 from predictions.core.calendar import in_site_zone, start_of_day
@@ -23,6 +25,7 @@ from predictions.core.records import Filters, Source, Status
 from predictions.core.terms import numbers_in
 
 MAX_LIMIT = 200
+MAX_SHOWN = 50  # characters of a name that is quoted
 ZONE = f"in the site's time zone ({settings.TIME_ZONE})"
 
 
@@ -130,14 +133,23 @@ class FilterParams(serializers.Serializer[Any]):
         return file_name
 
     @classmethod
-    def parse(cls, query: Mapping[str, str]) -> Self:
+    def parse(cls, query: Mapping[str, str], *, strict: bool = False) -> Self:
         """Validate a query, in which an empty parameter counts as left out.
+
+        Parameters
+        ----------
+        query
+            All parameters.
+        strict
+            Whether to refuse unknown ones.
 
         Raises
         ------
         BadQuery
             If a parameter is invalid, or no time lies in the period; the message names it.
         """
+        if strict:
+            refuse_unknown(query, cls._declared_fields)
         params = cls(data={name: text for name, text in query.items() if text})
         if not params.is_valid():
             raise BadQuery(
@@ -182,8 +194,10 @@ class ListQuery:
     limit: int
 
 
-def parse_list_query(query: Mapping[str, str], *, default_limit: int = 50) -> ListQuery:
-    params = ListParams.parse(query)
+def parse_list_query(
+    query: Mapping[str, str], *, default_limit: int = 50, strict: bool = False
+) -> ListQuery:
+    params = ListParams.parse(query, strict=strict)
     asked = params.validated_data
     return ListQuery(
         filters=params.filters,
@@ -200,3 +214,30 @@ def parse_flag(query: Mapping[str, str], name: str, *, default: bool) -> bool:
     if text not in {"true", "false", "1", "0"}:
         raise BadQuery(_("“%(name)s” has to be true or false.") % {"name": name})
     return text in {"true", "1"}
+
+
+def refuse_unknown(query: Mapping[str, str], known: Collection[str] = ()) -> None:
+    """Refuse parameters that would be ignored: ``stor=false`` must not keep a picture.
+
+    Parameters
+    ----------
+    query
+        All parameters.
+    known
+        Names of those that have a meaning, beside ``format``, which the framework takes.
+
+    Raises
+    ------
+    BadQuery
+        If there is another; the message names it, and the one that was probably meant.
+    """
+    for name in query:
+        if name in known or name == api_settings.URL_FORMAT_OVERRIDE:
+            continue
+        shown = {"name": name[:MAX_SHOWN]}
+        for meant in get_close_matches(name[:MAX_SHOWN], known, n=1):
+            raise BadQuery(
+                _("There is no parameter “%(name)s” here. Did you mean “%(meant)s”?")
+                % (shown | {"meant": meant})
+            )
+        raise BadQuery(_("There is no parameter “%(name)s” here.") % shown)

@@ -159,11 +159,12 @@ class Correcting {
     this.picture.choose(next, { scroll: true });
     this.state.textContent = this.tools.dataset.saving;
     this.#saving = this.#saving.then(async () => {
-      const page = await this.#send(action, fields);
+      const { page, isSaved } = await this.#send(action, fields);
       this.#unsaved -= 1;
       // While more is being typed, the page shows that already.
       if (page && this.#unsaved === 0) this.#show(page);
-      this.state.textContent = page ? this.tools.dataset.saved : this.tools.dataset.unreachable;
+      const { saved, refused, unreachable } = this.tools.dataset;
+      this.state.textContent = isSaved ? saved : page ? refused : unreachable;
     });
   }
 
@@ -171,10 +172,11 @@ class Correcting {
     const body = new URLSearchParams({ ...fields, csrfmiddlewaretoken: this.form.elements.csrfmiddlewaretoken.value });
     try {
       const response = await fetch(action, { method: "POST", body, headers: { Accept: "text/html" } });
-      if (response.status >= 500 || response.status === 429) return null;
-      return new DOMParser().parseFromString(await response.text(), "text/html");
+      if (response.status >= 500 || response.status === 429) return {};
+      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      return { page, isSaved: response.ok };
     } catch {
-      return null;
+      return {};
     }
   }
 
