@@ -11,7 +11,7 @@ from PIL.ImageFile import ImageFile
 from ml.errors import PictureError, broken_file, gettext_noop, too_many_pixels
 from ml.files import tiff
 from ml.files.formats import (
-    OTHER_FORMATS,
+    ISOLATED_FORMATS,
     PICTURES_IN_WORDS,
     PLAIN_FORMATS,
     has_signature,
@@ -125,7 +125,7 @@ def _read_header(content: bytes, max_pixels: int) -> Image.Image:
         if not needs_isolation(content):
             return Image.open(io.BytesIO(content), formats=PLAIN_FORMATS)
         _prepare_decoders()
-        return Image.open(io.BytesIO(content), formats=OTHER_FORMATS)
+        return Image.open(io.BytesIO(content), formats=ISOLATED_FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as e:
         raise too_many_pixels(
             gettext_noop(
