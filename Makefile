@@ -26,7 +26,7 @@ export PREDICTION_STORE ?= $(STORE)
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
-run: $(VENV)/serve $(STATIC) $(if $(filter cassandra,$(STORE)),$(VENV)/cassandra-node) ## Install what serving needs and serve at http://127.0.0.1:8000 (HOST, PORT, VAR_DIR, STORE=cassandra)
+run: $(VENV)/serve $(STATIC) $(if $(filter cassandra,$(STORE)),$(VENV)/cassandra-node) ## Install what serving needs and serve at http://127.0.0.1:8000 (HOST, PORT, VAR_DIR, STORE=cassandra, PYTHON=python3.12)
 	@$(WITH_STORE) sh -c '$(PREPARE) && exec $(BIN)/python -m gunicorn -c python:mnistsite.gunicorn_config'
 
 test: $(VENV)/dev ## Install everything and run the tests (TESTS="tests/predictions/api -x" for some)
@@ -62,6 +62,7 @@ benchmark: $(VENV)/dev ## Measure how fast it is here, beside its peers: three m
 messages: $(VENV)/dev ## Collect what is to be translated into locale/, and compile it (needs GNU gettext)
 	$(BIN)/python manage.py makemessages --all --add-location never --no-wrap --no-obsolete \
 		--ignore tests --ignore benchmarks --ignore tools --ignore build --ignore var
+	sed -i '/^"POT-Creation-Date/d' locale/*/LC_MESSAGES/django.po
 	$(BIN)/python manage.py compilemessages --ignore .venv
 
 screenshots: $(VENV)/dev ## Take pictures of the site at URL for build/screenshots and docs (make run in another terminal)

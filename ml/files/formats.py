@@ -36,10 +36,10 @@ class Format(NamedTuple):
 
 _SIZE = 4  # bytes of a box's size, before its kind
 # Brands of HEIF and AVIF, after the size of a box (ISO/IEC 23008-12, AV1 Image File Format).
-_HEIF = tuple(
-    b"ftyp" + brand
-    for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs")
-) + (b"ftypmif1", b"ftypmsf1")
+_HEIF = (
+    *(b"ftypheic", b"ftypheix", b"ftypheim", b"ftypheis", b"ftyphevc", b"ftyphevx", b"ftyphevm"),
+    *(b"ftyphevs", b"ftypmif1", b"ftypmsf1"),
+)
 _AVIF = (b"ftypavif", b"ftypavis")
 _JPEG2000 = (b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  \r\n\x87\n")  # bare, and in a file of its own
 _PORTABLE_MAPS = tuple(b"P%d%c" % (kind, blank) for kind in range(1, 7) for blank in b"\n\r\t #")

@@ -211,10 +211,13 @@ class ShownPrediction:
 
     @property
     def groups(self) -> list[list[str]]:
-        """The lines; one that is a long number is in groups of three digits."""
-        return [
-            _in_thousands(line) if LONG_NUMBER.fullmatch(line) else [line] for line in self.lines
-        ]
+        """The lines; a long number alone is in groups of three digits.
+
+        Among others they would look like spaces that were read.
+        """
+        if LONG_NUMBER.fullmatch(self.text):
+            return [_in_thousands(self.text)]
+        return [[line] for line in self.lines]
 
     @property
     def longest(self) -> int | str:

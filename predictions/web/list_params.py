@@ -237,7 +237,7 @@ def refuse_unknown(query: Mapping[str, str], known: Collection[str] = ()) -> Non
         shown = {"name": name[:MAX_SHOWN]}
         for meant in get_close_matches(name[:MAX_SHOWN], known, n=1):
             raise BadQuery(
-                _("There is no parameter “%(name)s” here. Did you mean “%(meant)s”?")
+                _("There is no parameter “%(name)s” here; the closest is “%(meant)s”.")
                 % (shown | {"meant": meant})
             )
         raise BadQuery(_("There is no parameter “%(name)s” here.") % shown)

@@ -11,6 +11,7 @@ from tests.browser.conftest import Complaints, NewPage
 from tests.browser.test_drawing import draw_by_mouse, eight
 from tests.browser.test_reviewing import QUEUE
 from tests.conftest import Server
+from tests.support.pages import pages_missing_from
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 SignIn = Callable[[Page, str], None]
@@ -178,10 +179,11 @@ def test_axe_finds_nothing_on_any_other_page(
         page.goto(address)
         found += violations(page)
     sign_in(page, "root")
-    for address in (
+    addresses = (
         f"/predictions/{prediction}/",
         f"/predictions/{prediction}/how",
         f"/predictions/{prediction}/delete",
+        "/uploads/",
         "/predictions/?limit=3",
         "/predictions/?status=odd",
         "/predictions/?since=2090-01-01",
@@ -210,7 +212,10 @@ def test_axe_finds_nothing_on_any_other_page(
         "/admin/auth/user/",
         "/admin/knox/authtoken/",
         "/admin/knox/authtoken/add/",
-    ):
+    )
+    # `/` has tests of its own above.
+    assert pages_missing_from(addresses, but=["read", "upload"]) == set()
+    for address in addresses:
         page.goto(address)
         page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
         found += violations(page)

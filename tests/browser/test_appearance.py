@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, ViewportSize
 
 from tests.browser.conftest import Complaints, NewPage, Save
+from tests.support.pages import pages_missing_from
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 PHONE: ViewportSize = {"width": 360, "height": 740}
@@ -33,12 +34,14 @@ def visit(save: Save, sign_in: Callable[[Page, str], None]) -> Callable[[Page], 
         page.set_input_files("#picture", save("8", "a-rather-long-file-name" * 4 + ".png"))
         page.wait_for_url("**#answer")
         detail = page.get_by_role("link", name="Details").get_attribute("href")
-        return [
+        addresses = [
             page.url,
             "/",
+            "/uploads/",
             "/predictions/",
             "/predictions/?status=odd",
             f"{detail}",
+            f"{detail}how",
             f"{detail}delete",
             "/statistics/",
             "/review/",
@@ -51,6 +54,8 @@ def visit(save: Save, sign_in: Callable[[Page, str], None]) -> Callable[[Page], 
             "/nothing",
             DOCS,
         ]
+        assert pages_missing_from(addresses, but=["upload"]) == set()
+        return addresses
 
     return read
 

@@ -146,6 +146,18 @@ def test_an_answer_is_corrected_where_it_is_read(page: Page, save: Save, sign_in
     expect(page.get_by_role("heading", level=1)).to_have_count(1)
 
 
+def test_a_refused_text_is_kept_to_be_mended(number: Page, complaints: Complaints) -> None:
+    page = number
+    complaints.expect("status of 400")
+    page.get_by_text("Correct the text").click()
+    page.get_by_label("What the picture shows").fill("4 + 2")
+    page.get_by_role("button", name="Confirm").click()
+    expect(page.get_by_role("alert")).to_contain_text("digits 0 to 9")
+    expect(page.get_by_label("What the picture shows")).to_have_value("4 + 2")
+    expect(page.locator("[data-save-state]")).to_have_text("Not saved")
+    assert correction(page) is None
+
+
 def test_what_could_not_be_saved_is_told(number: Page, complaints: Complaints) -> None:
     complaints.expect("ERR_INTERNET_DISCONNECTED")
     page = number

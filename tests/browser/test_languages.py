@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import PASSWORD, NewPage, Save
 from tests.browser.test_appearance import PHONE, SMALL_TARGETS, SMALLEST_TARGET
 from tests.browser.test_first_page import MAX_HEADER_PX, box_of
+from tests.support.pages import pages_missing_from
 
 # Controls of which a part is beyond the edge of the sheet or of the window.
 CLIPPED = """() => [...document.querySelectorAll("main button, main .button, header a")]
@@ -42,8 +43,7 @@ def test_longer_words_fit_a_phone(new_page: NewPage, save: Save, language: str) 
     page.set_input_files("#picture", save("8"))
     page.wait_for_url("**#answer")
     detail = page.locator("a[href^='/predictions/0'][href$='/']").first.get_attribute("href")
-    wrong = []
-    for address in (
+    addresses = (
         page.url,
         "/",
         f"{detail}",
@@ -57,7 +57,10 @@ def test_longer_words_fit_a_phone(new_page: NewPage, save: Save, language: str) 
         "/review/",
         "/accounts/tokens/",
         "/api/v1/predictions?limit=1",
-    ):
+    )
+    assert pages_missing_from(addresses, but=["upload"]) == set()
+    wrong = []
+    for address in addresses:
         page.goto(address)
         assert page.locator("html").get_attribute("lang") == language
         height = box_of(page.locator(".site-header")).height

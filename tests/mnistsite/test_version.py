@@ -9,7 +9,7 @@ from mnistsite import __version__
 pytestmark = pytest.mark.django_db
 
 
-@pytest.mark.parametrize("path", ["/", "/predictions/", "/nothing"])
+@pytest.mark.parametrize("path", ["/", "/predictions/", "/nothing", "/accounts/login/"])
 def test_pages_show_it_at_their_foot(path: str) -> None:
     page = Client().get(path, headers={"Accept": "text/html"}).content.decode()
     assert f"Version {__version__}</p>" in page

@@ -324,6 +324,37 @@ def test_a_flag_that_is_none(api: APIClient, png: Png, store: str) -> None:
     assert "store" in assert_refused(response, 400, "bad_query")
 
 
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("stor=false", "“stor” here; the closest is “store”."),
+        ("Store=false", "“Store” here; the closest is “store”."),
+        ("keep=no", "There is no parameter “keep” here."),
+        ("%00" * 400 + "=1", "There is no parameter"),
+    ],
+)
+def test_a_parameter_that_there_is_not(api: APIClient, png: Png, query: str, words: str) -> None:
+    """It might have been meant to keep nothing."""
+    files = {"file": SimpleUploadedFile("a.png", png("1"))}
+    message = assert_refused(
+        api.post(f"{URL}?{query}", files, format="multipart"), 400, "bad_query"
+    )
+    assert words in message
+    assert len(message) < 150
+
+
+def test_a_batch_cannot_be_read_without_keeping_it(api: APIClient, png: Png) -> None:
+    files = {"file": SimpleUploadedFile("a.png", png("1"))}
+    response = api.post(f"{URL}/batch?store=false", files, format="multipart")
+    assert "store" in assert_refused(response, 400, "bad_query")
+
+
+@pytest.mark.parametrize("path", [URL, f"{URL}/export"])
+def test_a_filter_that_there_is_not(api: APIClient, path: str) -> None:
+    response = api.get(f"{path}?format=json&digits=5" if path == URL else f"{path}?digits=5")
+    assert "closest is “digit”" in assert_refused(response, 400, "bad_query")
+
+
 # --- Odd, and read ------------------------------------------------------------------------------
 
 

@@ -207,12 +207,14 @@ def test_other_bodies_are_refused(body: bytes, content_type: str, status: int) -
 
 
 @pytest.mark.parametrize("path", ["predictions", "predictions/export", "review", "models/0"])
-def test_a_slash_too_many_is_taken_away(api: APIClient, path: str) -> None:
+def test_a_slash_too_many_is_taken_away(path: str) -> None:
+    api = APIClient(enforce_csrf_checks=True)  # as for a client without cookies
     for method in ("GET", "POST", "DELETE"):
         answer = api.generic(method, f"/api/v1/{path}/?digit=7&status=a%20b")
         assert answer.status_code == 308
         assert answer["Location"] == f"/api/v1/{path}?digit=7&status=a%20b"
     assert api.get("/api/v1/predictions/")["Location"] == "/api/v1/predictions"
+    assert api.get("/api/")["Location"] == "/api/v1/"
 
 
 @pytest.mark.parametrize("path", ["nothing/", "/example.org/", "predictions/7/"])

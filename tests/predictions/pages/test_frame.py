@@ -26,6 +26,7 @@ from predictions.review.corrections import Verdict
 from predictions.stores import get_store
 from tests.predictions.conftest import Keep
 from tests.support.html import alerts, find, text_of
+from tests.support.pages import pages_missing_from
 from tests.support.records import NOON, make_picture, make_record
 
 pytestmark = pytest.mark.django_db
@@ -42,13 +43,17 @@ PLACE = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>[^)]*\)")
 def paths(keep: Keep) -> list[str]:
     """Every page there is."""
     record = keep("7")
-    return [
+    paths = [
         "/",
         f"/?prediction={record.id}",
+        "/uploads/",
+        f"/uploads/{record.upload}/",
         "/predictions/",
         "/statistics/",
         f"/predictions/{record.id}/",
+        f"/predictions/{record.id}/how",
         f"/predictions/{record.id}/delete",
+        "/review/",
         "/models/",
         "/models/0/",
         "/accounts/tokens/",
@@ -60,6 +65,8 @@ def paths(keep: Keep) -> list[str]:
         "/api/docs/",
         "/nothing",
     ]
+    assert pages_missing_from(paths) == set()
+    return paths
 
 
 def test_every_page_has_its_landmarks(browser: Client, paths: list[str], olga: User) -> None:
