@@ -11,6 +11,7 @@ from uuid import UUID
 from django import db
 from django.core.management import BaseCommand, CommandError
 
+from ml.new_file import new_file
 from predictions.core.errors import PredictionsError
 from predictions.management import INTERRUPTED
 from predictions.management.backup.collect import NOTHING, Backup
@@ -40,17 +41,10 @@ class Command(BaseCommand):
                 sys.stdout.buffer.flush()
                 return
             # An interrupted backup leaves no file that looks complete.
-            path = Path(file)
-            partial = path.with_name(f".{path.name}.partial")
-            try:
-                partial.touch(0o600)
-                with partial.open("wb") as output:
-                    self._write(output, accounts, moved, bar=options["verbosity"] > 0)
-                    output.flush()
-                    os.fsync(output.fileno())
-                partial.replace(path)
-            finally:
-                partial.unlink(missing_ok=True)
+            with new_file(Path(file)) as output:
+                self._write(output, accounts, moved, bar=options["verbosity"] > 0)
+                output.flush()
+                os.fsync(output.fileno())
         except KeyboardInterrupt:
             if options["verbosity"]:
                 self.stderr.write("Interrupted. No backup was made.")

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandError
 
+from ml.new_file import new_file
 from predictions.core.errors import PredictionsError
 from predictions.exports.files import Format, export
 from predictions.review import search
@@ -47,10 +48,8 @@ class Command(BaseCommand):
                 sys.stdout.buffer.writelines(pieces)
                 return
             # An interrupted export leaves no file that looks complete.
-            partial = output.with_name(f".{output.name}.partial")
-            with partial.open("wb") as file:
+            with new_file(output) as file:
                 file.writelines(pieces)
-            partial.replace(output)
         except BrokenPipeError:
             raise  # for manage.py
         except (PredictionsError, OSError) as error:

@@ -15,6 +15,7 @@ from django import db
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError
 
+from ml.new_file import new_file
 from predictions.core.errors import PredictionsError
 from predictions.management import INTERRUPTED
 from predictions.management.backup.restore import Restore
@@ -119,9 +120,8 @@ class MovedRange:
         if oldest is None or (self.oldest is not None and oldest > self.oldest):
             return
         kept = {"source": self.source, "newest": newest, "oldest": str(oldest)}
-        partial = self.path.with_suffix(".partial")
-        partial.write_text(json.dumps(kept))
-        partial.replace(self.path)
+        with new_file(self.path) as file:
+            file.write(json.dumps(kept).encode())
 
     def forget(self) -> None:
         self.path.unlink(missing_ok=True)
