@@ -22,6 +22,7 @@ from watchdog.observers import Observer
 
 from predictions.management import INTERRUPTED
 from predictions.management.folder import DONE, FAILED, Folder
+from predictions.management.places import PlaceRefused
 from predictions.recognition.active_reader import warm_up, watch_active_version
 
 LOOK_EVERY_S = 60.0  # file systems of other machines may tell of nothing
@@ -61,7 +62,9 @@ class Command(BaseCommand):
             raise CommandError("--settle is more than 0 and at most 3600 seconds.")
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         observer = Observer()
+        watched = Folder(folder, settle_s=settle)
         try:
+            watched.check()
             changed = Event()
             observer.schedule(_Wake(changed), str(folder), event_filter=CHANGES)
             observer.start()
@@ -69,10 +72,10 @@ class Command(BaseCommand):
             watch_active_version()
             self.stdout.write(f"Waiting for pictures in {folder}.")
             self.stdout.flush()
-            self._watch(Folder(folder, settle_s=settle), changed)
+            self._watch(watched, changed)
         except BrokenPipeError:
             raise  # for manage.py
-        except OSError as error:  # no more watches, for example
+        except (OSError, PlaceRefused) as error:  # no more watches, for example
             raise CommandError(f"{folder} cannot be watched: {error}") from error
         except KeyboardInterrupt:
             self.stderr.write("Stopped.")
