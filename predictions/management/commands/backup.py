@@ -9,16 +9,17 @@ from typing import IO, Any
 from uuid import UUID
 
 from django import db
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError
 
 from ml.new_file import new_file
 from predictions.core.errors import PredictionsError
 from predictions.management import INTERRUPTED
 from predictions.management.backup.collect import NOTHING, Backup
+from predictions.management.output import SiteCommand
 from predictions.management.progress import ProgressBar
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = (
         "Writes an archive of all predictions with their pictures and corrections, and of the "
         "model versions, for `restore` into this or another store. The site may serve meanwhile."

@@ -4,15 +4,16 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError
 
 from ml.new_file import new_file
 from predictions.core.errors import PredictionsError
+from predictions.management.output import SiteCommand
 from predictions.registry import versions
 from predictions.registry.archives import pack
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Writes a model version to a zip file for `importmodel`."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -13,18 +13,19 @@ from uuid import UUID
 
 from django import db
 from django.conf import settings
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError
 
 from ml.new_file import new_file
 from predictions.core.errors import PredictionsError
 from predictions.management import INTERRUPTED
 from predictions.management.backup.restore import Restore
 from predictions.management.commands.restore import describe, how_far
+from predictions.management.output import SiteCommand
 from predictions.management.progress import ProgressBar
 from predictions.stores import STORES
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = (
         "Copies predictions, pictures, corrections and model versions from another store into the "
         "one that this site is set to. Both may serve meanwhile; run it again to go on after an "

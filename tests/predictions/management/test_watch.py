@@ -265,6 +265,8 @@ def test_a_process_that_watches_outlives_an_outage_and_stops_at_once(
         assert process.stdout.readline() == "before.png\tread\t7\n"
         (inbox / "broken.png").write_bytes(b"broken")
         assert process.stdout.readline().startswith("broken.png\tfailed\t")
+        (inbox / "\x1b[2Jfake\tread\t42\nb.png").write_bytes(b"broken")
+        assert process.stdout.readline().startswith(r"\x1b[2Jfake\tread\t42\nb.png" "\tfailed\t")
         with closing(sqlite3.connect(var_dir / "db.sqlite3", isolation_level=None)) as locked:
             locked.execute("BEGIN EXCLUSIVE")
             (inbox / "later.png").write_bytes(png("3"))
@@ -280,6 +282,7 @@ def test_a_process_that_watches_outlives_an_outage_and_stops_at_once(
     assert [name for name in names(inbox) if not name.endswith(".json")] == [
         "done/before.png",
         "done/later.png",
+        "failed/\x1b[2Jfake\tread\t42\nb.png",
         "failed/broken.png",
     ]
     with closing(sqlite3.connect(var_dir / "db.sqlite3")) as database:
