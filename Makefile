@@ -14,7 +14,7 @@ PREPARE = $(BIN)/python manage.py migrate --verbosity 0
 # STORE=cassandra starts a node with the site and stops it afterwards, unless
 # CASSANDRA_CONTACT_POINTS names running nodes.
 ifeq ($(STORE),cassandra)
-WITH_STORE = $(BIN)/python -m tools.local_cassandra --directory "$$VAR_DIR/cassandra" --
+WITH_STORE = mkdir -p -m 700 "$$VAR_DIR" && $(BIN)/python -m tools.local_cassandra --directory "$$VAR_DIR/cassandra" --
 PREPARE += && $(BIN)/python manage.py createkeyspace
 endif
 export HOST PORT VAR_DIR

@@ -6,6 +6,7 @@ from typing import Any
 from environs import Env, validate
 
 from mnistsite import cassandra
+from mnistsite.sqlite import PrivateConnection
 
 # By PREDICTION_STORE: the apps that a store needs.
 STORE_APPS: dict[str, list[str]] = {"sql": [], "cassandra": ["django_cassandra_engine"]}
@@ -39,6 +40,7 @@ def default_database(env: Env, var_dir: Path) -> dict[str, Any]:
 
 def sqlite_options(synchronous: str) -> dict[str, Any]:
     return {
+        "factory": PrivateConnection,
         # A deferred transaction cannot wait for the write lock when it upgrades from reading.
         "transaction_mode": "IMMEDIATE",
         "timeout": 5,  # seconds

@@ -7,6 +7,8 @@ from typing import Any
 import orjson
 import structlog
 
+from predictions.core.printable import printable
+
 
 def configure_logging(log_format: str, level: int) -> None:
     """Configure structlog and the standard library to write the same format to standard error.
@@ -63,18 +65,11 @@ def configure_logging(log_format: str, level: int) -> None:
 def _escape_controls(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
     """Escape what a terminal would obey; only a traceback has line breaks of its own."""
     return {
-        name: _escaped(value, kept="\n" if name == "exception" else "")
+        name: printable(value, kept="\n" if name == "exception" else "")
         if isinstance(value, str)
         else value
         for name, value in event.items()
     }
-
-
-def _escaped(text: str, kept: str) -> str:
-    return "".join(
-        char if char.isprintable() or char in kept else char.encode("unicode_escape").decode()
-        for char in text
-    )
 
 
 def _encode(logger: Any, method: str, line: str) -> bytes:

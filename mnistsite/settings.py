@@ -26,7 +26,8 @@ env = Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
 # Everything that the site writes: the database, the secret key, training output.
 VAR_DIR = Path(env.str("VAR_DIR", "") or BASE_DIR / "var").resolve()
-VAR_DIR.mkdir(parents=True, exist_ok=True)
+# For this account alone. One that is there stays as it is: a socket for a proxy may lie in it.
+VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 VERSION = __version__
 

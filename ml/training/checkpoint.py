@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.errors import TrainingError
+from ml.new_file import new_file
 
 if TYPE_CHECKING:
     import keras
@@ -31,10 +32,8 @@ def save_checkpoint(path: Path, model: keras.Model, run: dict[str, Any]) -> None
     """
     states = [np.asarray(variable) for variable in _variables(model)]
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as file:
+    with new_file(path) as file:
         np.savez(file, np.array(json.dumps(run)), *states)
-    partial.replace(path)
 
 
 def read_run(path: Path) -> dict[str, Any]:

@@ -60,7 +60,8 @@ def download_mnist(directory: Path, *, digits: Origin = DIGITS, writers: Origin 
     if directory.is_dir():
         return
     partial = directory.with_name(f".{directory.name}.partial")
-    partial.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)  # not one that somebody prepared
     try:
         archive = _fetch(partial, digits)
         with np.load(archive) as arrays:

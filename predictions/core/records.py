@@ -58,7 +58,7 @@ class PredictionRecord:
     pages of a file with several (`id_of_page` derives their ids); `page` counts from 0. Files that
     were sent together share a `batch_id`, in which `position` is the file's place, from 0.
     `review_reason` is None unless the status is `needs_review`, and else `unsure` where none is
-    named.
+    named. Marks stand beside digits: a ValueError says that one does not.
     """
 
     id: UUID
@@ -88,6 +88,10 @@ class PredictionRecord:
         needs_review = self.status == Status.NEEDS_REVIEW
         reason = (self.review_reason or ReviewReason.UNSURE) if needs_review else None
         object.__setattr__(self, "review_reason", reason)
+        count = len(self.digits)
+        for mark in self.marks:  # pages look up the digit that it follows
+            if count == 0 or not (mark.after is None or 0 <= mark.after < count):
+                raise ValueError(f"a mark stands beside a digit that is not there: {mark.after}")
 
     @property
     def created_at(self) -> datetime:

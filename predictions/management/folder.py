@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import orjson
 import structlog
 from django import db
 from django.conf import settings
@@ -24,6 +23,7 @@ from predictions import services
 from predictions.core.error_bodies import error_body
 from predictions.core.errors import PredictionsError, is_outage
 from predictions.core.records import Source
+from predictions.management.places import PlaceRefused, open_place, open_plain, put_away
 from predictions.recognition.uploads import Upload, safe_file_name, too_large
 from predictions.services.idempotency import KeyConflict
 from predictions.web.json import saved_json
@@ -62,6 +62,13 @@ class Folder:
         self._retry_s = 0.0
         self._not_before = 0.0
 
+    def check(self) -> None:
+        """Raise PlaceRefused if somebody else may have made what pictures would be moved to."""
+        for name in (DONE, FAILED):
+            if os.path.lexists(self.path / name):
+                with open_place(self.path / name):
+                    pass
+
     def read_settled(self) -> Iterator[dict[str, Any]]:
         """Read what has settled, the oldest first; yield the answer of each.
 
@@ -77,7 +84,7 @@ class Folder:
                 # It is not the picture's fault: an outage, or the key of a process that was killed.
                 self._retry_s = min(max(2 * self._retry_s, FIRST_RETRY_S), MAX_RETRY_S)
                 self._not_before = time.monotonic() + self._retry_s
-                log.warning("will be tried again", file=name, error=str(error))
+                log.warning("will be tried again", file=_shown(name), error=str(error))
                 db.close_old_connections()
                 return
             if answer is not None and self._put_away(name, seen, answer):
@@ -118,11 +125,11 @@ class Folder:
 
     def _answer(self, name: str, seen: Seen) -> dict[str, Any] | None:
         """Read a file; return None if it changed meanwhile, or has gone."""
-        told: dict[str, Any] = {"file": os.fsencode(name).decode(errors="replace")}
+        told: dict[str, Any] = {"file": _shown(name)}
         try:
             if seen.size > settings.MAX_UPLOAD_BYTES:
                 raise too_large()
-            with (self.path / name).open("rb") as file:
+            with open_plain(self.path / name) as file:
                 content = file.read(settings.MAX_UPLOAD_BYTES + 1)
                 if _seen(os.fstat(file.fileno())) != seen:
                     return None
@@ -154,14 +161,10 @@ class Folder:
         """Move a file and write its answer beside it; return whether that could be done."""
         target = self.path / (DONE if "predictions" in answer else FAILED)
         try:
-            target.mkdir(exist_ok=True)
-            free = _free_name(target, name, answer)
-            partial = target / f".{free}.json.partial"
-            partial.write_bytes(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
-            partial.replace(target / f"{free}.json")
-            (self.path / name).replace(target / free)
-        except OSError as error:
-            log.warning("the file cannot be moved", file=name, error=str(error))
+            with open_place(target) as place:
+                put_away(self.path / name, place, answer)
+        except (OSError, PlaceRefused) as error:
+            log.warning("the file cannot be moved", file=_shown(name), error=_shown(str(error)))
             self._left[name] = seen
             return False
         finally:
@@ -169,22 +172,9 @@ class Folder:
         return True
 
 
-def _free_name(target: Path, name: str, answer: dict[str, Any]) -> str:
-    """Return a name that no other file has there; the same file again has the same name."""
-    stem, dot, ending = name.rpartition(".")
-    number, free = 1, name
-    while True:
-        beside = target / f"{free}.json"
-        if not beside.exists() and not (target / free).exists():
-            return free
-        try:
-            told = orjson.loads(beside.read_bytes())
-            if answer.get("sha256") and told["sha256"] == answer["sha256"]:
-                return free
-        except (OSError, ValueError, KeyError, TypeError):
-            pass  # another file
-        number += 1
-        free = f"{stem}-{number}{dot}{ending}"
+def _shown(name: str) -> str:
+    """Return a name that is not UTF-8 as one that can be written."""
+    return os.fsencode(name).decode(errors="replace")
 
 
 def _seen(stat: os.stat_result) -> Seen:

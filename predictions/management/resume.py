@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from predictions.core.printable import printable
+
 PAGE = re.compile(r"#\d+$")  # of a line of text, one a page
 
 
@@ -18,6 +20,7 @@ class Done:
     """
 
     def __init__(self, output: Path, *, as_json: bool) -> None:
+        self._as_json = as_json
         self._whole = 0  # bytes of the file before the last name
         hashes = np.fromiter((_hash(name) for name in self._names(output, as_json)), np.uint64)
         self._hashes = np.sort(hashes)
@@ -25,7 +28,7 @@ class Done:
             file.truncate(self._whole)
 
     def __contains__(self, name: object) -> bool:
-        wanted = np.uint64(_hash(str(name)))
+        wanted = np.uint64(_hash(str(name) if self._as_json else printable(str(name))))
         at = int(np.searchsorted(self._hashes, wanted))
         return at < len(self._hashes) and bool(self._hashes[at] == wanted)
 

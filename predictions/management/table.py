@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from predictions.core.printable import printable
+
 GAP = "  "
 
 
@@ -26,10 +28,10 @@ class Table:
 
     def row(self, cells: Iterable[str]) -> None:
         if not self.in_columns:
-            self.out.write("\t".join(cells))
+            self.out.write("\t".join(map(printable, cells)))
             return
         padded = (
-            _printable(cell).ljust(width) for cell, width in zip(cells, self.widths, strict=True)
+            printable(cell).ljust(width) for cell, width in zip(cells, self.widths, strict=True)
         )
         self.out.write(GAP.join(padded).rstrip())
 
@@ -38,10 +40,3 @@ def widths_of(names: Sequence[str], rows: Iterable[Sequence[str]]) -> dict[str, 
     """Return for each column the width that its cells need."""
     columns = zip(*rows, strict=True)
     return {name: max(map(len, column)) for name, column in zip(names, columns, strict=True)}
-
-
-def _printable(text: str) -> str:
-    """Escape what a terminal would obey."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )

@@ -170,6 +170,7 @@ def test_make_runs_in_folders_with_blanks(tmp_path: Path) -> None:
     arguments = made.stdout.splitlines()
     assert arguments[0] == str(var_dir)
     assert arguments[arguments.index("--directory") + 1] == f"{var_dir}/cassandra"
+    assert stat.S_IMODE(var_dir.stat().st_mode) == 0o700  # though the store is started first
 
 
 def test_a_local_secret_key_is_generated_once_for_its_owner_only(var_dir: Path) -> None:
@@ -239,6 +240,59 @@ def test_production_uses_tls_unless_https_is_off(var_dir: Path) -> None:
     assert with_tls.stdout.split() == ["True", "True", "True"]
     without = manage(var_dir, "shell", "--no-imports", "-c", code, HTTPS="off", **hosts)
     assert without.stdout.split() == ["True", "False", "False"]
+
+
+def modes(folder: Path) -> dict[str, int]:
+    return {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+
+
+# What SQLite keeps beside its file is there as long as a connection is open.
+WRITE_AND_LOOK = """
+import os, stat
+from django.contrib.auth.models import User
+from django.conf import settings
+User.objects.create(username="ada")
+for path in sorted(settings.VAR_DIR.iterdir()):
+    print(path.name, oct(stat.S_IMODE(path.stat().st_mode)))
+"""
+
+
+def test_what_the_site_writes_is_its_accounts_alone(tmp_path: Path) -> None:
+    var_dir = tmp_path / "new" / "var"
+    assert manage(var_dir, "migrate", "-v0").returncode == 0
+    assert stat.S_IMODE(var_dir.stat().st_mode) == 0o700
+    assert modes(var_dir) == {"db.sqlite3": 0o600, "secret_key": 0o600}
+    shown = manage(var_dir, "shell", "--no-imports", "-c", WRITE_AND_LOOK)
+    assert shown.stdout.splitlines() == [
+        *("db.sqlite3 0o600", "db.sqlite3-shm 0o600", "db.sqlite3-wal 0o600", "secret_key 0o600")
+    ]
+
+
+def test_a_database_that_every_account_could_read_is_closed_to_them(var_dir: Path) -> None:
+    var_dir.chmod(0o755)  # a socket that a proxy opens may lie in it
+    elsewhere = var_dir.with_name("other.sqlite3")
+    url = {"DATABASE_URL": f"sqlite:///{elsewhere}"}
+    for path, environment in ((var_dir / "db.sqlite3", {}), (elsewhere, url)):
+        assert manage(var_dir, "migrate", "-v0", **environment).returncode == 0
+        for mode, kept in ((0o644, 0o600), (0o666, 0o600), (0o660, 0o660)):
+            path.chmod(mode)
+            assert manage(var_dir, "models", **environment).returncode == 0
+            assert stat.S_IMODE(path.stat().st_mode) == kept
+    assert stat.S_IMODE(var_dir.stat().st_mode) == 0o755
+
+
+def test_what_a_killed_process_left_beside_a_database_is_closed_as_well(var_dir: Path) -> None:
+    assert manage(var_dir, "migrate", "-v0").returncode == 0
+    killed = (
+        "import os; from django.contrib.auth.models import User; User.objects.create(); os._exit(0)"
+    )
+    assert manage(var_dir, "shell", "--no-imports", "-c", killed).returncode == 0
+    left = [path for path in var_dir.iterdir() if path.name.startswith("db.sqlite3")]
+    assert len(left) == 3
+    for path in left:
+        path.chmod(0o644)
+    shown = manage(var_dir, "shell", "--no-imports", "-c", WRITE_AND_LOOK)
+    assert {line.split()[1] for line in shown.stdout.splitlines()} == {"0o600"}
 
 
 def test_sqlite_uses_wal_and_waits_for_other_writers(var_dir: Path) -> None:

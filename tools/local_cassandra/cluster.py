@@ -124,7 +124,7 @@ def start_cluster(
     if reason := why_unavailable():
         raise LocalCassandraError(reason)
     directory = directory.resolve()
-    directory.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)  # no other account reads the data
     jars = cassandra_jars(on_progress)
     with ExitStack() as undo:
         lock = undo.enter_context(_lock(directory))

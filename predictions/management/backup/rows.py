@@ -12,7 +12,7 @@ import orjson
 
 from ml.digits import DIGITS, MARKS
 from predictions.core.ids import MAX_PAGES, day_of
-from predictions.core.records import PictureRecord, ReviewReason, Source, Status
+from predictions.core.records import GLYPH_BYTES, PictureRecord, ReviewReason, Source, Status
 from predictions.management.backup.archive import ArchiveRefused, parse
 from predictions.stores.interface import Pair
 from predictions.stores.serialization import PLAIN, columns_of, digits_to_json, marks_to_json
@@ -21,6 +21,7 @@ from predictions.stores.serialization import record_of as record_from_columns
 MAX_LINE_BYTES = 4_000_000  # a page of 1,000 digits has 1.5 million
 MAX_TEXT = 1_000_000
 MAX_PREVIEW_BYTES = 1_000_000
+MAX_PARTS = 10_000  # digits, marks or lines of a page
 MAX_INT = 2**31 - 1  # of the databases' integers
 MAX_BIG_INT = 2**63 - 1
 
@@ -46,16 +47,32 @@ def pair_of(values: Values) -> Pair:
     Raises
     ------
     ArchiveRefused
-        If a value is not one that a store could have kept.
+        If a value is not one that a store could have kept; the message names the prediction.
     """
+    try:
+        return _checked_pair(values)
+    except ArchiveRefused as error:
+        named = prediction_id(values.get("id"))
+        raise ArchiveRefused(
+            f"{error.message} It is prediction {values['id']}." if named else error.message
+        ) from error
+
+
+def _checked_pair(values: Values) -> Pair:
     check(values, PREDICTION)
     for each, checks in (("digits", DIGIT), ("marks", MARK)):
         for part in values[each]:
             check(part, checks)
     plain = {name: _to_uuid(values[name]) if name in IDS else values[name] for name in PLAIN}
-    record = record_from_columns(plain, values["digits"], values["marks"])
+    try:
+        record = record_from_columns(plain, values["digits"], values["marks"])
+    except ValueError as error:
+        raise ArchiveRefused(f"The archive is damaged: {error}.") from error
     preview = None if values["preview"] is None else _to_bytes(values["preview"])
-    return record, PictureRecord(id=record.id, preview=preview, glyphs=_to_bytes(values["glyphs"]))
+    glyphs = _to_bytes(values["glyphs"])
+    if len(glyphs) not in {0, len(record.digits) * GLYPH_BYTES}:
+        raise ArchiveRefused("The archive is damaged: glyphs of another number of digits.")
+    return record, PictureRecord(id=record.id, preview=preview, glyphs=glyphs)
 
 
 def rows_in(content: bytes) -> Iterator[dict[str, Any]]:
@@ -122,11 +139,17 @@ def one_of(kinds: Iterable[str]) -> Check:
     return lambda value: value in words
 
 
+def box(value: Any) -> bool:
+    is_right = isinstance(value, list) and len(value) == 4
+    # A corner may lie outside of the picture.
+    return is_right and all(map(whole(least=-MAX_INT), value)) and min(value[2:]) >= 0
+
+
 def optional(is_right: Check) -> Check:
     return lambda value: value is None or is_right(value)
 
 
-def list_of(is_right: Check, *, least: int = 0, most: int = 10_000) -> Check:
+def list_of(is_right: Check, *, least: int = 0, most: int = MAX_PARTS) -> Check:
     return lambda value: (
         isinstance(value, list) and least <= len(value) <= most and all(map(is_right, value))
     )
@@ -149,7 +172,6 @@ def _to_bytes(value: str) -> bytes:
 
 IDS = {"id", "upload", "batch_id"}
 SHARE = number(1)
-BOX = list_of(whole(least=-MAX_INT), least=4, most=4)
 PREDICTION: Mapping[str, Check] = {
     "id": prediction_id,
     "text": text(MAX_TEXT),
@@ -180,12 +202,12 @@ DIGIT: Mapping[str, Check] = {
     "digit": whole(DIGITS - 1),
     "confidence": SHARE,
     "probabilities": list_of(SHARE, least=DIGITS, most=DIGITS),
-    "box": BOX,
-    "line": whole(),
+    "box": box,
+    "line": whole(MAX_PARTS - 1),
 }
 MARK: Mapping[str, Check] = {
     "mark": one_of(MARKS),
-    "box": BOX,
-    "line": whole(),
+    "box": box,
+    "line": whole(MAX_PARTS - 1),
     "after": optional(whole()),
 }

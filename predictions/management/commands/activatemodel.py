@@ -7,16 +7,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError
 
 from ml.data.dataset import load_digits, split
 from ml.errors import MLError
 from predictions.core.errors import PredictionsError
+from predictions.management.output import SiteCommand
 from predictions.management.progress import ProgressBar
 from predictions.registry import activation
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Activates a model version unless it performs worse than the active one."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -9,15 +9,17 @@ from typing import IO, Any
 from uuid import UUID
 
 from django import db
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError
 
+from ml.new_file import new_file
 from predictions.core.errors import PredictionsError
 from predictions.management import INTERRUPTED
 from predictions.management.backup.collect import NOTHING, Backup
+from predictions.management.output import SiteCommand
 from predictions.management.progress import ProgressBar
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = (
         "Writes an archive of all predictions with their pictures and corrections, and of the "
         "model versions, for `restore` into this or another store. The site may serve meanwhile."
@@ -40,17 +42,10 @@ class Command(BaseCommand):
                 sys.stdout.buffer.flush()
                 return
             # An interrupted backup leaves no file that looks complete.
-            path = Path(file)
-            partial = path.with_name(f".{path.name}.partial")
-            try:
-                partial.touch(0o600)
-                with partial.open("wb") as output:
-                    self._write(output, accounts, moved, bar=options["verbosity"] > 0)
-                    output.flush()
-                    os.fsync(output.fileno())
-                partial.replace(path)
-            finally:
-                partial.unlink(missing_ok=True)
+            with new_file(Path(file)) as output:
+                self._write(output, accounts, moved, bar=options["verbosity"] > 0)
+                output.flush()
+                os.fsync(output.fileno())
         except KeyboardInterrupt:
             if options["verbosity"]:
                 self.stderr.write("Interrupted. No backup was made.")

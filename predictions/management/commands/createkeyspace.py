@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.conf import settings
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError
 from django.db import connection
 
+from predictions.management.output import SiteCommand
 from predictions.review import corrections
 from predictions.review.models import Correction
 
@@ -19,7 +20,7 @@ TELL_EVERY_S = 10.0
 T = TypeVar("T")
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = (
         "Waits for the Cassandra cluster, then creates missing keyspaces, tables and indexes, and "
         "makes older predictions searchable. Running it again changes nothing."

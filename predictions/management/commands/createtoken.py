@@ -3,12 +3,13 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from predictions.access.tokens import create_token
+from predictions.management.output import SiteCommand
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Creates an API token for an account and prints it, only this once."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -3,13 +3,14 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError
 
 from predictions.core.errors import PredictionsError
+from predictions.management.output import SiteCommand
 from predictions.registry import versions
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Deletes a model version that was never active."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

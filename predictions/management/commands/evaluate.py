@@ -9,20 +9,21 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError
 
 from ml.data.dataset import Digits, as_input, load_digits, split
 from ml.errors import MLError
 from ml.model.classifier import Classifier
 from ml.model.metrics import evaluate, report
 from predictions.core.errors import PredictionsError
+from predictions.management.output import SiteCommand, write_lines
 from predictions.management.progress import ProgressBar, tell
 from predictions.registry import versions
 
 DIGITS_AT_ONCE = 200
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Measures the accuracy of a network on labelled 28x28 digits in MNIST's files."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -51,7 +52,8 @@ class Command(BaseCommand):
             raise CommandError(str(e)) from e
         metrics = evaluate(digits.labels, classify(classifier, digits))
         if options["format"] == "text":
-            self.stdout.write(f"Model version {version}, {options['part']}: {report(metrics)}")
+            text = f"Model version {version}, {options['part']}: {report(metrics)}"
+            write_lines(self.stdout.write, text)
             return
         answer = {
             "model_version": version,

@@ -5,15 +5,17 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError
 
+from ml.new_file import new_file
 from predictions.core.errors import PredictionsError
 from predictions.exports.files import Format, export
+from predictions.management.output import SiteCommand
 from predictions.review import search
 from predictions.web.list_params import ZONE, FilterParams
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Exports predictions with their corrections, newest first, in constant memory."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -47,10 +49,8 @@ class Command(BaseCommand):
                 sys.stdout.buffer.writelines(pieces)
                 return
             # An interrupted export leaves no file that looks complete.
-            partial = output.with_name(f".{output.name}.partial")
-            with partial.open("wb") as file:
+            with new_file(output) as file:
                 file.writelines(pieces)
-            partial.replace(output)
         except BrokenPipeError:
             raise  # for manage.py
         except (PredictionsError, OSError) as error:

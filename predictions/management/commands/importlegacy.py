@@ -6,16 +6,17 @@ from argparse import ArgumentParser, ArgumentTypeError
 from contextlib import closing
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError
 
 from predictions.core.errors import PredictionsError
 from predictions.management import INTERRUPTED
+from predictions.management.output import SiteCommand
 from predictions.management.progress import ProgressBar
 
 NAME = re.compile(r'[A-Za-z]\w{0,47}|"\w{1,48}"', re.ASCII)
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = (
         "Reads the original system's table in Cassandra and keeps each row as a prediction "
         "without a picture: once, however often it is run. The predictions' own store may be any; "

@@ -4,14 +4,15 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError
 
 from predictions.core.errors import PredictionsError
+from predictions.management.output import SiteCommand
 from predictions.registry import versions
 from predictions.registry.archives import from_archive
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Adds a model version from `exportmodel` or `train` without activating it."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

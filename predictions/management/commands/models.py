@@ -2,15 +2,14 @@
 
 from typing import Any
 
-from django.core.management import BaseCommand
-
+from predictions.management.output import SiteCommand
 from predictions.management.table import Table, widths_of
 from predictions.registry import versions
 
 COLUMNS = ("  version", "architecture", "accuracy", "made", "by", "sha256")
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Lists the model versions, newest first; a star marks the active one."
 
     def handle(self, **options: Any) -> None:

@@ -13,17 +13,19 @@ from uuid import UUID
 
 from django import db
 from django.conf import settings
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError
 
+from ml.new_file import new_file
 from predictions.core.errors import PredictionsError
 from predictions.management import INTERRUPTED
 from predictions.management.backup.restore import Restore
 from predictions.management.commands.restore import describe, how_far
+from predictions.management.output import SiteCommand
 from predictions.management.progress import ProgressBar
 from predictions.stores import STORES
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = (
         "Copies predictions, pictures, corrections and model versions from another store into the "
         "one that this site is set to. Both may serve meanwhile; run it again to go on after an "
@@ -119,9 +121,8 @@ class MovedRange:
         if oldest is None or (self.oldest is not None and oldest > self.oldest):
             return
         kept = {"source": self.source, "newest": newest, "oldest": str(oldest)}
-        partial = self.path.with_suffix(".partial")
-        partial.write_text(json.dumps(kept))
-        partial.replace(self.path)
+        with new_file(self.path) as file:
+            file.write(json.dumps(kept).encode())
 
     def forget(self) -> None:
         self.path.unlink(missing_ok=True)

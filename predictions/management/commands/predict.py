@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError
 from django.core.management.base import OutputWrapper
 
 from predictions.core.error_bodies import error_body
@@ -20,6 +20,7 @@ from predictions.core.errors import PredictionsError, StoreUnavailable
 from predictions.core.records import PredictionRecord, Status
 from predictions.management import INTERRUPTED
 from predictions.management.bulk import Outcome, Outcomes, default_workers, read_files
+from predictions.management.output import Output, SiteCommand
 from predictions.management.pictures import Picture, Pictures
 from predictions.management.progress import ProgressBar
 from predictions.management.resume import Done
@@ -30,7 +31,7 @@ COLUMNS = {"file": 0, "status": len(Status.NEEDS_REVIEW), "confidence": 0, "text
 ERROR = "error"  # in place of a status
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Reads the digits in pictures and prints them; keeps them only with --store."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -76,7 +77,7 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"{output} cannot be written: {error.strerror}.") from error
         with file:
-            self._predict(OutputWrapper(file), done, options)
+            self._predict(Output(file), done, options)
 
     def _predict(self, out: OutputWrapper, done: Container[str], options: dict[str, Any]) -> None:
         output: Path | None = options["output"]

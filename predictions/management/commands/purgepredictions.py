@@ -5,14 +5,15 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError
 from django.utils import timezone
 
 from predictions.core.errors import StoreUnavailable
+from predictions.management.output import SiteCommand
 from predictions.services.retention import purge
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Deletes predictions that are older than RETENTION_DAYS, in bounded batches."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError
 
 from predictions.core.errors import PredictionsError
+from predictions.management.output import SiteCommand
 from predictions.review import queue
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Adds every prediction that needs review and has no correction to the queue."
 
     def handle(self, **options: Any) -> None:

@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import IO, Any
 
 from django import db
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError
 
 from predictions.core.errors import PredictionsError
 from predictions.management import INTERRUPTED
 from predictions.management.backup.restore import Restore
+from predictions.management.output import SiteCommand
 from predictions.management.progress import ProgressBar
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = (
         "Adds what an archive of `backup` holds and is not here yet, to whichever store is "
         "configured. What is here stays as it is: run it again after an interruption."

@@ -5,12 +5,11 @@ from argparse import ArgumentParser
 from threading import Event
 from typing import Any
 
-from django.core.management import BaseCommand
-
+from predictions.management.output import SiteCommand
 from predictions.webhooks.sender import Sender
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Sends webhooks until it is stopped; any number of them may run."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -3,14 +3,15 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError
 
 from predictions.core.errors import PredictionsError
+from predictions.management.output import SiteCommand
 from predictions.shadow import runs
 from predictions.shadow.agreement import Agreement
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Lets a version read a share of live pictures as a shadow; without arguments, says how."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError
 from django.db import DatabaseError, InterfaceError
 
 from ml.data.dataset import load_digits, split
@@ -19,6 +19,7 @@ from ml.training.download import download_mnist
 from ml.training.tensorflow import load_tensorflow
 from predictions.core.errors import PredictionsError
 from predictions.management import INTERRUPTED, page_corrections
+from predictions.management.output import SiteCommand
 from predictions.management.progress import tell
 from predictions.management.training.digits import train_digits
 from predictions.management.training.options import (
@@ -37,7 +38,7 @@ from predictions.registry.models import ModelVersion
 from predictions.review.training_data import corrected_readings, is_any_digit_corrected
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Trains networks on MNIST and writes a model directory: networks, manifests, pictures."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -116,7 +117,8 @@ class Command(BaseCommand):
         if part == "all":
             shutil.rmtree(kept)
         what = "model" if part in {"judgement", "all"} else "network"
-        write(f"\nThe {what} lies in {directory}:")
+        write("")
+        write(f"The {what} lies in {directory}:")
         for path in sorted(directory.iterdir()):
             write(f"  {path.name} ({path.stat().st_size / 1000:,.0f} kB)")
         if not options["no_candidate"]:

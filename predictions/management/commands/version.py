@@ -3,10 +3,11 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.management import BaseCommand
+
+from predictions.management.output import SiteCommand
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Prints the version of the site; --version prints that of Django."
 
     def handle(self, **options: Any) -> None:

@@ -9,7 +9,7 @@ from threading import Event
 from typing import Any
 
 from django import db
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError
 from watchdog.events import (
     FileClosedEvent,
     FileCreatedEvent,
@@ -20,11 +20,16 @@ from watchdog.events import (
 )
 from watchdog.observers import Observer
 
+from predictions.core.records import Status
 from predictions.management import INTERRUPTED
 from predictions.management.folder import DONE, FAILED, Folder
+from predictions.management.output import SiteCommand
+from predictions.management.places import PlaceRefused
+from predictions.management.table import Table
 from predictions.recognition.active_reader import warm_up, watch_active_version
 
 LOOK_EVERY_S = 60.0  # file systems of other machines may tell of nothing
+COLUMNS = {"file": 0, "status": len(Status.NEEDS_REVIEW), "text": 0}
 PAUSE_S = 0.1  # so that many changes are looked at once
 # A signal that another thread receives does not end the main thread's wait.
 SIGNAL_S = 0.5
@@ -37,7 +42,7 @@ CHANGES: list[type[FileSystemEvent]] = [
 ]
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = (
         "Reads and keeps each picture that arrives in a folder, once its size stays the same, and "
         f"moves it to its folder {DONE} or {FAILED}, with the answer as JSON beside it. None is "
@@ -61,7 +66,9 @@ class Command(BaseCommand):
             raise CommandError("--settle is more than 0 and at most 3600 seconds.")
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         observer = Observer()
+        watched = Folder(folder, settle_s=settle)
         try:
+            watched.check()
             changed = Event()
             observer.schedule(_Wake(changed), str(folder), event_filter=CHANGES)
             observer.start()
@@ -69,10 +76,10 @@ class Command(BaseCommand):
             watch_active_version()
             self.stdout.write(f"Waiting for pictures in {folder}.")
             self.stdout.flush()
-            self._watch(Folder(folder, settle_s=settle), changed)
+            self._watch(watched, changed)
         except BrokenPipeError:
             raise  # for manage.py
-        except OSError as error:  # no more watches, for example
+        except (OSError, PlaceRefused) as error:  # no more watches, for example
             raise CommandError(f"{folder} cannot be watched: {error}") from error
         except KeyboardInterrupt:
             self.stderr.write("Stopped.")
@@ -82,23 +89,22 @@ class Command(BaseCommand):
                 observer.stop()
 
     def _watch(self, folder: Folder, changed: Event) -> None:
+        table = Table(self.stdout, COLUMNS)
         while True:
             changed.clear()
             db.close_old_connections()
             for answer in folder.read_settled():
-                self._tell(answer)
+                self._tell(table, answer)
             look_at = time.monotonic() + min(folder.next_look_s, LOOK_EVERY_S)
             while not changed.is_set() and (wait_s := look_at - time.monotonic()) > 0:
                 changed.wait(min(wait_s, SIGNAL_S))
             time.sleep(PAUSE_S)
 
-    def _tell(self, answer: dict[str, Any]) -> None:
-        name = answer["file"]
+    def _tell(self, table: Table, answer: dict[str, Any]) -> None:
         if "error" in answer:
-            self.stdout.write(f"{name}\t{FAILED}\t{answer['error']['message']}")
+            table.row([answer["file"], FAILED, answer["error"]["message"]])
         for told in answer.get("predictions", ()):
-            text = told["text"].replace("\n", "|")
-            self.stdout.write(f"{name}\t{told['status']}\t{text}")
+            table.row([answer["file"], told["status"], told["text"].replace("\n", "|")])
         self.stdout.flush()
 
 

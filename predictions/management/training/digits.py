@@ -11,6 +11,7 @@ from typing import Any
 from ml.data.dataset import Split, load_digits
 from ml.model.metrics import report
 from ml.training.fine_tuning import fine_tuning_steps, least_confident
+from predictions.management.output import write_lines
 from predictions.management.progress import ProgressBar, tell
 from predictions.management.training.tasks import Task, describe, summary
 from predictions.registry import versions
@@ -52,7 +53,7 @@ def train_digits(
             advance = partial(bar.advance, unit="glyphs")
             digits = with_page_glyphs(digits, arguments, on_progress=advance)
     test_digits = load_digits(data, "test") if options["test"] else None
-    write(f"{describe(arguments)}\n{summary(digits)}")
+    write_lines(write, f"{describe(arguments)}\n{summary(digits)}")
     with closing(ProgressBar(sys.stderr, "Compiling the network")) as bar:
         fitted = fit(
             digits,
@@ -66,4 +67,4 @@ def train_digits(
         manifest = export(fitted, task.directory, recipe=arguments, split=digits, test=test_digits)
     for name, metrics in manifest["metrics"].items():
         if metrics is not None:
-            write(f"\n{name}: {report(metrics)}")
+            write_lines(write, f"\n{name}: {report(metrics)}")

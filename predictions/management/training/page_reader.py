@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from ml.data.dataset import Split
+from predictions.management.output import write_lines
 from predictions.management.progress import ProgressBar, tell
 from predictions.management.training.tasks import Task, describe, summary
 
@@ -19,7 +20,7 @@ def train_page_network(task: Task, digits: Split, write: Write) -> None:
     from ml.training.page_reader import export_part
 
     recipe = task.recipe
-    write(f"{describe(recipe)}\n{summary(digits)}")
+    write_lines(write, f"{describe(recipe)}\n{summary(digits)}")
     with closing(ProgressBar(sys.stderr, "Composing the first pages")) as bar:
         fitted = fit_part(
             digits,
@@ -52,4 +53,4 @@ def fit_judgement(task: Task, networks: list[Path], digits: Split, write: Write)
 
 def _write_metrics(metrics: dict[str, float], write: Write) -> None:
     words = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
-    write(f"\nvalidation: {words}")
+    write_lines(write, f"\nvalidation: {words}")

@@ -1,7 +1,9 @@
 """Commands as they meet a person: on a terminal, in a pipe, and in a pipe that closes."""
 
 import io
+import json
 import os
+import pkgutil
 import pty
 import subprocess
 import sys
@@ -11,12 +13,18 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from django.core.management import call_command
+from django.core.management import call_command, load_command_class
+from django.core.management.base import OutputWrapper
 
+from predictions.management import commands
+from predictions.management.output import SiteCommand
 from predictions.management.progress import ProgressBar
+from predictions.registry import versions
+from predictions.registry.models import ModelVersion
 from tests.conftest import ROOT
 from tests.support.digits import write_mnist
 from tests.support.manage import manage, manage_environment
+from tests.support.networks import write_model
 
 
 class Terminal(io.StringIO):
@@ -103,6 +111,55 @@ def test_model_versions_stand_in_columns_on_a_terminal_only(terminal: Terminal) 
     assert "\t" not in row
     assert row.index("compact") == head.index("architecture")
     assert piped.getvalue().split("\t")[1] == "compact"
+
+
+HOSTILE = "\x1b]0;pwned\x07\x1b[2J\x9b31m\u202e\tread\n99\r"
+
+
+def test_every_command_of_the_site_prints_nothing_that_a_terminal_obeys() -> None:
+    names = {module.name for module in pkgutil.iter_modules(commands.__path__)}
+    assert {"watch", "models", "version"} <= names
+    for name in names:
+        terminal = Terminal()
+        command = load_command_class("predictions", name)
+        assert isinstance(command, SiteCommand), name
+        command.stdout = command.stderr = OutputWrapper(terminal)
+        for out in (command.stdout, command.stderr):
+            out.write(f"No {HOSTILE} letters, “ß”\tand\N{NO-BREAK SPACE}so on \udcff")
+        line = r"No \x1b]0;pwned\x07\x1b[2J\x9b31m\u202e" "\t" r"read\n99\r letters, “ß”" "\t"
+        line += "and\N{NO-BREAK SPACE}so on " r"\udcff"
+        assert terminal.getvalue().split("\n") == [line, line, ""]
+
+
+@pytest.mark.django_db
+def test_names_from_outside_forge_no_row_and_no_column(
+    terminal: Terminal, tmp_path: Path, png: Callable[..., bytes]
+) -> None:
+    (tmp_path / f"{HOSTILE}.png").write_bytes(png("7"))
+    versions.add(write_model(tmp_path / "model"))
+    ModelVersion.objects.update(created_by=HOSTILE)
+    for arguments in (["models"], ["predict", "--workers=1", str(tmp_path / f"{HOSTILE}.png")]):
+        piped = io.StringIO()
+        for out in (piped, terminal):
+            call_command(*arguments, stdout=out, stderr=io.StringIO())
+        assert r"\x1b]0;pwned\x07\x1b[2J\x9b31m\u202e\tread\n99\r" in piped.getvalue()
+        rows = piped.getvalue().split("\n")
+        assert len(rows) == (3 if arguments == ["models"] else 2)
+        assert {row.count("\t") for row in rows[:-1]} == {5 if arguments == ["models"] else 4}
+        for shown in (piped, terminal):
+            assert set("\x1b\x07\x9b\u202e\r").isdisjoint(shown.getvalue())
+
+
+def test_words_of_a_file_in_an_error_stay_on_its_line(var_dir: Path, tmp_path: Path) -> None:
+    assert manage(var_dir, "migrate", "-v0").returncode == 0
+    model = write_model(tmp_path / "model")
+    manifest = json.loads((model / "manifest.json").read_text())
+    manifest["arguments"][f"{HOSTILE}Added model version 9."] = {"a": 1}
+    (model / "manifest.json").write_text(json.dumps(manifest))
+    said = manage(var_dir, "importmodel", str(model))
+    assert said.returncode == 1
+    assert len(said.stderr.splitlines()) == 1
+    assert r"\x1b]0;pwned\x07" in said.stderr
 
 
 def test_a_bar_moves_on_a_terminal_though_nothing_is_done() -> None:

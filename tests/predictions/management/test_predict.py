@@ -316,6 +316,25 @@ def test_a_run_goes_on_where_its_output_ends(tmp_path: Path, png: Png, form: str
     assert Prediction.objects.count() == 5
 
 
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_goes_on_whatever_the_names(tmp_path: Path, png: Png, form: str) -> None:
+    folder, output = tmp_path / "pictures", tmp_path / "out"
+    folder.mkdir()
+    for name in ("a\tread\n9.png", "b\x1b[2J.png", "c\udcff.png", "d\N{NO-BREAK SPACE}.png"):
+        (folder / name).write_bytes(png("7", size=60))
+    arguments = (f"--format={form}", "--output", str(output), str(folder))
+    predict(*arguments)
+    whole = output.read_text()
+    assert len(whole.splitlines()) == 4
+    assert "\x1b" not in whole
+    lines = whole.splitlines(keepends=True)
+    output.write_text("".join(lines[:3]))
+    predict(*arguments, "--resume")
+    after = output.read_text()
+    assert after.startswith("".join(lines[:2]))
+    assert len(after.splitlines()) == 4
+
+
 def test_a_run_to_go_on_with_needs_its_output() -> None:
     with pytest.raises(CommandError, match="--output"):
         predict("--resume", "x.png")

@@ -1,8 +1,10 @@
 """manage.py watch: what arrives in a folder is read once, whatever happens."""
 
 import json
+import os
 import signal
 import sqlite3
+import stat
 import subprocess
 import sys
 import time
@@ -159,6 +161,83 @@ def test_an_outage_is_waited_for_and_any_other_error_is_the_files(
     assert "failed/8.png" in names(inbox)
 
 
+@pytest.mark.django_db
+def test_nothing_is_written_through_links_that_somebody_prepared(
+    inbox: Path, tmp_path: Path, png: Png
+) -> None:
+    precious = tmp_path / "precious.conf"
+    precious.write_text("precious")
+    for place, name in (("done", "7.png"), ("failed", "broken.png")):
+        (inbox / place).mkdir()
+        for prepared in (name, f"{name}.json", f".{name}.json.partial"):
+            (inbox / place / prepared).symlink_to(precious)
+    (inbox / "7.png").write_bytes(png("7"))
+    (inbox / "broken.png").write_bytes(b"broken")
+    assert len(read_all(new_folder(inbox))) == 2
+    assert precious.read_text() == "precious"
+    for name in ("done/7-2.png", "failed/broken-2.png"):
+        assert (inbox / name).is_file()
+        answer = inbox / f"{name}.json"
+        assert (answer.is_symlink(), stat.S_IMODE(answer.stat().st_mode)) == (False, 0o600)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("place", ["done", "failed"])
+def test_a_place_that_is_a_link_or_of_somebody_else_is_refused(
+    inbox: Path, tmp_path: Path, png: Png, place: str
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    picture = inbox / "7.png"
+    picture.write_bytes(png("7") if place == "done" else b"broken")
+    (inbox / place).symlink_to(elsewhere)
+    with pytest.raises(CommandError, match=f"{place} is a link, or does not belong"):
+        call_command("watch", str(inbox))
+    assert read_all(new_folder(inbox)) == []
+    assert list(elsewhere.iterdir()) == []
+    (inbox / place).unlink()
+    (inbox / place).touch()
+    assert read_all(new_folder(inbox)) == []
+    (inbox / place).unlink()
+    if os.geteuid() == 0:  # who else can give a directory away
+        (inbox / place).mkdir()
+        os.chown(inbox / place, 4321, -1)
+        with pytest.raises(CommandError, match=f"{place} is a link, or does not belong"):
+            call_command("watch", str(inbox))
+        assert read_all(new_folder(inbox)) == []
+        (inbox / place).rmdir()
+    assert picture.exists()
+    assert len(read_all(new_folder(inbox))) == 1
+    assert not picture.exists()
+
+
+@pytest.mark.django_db
+def test_a_picture_that_became_a_link_or_a_pipe_is_not_read(
+    inbox: Path, tmp_path: Path, png: Png
+) -> None:
+    """Somebody replaces it between the look at the folder and the reading."""
+    private = tmp_path / "private.png"
+    private.write_bytes(png("7"))
+    for replace in (lambda path: path.symlink_to(private), os.mkfifo):
+        picture = inbox / "scan.png"
+        picture.write_bytes(png("3"))
+        folder = new_folder(inbox)
+        (found,) = folder._pictures()
+        picture.unlink()
+        replace(picture)
+        answer = folder._answer(*found)
+        assert answer is None or "cannot be read" in answer["error"]["message"]
+        picture.unlink()
+    assert not Prediction.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_file_that_cannot_be_moved_is_left_whatever_its_name(inbox: Path) -> None:
+    (inbox / "failed").touch()
+    (inbox / "a\udcff\x1b.png").write_bytes(b"broken")
+    assert read_all(new_folder(inbox)) == []
+
+
 def test_refuses_what_is_no_folder(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="is not a folder"):
         call_command("watch", str(tmp_path / "none"))
@@ -186,6 +265,8 @@ def test_a_process_that_watches_outlives_an_outage_and_stops_at_once(
         assert process.stdout.readline() == "before.png\tread\t7\n"
         (inbox / "broken.png").write_bytes(b"broken")
         assert process.stdout.readline().startswith("broken.png\tfailed\t")
+        (inbox / "\x1b[2Jfake\tread\t42\nb.png").write_bytes(b"broken")
+        assert process.stdout.readline().startswith(r"\x1b[2Jfake\tread\t42\nb.png" "\tfailed\t")
         with closing(sqlite3.connect(var_dir / "db.sqlite3", isolation_level=None)) as locked:
             locked.execute("BEGIN EXCLUSIVE")
             (inbox / "later.png").write_bytes(png("3"))
@@ -201,6 +282,7 @@ def test_a_process_that_watches_outlives_an_outage_and_stops_at_once(
     assert [name for name in names(inbox) if not name.endswith(".json")] == [
         "done/before.png",
         "done/later.png",
+        "failed/\x1b[2Jfake\tread\t42\nb.png",
         "failed/broken.png",
     ]
     with closing(sqlite3.connect(var_dir / "db.sqlite3")) as database:
