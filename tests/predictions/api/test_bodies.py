@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.test import Client, RequestFactory
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rest_framework.exceptions import ParseError
 from rest_framework.test import APIClient
@@ -213,6 +213,7 @@ def test_a_name_is_read_alike_of_a_body_and_of_a_part(png: Png, parameters: str,
         assert (answer.status_code, answer.json()["file_name"]) == (200, name)
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(max_codepoint=255)) | st.text(";*='\"\\ fuatx-8%0\n"))
 def test_no_header_stops_the_reading_of_its_parameters(header: str) -> None:
     for parameter, value in parameters_of(header).items():
