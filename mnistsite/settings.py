@@ -249,6 +249,10 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SORT_OPERATIONS": False,  # as in predictions/api/urls.py: what is used most first
     "SERVERS": [{"url": SCRIPT_NAME}] if SCRIPT_NAME else [],
+    # Of predictions/web/converters.py.
+    "PATH_CONVERTER_OVERRIDES": {
+        "version": {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}
+    },
     "ENUM_NAME_OVERRIDES": {
         "Source": "predictions.api.serializers.SOURCES",
         "ClientSource": "predictions.api.serializers.CLIENT_SOURCES",

@@ -12,7 +12,7 @@ import orjson
 
 from ml.digits import DIGITS, MARKS
 from predictions.core.ids import MAX_PAGES, day_of
-from predictions.core.records import PictureRecord, ReviewReason, Source, Status
+from predictions.core.records import MAX_INT, PictureRecord, ReviewReason, Source, Status
 from predictions.management.backup.archive import ArchiveRefused, parse
 from predictions.stores.interface import Pair
 from predictions.stores.serialization import PLAIN, columns_of, digits_to_json, marks_to_json
@@ -21,7 +21,6 @@ from predictions.stores.serialization import record_of as record_from_columns
 MAX_LINE_BYTES = 4_000_000  # a page of 1,000 digits has 1.5 million
 MAX_TEXT = 1_000_000
 MAX_PREVIEW_BYTES = 1_000_000
-MAX_INT = 2**31 - 1  # of the databases' integers
 MAX_BIG_INT = 2**63 - 1
 
 Check = Callable[[Any], bool]
