@@ -140,6 +140,9 @@ MIDDLEWARE = [
     "axes.middleware.AxesMiddleware",
 ]
 
+# Never in a session: who has no account would have a row of SQL for the asking.
+MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
+
 # The path below which a proxy serves the site, such as /digits.
 SCRIPT_NAME = read_script_name(env)
 FORCE_SCRIPT_NAME = SCRIPT_NAME or None

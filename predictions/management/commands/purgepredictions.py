@@ -1,4 +1,4 @@
-"""`manage.py purgepredictions`: delete expired predictions."""
+"""`manage.py purgepredictions`: delete expired predictions and sessions."""
 
 from argparse import ArgumentParser
 from datetime import timedelta
@@ -9,11 +9,14 @@ from django.core.management import BaseCommand, CommandError
 from django.utils import timezone
 
 from predictions.core.errors import StoreUnavailable
-from predictions.services.retention import purge
+from predictions.services.retention import delete_expired_sessions, purge
 
 
 class Command(BaseCommand):
-    help = "Deletes predictions that are older than RETENTION_DAYS, in bounded batches."
+    help = (
+        "Deletes predictions that are older than RETENTION_DAYS, in bounded batches, and sessions "
+        "that have expired."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -36,3 +39,4 @@ class Command(BaseCommand):
                 "were deleted; run the command again for the rest."
             ) from error
         self.stdout.write(f"{deleted} predictions from before {moment} were deleted.")
+        self.stdout.write(f"{delete_expired_sessions()} expired sessions were deleted.")
