@@ -20,6 +20,7 @@ from mnistsite.networks import host_names, networks, origins
 from mnistsite.secret_key import secret_key
 from mnistsite.serving import read_script_name, read_serving
 from mnistsite.times import time_zone
+from predictions.stores import STORES
 
 env = Env()
 
@@ -90,10 +91,10 @@ USE_TZ = True
 
 # --- Application --------------------------------------------------------------------------------
 
-PREDICTION_STORE = env.str("PREDICTION_STORE", "sql", validate=validate.OneOf(["sql", "cassandra"]))
+PREDICTION_STORE = env.str("PREDICTION_STORE", "sql", validate=validate.OneOf(STORES))
 
 INSTALLED_APPS = [
-    *STORE_APPS[PREDICTION_STORE],
+    *STORE_APPS.get(PREDICTION_STORE, []),
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -249,3 +249,28 @@ def test_sqlite_uses_wal_and_waits_for_other_writers(var_dir: Path) -> None:
     )
     shown = manage(var_dir, "shell", "--no-imports", "-c", code, SQLITE_SYNCHRONOUS="FULL")
     assert shown.stdout.split() == ["wal", "2", "5000"]
+
+
+def test_a_store_is_named_in_one_place(var_dir: Path) -> None:
+    """As for a contributor, whose store needs no app and no database of Django."""
+    own_store = (
+        "from predictions.stores import STORES, get_store;"
+        "STORES['own'] = 'predictions.stores.sql.store.SQLStore';"
+        "import django; django.setup();"
+        "from django.core.management import call_command; call_command('check');"
+        "print(type(get_store()).__name__)"
+    )
+    environment = manage_environment(var_dir, PREDICTION_STORE="own")
+    finished = subprocess.run(
+        [sys.executable, "-c", own_store], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.endswith("SQLStore\n")
+
+
+def test_the_settings_import_nothing_that_reads(var_dir: Path) -> None:
+    """They set what numerical libraries ask for when they are imported."""
+    program = "import sys, mnistsite.settings; print({'numpy', 'cv2'} & set(sys.modules))"
+    environment = manage_environment(var_dir)
+    command = [sys.executable, "-c", program]
+    assert subprocess.check_output(command, cwd=ROOT, env=environment, text=True) == "set()\n"
