@@ -8,8 +8,8 @@ from environs import Env, validate
 from mnistsite import cassandra
 from mnistsite.sqlite import PrivateConnection
 
-# By PREDICTION_STORE: the apps that a store needs.
-STORE_APPS: dict[str, list[str]] = {"sql": [], "cassandra": ["django_cassandra_engine"]}
+# The apps that a store needs, if it needs any.
+STORE_APPS = {"cassandra": ["django_cassandra_engine"]}
 
 
 def databases(env: Env, var_dir: Path, prediction_store: str) -> dict[str, Any]:

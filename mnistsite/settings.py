@@ -20,6 +20,7 @@ from mnistsite.networks import host_names, networks, origins
 from mnistsite.secret_key import secret_key
 from mnistsite.serving import read_script_name, read_serving
 from mnistsite.times import time_zone
+from predictions.stores import STORES
 
 env = Env()
 
@@ -91,10 +92,10 @@ USE_TZ = True
 
 # --- Application --------------------------------------------------------------------------------
 
-PREDICTION_STORE = env.str("PREDICTION_STORE", "sql", validate=validate.OneOf(["sql", "cassandra"]))
+PREDICTION_STORE = env.str("PREDICTION_STORE", "sql", validate=validate.OneOf(STORES))
 
 INSTALLED_APPS = [
-    *STORE_APPS[PREDICTION_STORE],
+    *STORE_APPS.get(PREDICTION_STORE, []),
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -140,6 +141,9 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
+
+# Never in a session: who has no account would have a row of SQL for the asking.
+MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 
 # The path below which a proxy serves the site, such as /digits.
 SCRIPT_NAME = read_script_name(env)
@@ -250,6 +254,10 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SORT_OPERATIONS": False,  # as in predictions/api/urls.py: what is used most first
     "SERVERS": [{"url": SCRIPT_NAME}] if SCRIPT_NAME else [],
+    # Of predictions/web/converters.py.
+    "PATH_CONVERTER_OVERRIDES": {
+        "version": {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}
+    },
     "ENUM_NAME_OVERRIDES": {
         "Source": "predictions.api.serializers.SOURCES",
         "ClientSource": "predictions.api.serializers.CLIENT_SOURCES",

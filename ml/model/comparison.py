@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.data.dataset import Digits
-from ml.data.idx import read_idx, write_idx
+from ml.data.idx import write_idx
 from ml.errors import ComparisonError
 
 ANSWERS_FILE = "answers-idx2-ubyte"
@@ -117,18 +117,6 @@ def compare(first: Outcomes, second: Outcomes) -> Comparison:
 def write_outcomes(path: Path, outcomes: Outcomes) -> None:
     """Write the pairs as an idx file; the fingerprint goes into the manifest."""
     write_idx(path, outcomes.pairs)
-
-
-def read_outcomes(path: Path, fingerprint: str) -> Outcomes:
-    """Read a file written by `write_outcomes`.
-
-    Raises
-    ------
-    DatasetError
-        When the file is not one.
-    """
-    pairs, _ = read_idx(path, np.dtype("u1"), (None, 2))
-    return Outcomes(fingerprint, pairs)
 
 
 def _sign_test(heads: int, tails: int) -> float:

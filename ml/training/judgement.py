@@ -53,19 +53,6 @@ class JudgedPage:
     text: str | None
 
 
-def judge_pages(
-    composer: Composer,
-    seed: int,
-    count: int,
-    finder: Finder,
-    line_reader: LineReader,
-    classifier: Classifier,
-) -> Iterator[JudgedPage]:
-    """Compose pages and collect the evidence of each."""
-    for n in range(count):
-        yield judge_page(composer, seed, n, finder, line_reader, classifier)
-
-
 def judge_page(
     composer: Composer,
     seed: int,

@@ -15,7 +15,6 @@ from django.http import HttpRequest, QueryDict
 from django.http.multipartparser import MultiPartParserError
 from django.utils.datastructures import MultiValueDict
 from django.utils.formats import number_format
-from django.utils.http import parse_header_parameters
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser, DataAndFiles, JSONParser
@@ -23,6 +22,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
+from predictions.api.headers import parameters_of
 from predictions.core.errors import UploadRefused
 from predictions.core.limits import count_json_values
 from predictions.recognition.uploads import decode_base64, safe_file_name
@@ -179,7 +179,7 @@ def _as_upload(
     part: Field | File, content: "SpooledTemporaryFile[bytes]"
 ) -> "str | UploadedFile[Any] | None":
     """Return a field's text or a file; None for a file input that was left empty."""
-    file_name = part.filename if isinstance(part, File) else ""
+    file_name = _file_name(part.headers["Content-Disposition"])
     if part.headers.get("Content-Transfer-Encoding", "").lower() == "base64":
         _decode_base64(content)
     size = content.tell()
@@ -194,7 +194,11 @@ def _as_upload(
             return text.decode(errors="strict" if part.name else "replace")
         except UnicodeDecodeError:
             content.seek(0)
-    return UploadedFile(content, safe_file_name(file_name) or None, size=size)
+    return UploadedFile(content, file_name or None, size=size)
+
+
+def _file_name(disposition: str) -> str:
+    return safe_file_name(parameters_of(disposition).get("filename", ""))
 
 
 def _decode_base64(content: "SpooledTemporaryFile[bytes]") -> None:
@@ -219,7 +223,7 @@ class FileBodyParser(BaseParser):
     ) -> "DataAndFiles[Any, Any]":
         context = parser_context or {}
         disposition = context["request"].headers.get("Content-Disposition", "")
-        name = safe_file_name(parse_header_parameters(disposition)[1].get("filename", ""))
+        name = _file_name(disposition)
         content = stream.read()  # as large as a file may be
         file: UploadedFile[Any] = UploadedFile(BytesIO(content), name or None, size=len(content))
         return DataAndFiles(QueryDict(), MultiValueDict({context["view"].field: [file]}))

@@ -3,6 +3,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from predictions.api import batch, corrections, description, exports, model_versions, shadow, views
+from predictions.web.converters import VERSION
 
 app_name = "api"
 
@@ -47,20 +48,20 @@ urlpatterns = [
         "v1/review/<uuid:prediction_id>/skip", corrections.SkipReview.as_view(), name="skip-review"
     ),
     path("v1/models", model_versions.ModelVersions.as_view(), name="models"),
-    path("v1/models/<int:number>", model_versions.ModelVersionDetail.as_view(), name="model"),
+    path(f"v1/models/{VERSION}", model_versions.ModelVersionDetail.as_view(), name="model"),
     path(
-        "v1/models/<int:number>/archive",
+        f"v1/models/{VERSION}/archive",
         model_versions.ModelVersionArchive.as_view(),
         name="model-archive",
     ),
     path(
-        "v1/models/<int:number>/activate",
+        f"v1/models/{VERSION}/activate",
         model_versions.ActivateModelVersion.as_view(),
         name="activate-model",
     ),
-    path("v1/models/<int:number>/shadow", shadow.Shadow.as_view(), name="model-shadow"),
+    path(f"v1/models/{VERSION}/shadow", shadow.Shadow.as_view(), name="model-shadow"),
     path(
-        "v1/models/<int:number>/shadow/review",
+        f"v1/models/{VERSION}/shadow/review",
         shadow.ReviewShadow.as_view(),
         name="review-shadow",
     ),

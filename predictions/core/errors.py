@@ -134,6 +134,15 @@ class StoreUnavailable(PredictionsError):
         )
 
 
+class AlreadyKept(PredictionsError):
+    """A prediction of this id is kept already, and stays as it is; of the others none was added."""
+
+    status = 409
+
+    def __init__(self) -> None:
+        super().__init__("already_kept", _("A prediction with this id is kept already."))
+
+
 def store_outage() -> StoreUnavailable:
     """Count that a database did not answer, and return the error to raise.
 

@@ -16,6 +16,7 @@ from predictions.core.ids import first_id_at, moment_of
 from predictions.core.terms import CORRECTED, terms_of_file_name, terms_of_text, terms_sought
 
 GLYPH_BYTES = SIDE * SIDE
+MAX_INT = 2**31 - 1  # what every store's integers hold
 
 
 class Status(StrEnum):

@@ -31,11 +31,8 @@ def _facts(part: str, made: dict[str, Any]) -> Facts:
         facts.append((_("Trained on pages composed from"), _digits(**written), ""))
     if "weights" in made:
         facts.append((_("Parameters"), number_format(made["weights"], force_grouping=True), ""))
-    facts += [
-        (name.replace("_", " "), value, ENGLISH)
-        for name, value in made.get("arguments", {}).items()
-        if value is not None and name != "part"
-    ]
+    arguments = shown_arguments(made.get("arguments", {}), without="part")
+    facts += [(name, value, ENGLISH) for name, value in arguments]
     facts += [
         (f"validation: {name.replace('_', ' ')}", f"{value:.4f}", ENGLISH)
         for name, value in made.get("metrics", {}).get("validation", {}).items()
@@ -44,6 +41,15 @@ def _facts(part: str, made: dict[str, Any]) -> Facts:
     if at is not None:
         facts.append((_("Trained at"), date_format(at, "DATETIME_FORMAT"), ""))
     return facts
+
+
+def shown_arguments(arguments: dict[str, Any], *, without: str) -> list[tuple[str, Any]]:
+    """Return the arguments of a training run in words; one is shown elsewhere."""
+    return [
+        (name.replace("_", " "), ", ".join(map(str, value)) if isinstance(value, list) else value)
+        for name, value in arguments.items()
+        if value is not None and name != without
+    ]
 
 
 def _digits(*, count: int, writers: int | None = None, **_more: Any) -> str:

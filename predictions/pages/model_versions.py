@@ -16,7 +16,7 @@ from predictions.core.calendar import today
 from predictions.core.errors import VersionRefused
 from predictions.pages import shadow
 from predictions.pages.access import require_permission
-from predictions.pages.model_parts import part_facts
+from predictions.pages.model_parts import part_facts, shown_arguments
 from predictions.pages.model_plots import calibration_points, confusion_rows
 from predictions.registry import activation, versions
 from predictions.registry.archives import from_archive
@@ -131,14 +131,16 @@ def _render(
     active = next(other.number for other in all_versions if other.active)
     version.active = number == active
     validation = version.validation
+    made = {} if version.problem else version.manifest
     page_reader = None if version.problem else versions.page_manifest_of(version)
     context = {
         "version": version,
         "validation": validation,
         "confusion": confusion_rows(validation.get("confusion_matrix", [])),
         "calibration": calibration_points(validation.get("calibration")),
-        "arguments": [] if version.problem else _arguments(version.manifest),
-        "sources": [] if version.problem else _sources(version.manifest),
+        # The architecture is shown above them.
+        "arguments": shown_arguments(made.get("arguments", {}), without="architecture"),
+        "sources": _sources(made),
         "page_reader": [] if page_reader is None else part_facts(page_reader),
         "active": active,
         "may_delete": may_activate(request.user) and versions.is_deletable(version),
@@ -149,16 +151,6 @@ def _render(
     }
     status = error.status if error else 200
     return render(request, "predictions/model.html", context, status=status)
-
-
-def _arguments(manifest: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Return the arguments of the training run; the architecture is shown separately."""
-    arguments = manifest.get("arguments", {})
-    return [
-        (name.replace("_", " "), ", ".join(value) if isinstance(value, list) else value)
-        for name, value in arguments.items()
-        if value is not None and name != "architecture"
-    ]
 
 
 def _sources(manifest: dict[str, Any]) -> list[tuple[str, int, float]]:

@@ -1,6 +1,6 @@
 """Several pictures at once: sending them, and a table of what was read in them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from uuid import UUID
@@ -8,7 +8,9 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 from rest_framework.request import Request
 
@@ -28,6 +30,7 @@ from predictions.recognition.uploads import safe_file_name, uploads_from_form
 from predictions.web.responses import as_attachment
 
 ROWS_PER_PAGE = 100
+MAX_SAID, MAX_NAME = 5, 40  # refusals, and characters of the name of each
 BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}".encode()  # tells spreadsheets that it is UTF-8
 
 
@@ -65,10 +68,22 @@ def send(request: HttpRequest) -> HttpResponse:
     ]
     for one in results:
         if not isinstance(one, PredictionsError):
-            for refusal in refused:
-                messages.error(request, f"{refusal.name}: {refusal.message}")
+            _say(request, refused)
             return redirect("upload", one[0].batch_id)
     return render(request, "predictions/uploads.html", {"refused": refused}, status=400)
+
+
+def _say(request: HttpRequest, refused: Sequence[Refusal]) -> None:
+    """Have the next page say why files were not read: of a few, since a cookie carries it."""
+    for refusal in refused[:MAX_SAID]:
+        name = Truncator(refusal.name).chars(MAX_NAME)
+        messages.error(request, f"{name}: {refusal.message}")
+    more = len(refused) - MAX_SAID
+    if more > 0:
+        words = ngettext(
+            "%(count)s more file was not read.", "%(count)s more files were not read.", more
+        )
+        messages.error(request, words % {"count": more})
 
 
 @require_safe

@@ -12,6 +12,7 @@ from predictions.pages import (
     statistics,
     uploads,
 )
+from predictions.web.converters import VERSION
 
 urlpatterns = [
     path("", reading.read, name="read"),
@@ -31,11 +32,11 @@ urlpatterns = [
     path("review/<uuid:prediction_id>", corrections.answer_review, name="answer-review"),
     path("models/", model_versions.model_list, name="models"),
     path("models/import", model_versions.add, name="import-model"),
-    path("models/<int:number>/", model_versions.model_detail, name="model"),
-    path("models/<int:number>/activate", model_versions.activate, name="activate-model"),
-    path("models/<int:number>/shadow", shadow.start, name="start-shadow"),
-    path("models/<int:number>/shadow/stop", shadow.stop, name="stop-shadow"),
-    path("models/<int:number>/shadow/review", shadow.send_to_review, name="review-shadow"),
-    path("models/<int:number>/delete", model_versions.delete, name="delete-model"),
+    path(f"models/{VERSION}/", model_versions.model_detail, name="model"),
+    path(f"models/{VERSION}/activate", model_versions.activate, name="activate-model"),
+    path(f"models/{VERSION}/shadow", shadow.start, name="start-shadow"),
+    path(f"models/{VERSION}/shadow/stop", shadow.stop, name="stop-shadow"),
+    path(f"models/{VERSION}/shadow/review", shadow.send_to_review, name="review-shadow"),
+    path(f"models/{VERSION}/delete", model_versions.delete, name="delete-model"),
     path("favicon.ico", favicon.favicon, name="favicon"),
 ]

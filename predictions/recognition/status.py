@@ -7,7 +7,7 @@ from predictions.core.records import ReviewReason, Status
 
 
 def status_of(reading: Reading) -> Status:
-    """Return how reliable a reading is, by its confidence and the thresholds of the settings."""
+    """Return how reliable a reading is, by what was read and REVIEW_BELOW_CONFIDENCE."""
     if review_reason_of(reading) is not None:
         return Status.NEEDS_REVIEW
     return Status.UNREADABLE if reading.confidence is None else Status.READ

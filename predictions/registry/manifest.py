@@ -102,7 +102,7 @@ _JUDGEMENT = _object(
         "pool": _array(_WEIGHT, 3),
     }
 )
-SCHEMA = _object(
+_MANIFEST = _object(
     {
         "format": {"const": MANIFEST_FORMAT},
         "architecture": {"type": "string", "minLength": 1, "maxLength": 64},
@@ -134,6 +134,7 @@ SCHEMA = _object(
     evaluation_set=_object({"fingerprint": {"type": "string", "maxLength": 64}}),
     created_at={"type": "string"},
 )
+SCHEMAS = {"manifest": _MANIFEST, "page reader": _PAGE_READER, "judgement": _JUDGEMENT}
 
 
 @cache
@@ -141,8 +142,7 @@ def _validator(name: str = "manifest") -> "Draft202012Validator":
     # Imported late: the library takes 6 MB, and few workers ever check a manifest.
     from jsonschema import Draft202012Validator
 
-    schemas = {"manifest": SCHEMA, "page reader": _PAGE_READER, "judgement": _JUDGEMENT}
-    return Draft202012Validator(schemas[name])
+    return Draft202012Validator(SCHEMAS[name])
 
 
 def parse(content: bytes) -> dict[str, Any]:

@@ -15,13 +15,13 @@ from threading import BoundedSemaphore, Event, Thread
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from django.db import IntegrityError, connections
+from django.db import connections
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from ml.files import isolation
 from predictions.access.client_address import client_address
-from predictions.core.errors import PredictionsError, StoreUnavailable, UploadRefused
+from predictions.core.errors import AlreadyKept, PredictionsError, StoreUnavailable, UploadRefused
 from predictions.core.ids import new_id
 from predictions.core.records import Claim, PredictionRecord, RequestKey
 from predictions.stores import get_store
@@ -118,7 +118,7 @@ def make_once(
             with suppress(StoreUnavailable):
                 store.release(request_key)
         raise
-    except IntegrityError:  # the claim lapsed, and who took it over was faster
+    except AlreadyKept:  # the claim lapsed, and who took it over was faster
         if store.get(claim.id) is None:
             raise
         return store.get_upload(claim.id), False

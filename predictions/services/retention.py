@@ -1,10 +1,15 @@
 """Deleting predictions older than RETENTION_DAYS, with their corrections and queue items.
 
+And sessions that have expired.
+
 Cassandra expires rows by TTL, but only those written after the setting, and nothing in SQL.
 """
 
 from collections.abc import Iterator
 from datetime import datetime
+
+from django.contrib.sessions.models import Session
+from django.utils import timezone
 
 from predictions.access.audit import Action, audit
 from predictions.core.ids import first_id_at
@@ -51,3 +56,12 @@ def purge(before: datetime, *, by: str = "") -> Iterator[int]:
     queue.remove_before(first_kept)
     shadow.forget_before(first_kept)
     forget_days_before(before)
+
+
+def delete_expired_sessions() -> int:
+    """Delete the sessions that have expired; return their number."""
+    expired = Session.objects.filter(expire_date__lt=timezone.now())
+    deleted = 0
+    while keys := list(expired.values_list("pk", flat=True)[:BATCH_SIZE]):
+        deleted += Session.objects.filter(pk__in=keys).delete()[0]
+    return deleted

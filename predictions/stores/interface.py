@@ -28,21 +28,34 @@ EVENTS_KEPT_S = 7 * 86_400
 class PredictionStore(ABC):
     """Keeps predictions and their pictures, which never change.
 
-    Every method raises `predictions.core.errors.StoreUnavailable` when its database is down.
+    Every method raises `predictions.core.errors.StoreUnavailable` when its database is down. The
+    integers of what is kept are at most `predictions.core.records.MAX_INT`.
     """
+
+    @property
+    @abstractmethod
+    def has_outbox(self) -> bool:
+        """Whether events go into an outbox of its own, which `events` reads.
+
+        Else they go into the one in SQL (`predictions.stores.sql.models.OutboxEvent`).
+        """
 
     def add(self, record: PredictionRecord, picture: PictureRecord) -> None:
         """Keep a prediction and its picture (of the same id), both or neither."""
         self.add_many([(record, picture)])
-
-    # Whether it has an outbox of its own; the SQL store's events are in the SQL outbox.
-    has_outbox = False
 
     @abstractmethod
     def add_many(self, pairs: Iterable[Pair], events: Iterable[Event] = ()) -> None:
         """Keep many predictions, each with its picture, and put events into the outbox.
 
         When this returns, all are kept. If it raises, some may be kept, each with its picture.
+        Whoever adds an id again adds the same reading of the same picture: a store writes it anew,
+        or refuses it.
+
+        Raises
+        ------
+        AlreadyKept
+            If one of the ids exists and the store can tell; then nothing is added.
         """
 
     def import_many(self, pairs: Sequence[Pair]) -> None:

@@ -21,7 +21,7 @@ from ml.digits import DIGITS
 from predictions.core.calendar import in_site_zone, start_of_day
 from predictions.core.errors import BadQuery
 from predictions.core.ids import day_of
-from predictions.core.records import Filters, Source, Status
+from predictions.core.records import MAX_INT, Filters, Source, Status
 from predictions.core.terms import numbers_in
 
 MAX_LIMIT = 200
@@ -112,7 +112,7 @@ class FilterParams(serializers.Serializer[Any]):
     model_version = serializers.IntegerField(
         required=False,
         min_value=0,
-        max_value=2**31 - 1,
+        max_value=MAX_INT,
         help_text="Only read by this model version.",
     )
     corrected = serializers.BooleanField(

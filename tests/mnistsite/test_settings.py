@@ -1,6 +1,8 @@
 """Settings from the environment; an invalid one stops the start with a message that names it."""
 
+import ast
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -303,3 +305,53 @@ def test_sqlite_uses_wal_and_waits_for_other_writers(var_dir: Path) -> None:
     )
     shown = manage(var_dir, "shell", "--no-imports", "-c", code, SQLITE_SYNCHRONOUS="FULL")
     assert shown.stdout.split() == ["wal", "2", "5000"]
+
+
+def test_a_store_is_named_in_one_place(var_dir: Path) -> None:
+    """As for a contributor, whose store needs no app and no database of Django."""
+    own_store = (
+        "from predictions.stores import STORES, get_store;"
+        "STORES['own'] = 'predictions.stores.sql.store.SQLStore';"
+        "import django; django.setup();"
+        "from django.core.management import call_command; call_command('check');"
+        "print(type(get_store()).__name__)"
+    )
+    environment = manage_environment(var_dir, PREDICTION_STORE="own")
+    finished = subprocess.run(
+        [sys.executable, "-c", own_store], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.endswith("SQLStore\n")
+
+
+def test_the_settings_import_nothing_that_reads(var_dir: Path) -> None:
+    """They set what numerical libraries ask for when they are imported."""
+    program = "import sys, mnistsite.settings; print({'numpy', 'cv2'} & set(sys.modules))"
+    environment = manage_environment(var_dir)
+    command = [sys.executable, "-c", program]
+    assert subprocess.check_output(command, cwd=ROOT, env=environment, text=True) == "set()\n"
+
+
+def test_every_setting_is_documented_and_nothing_else() -> None:
+    read = set().union(*map(variables_read_in, (ROOT / "mnistsite").glob("*.py")))
+    assert len(read) > 50
+    rows = re.findall(r"^\| (`.*?) \|", (ROOT / "docs/use/settings.md").read_text(), re.MULTILINE)
+    documented = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert read - documented == set()
+    # Gunicorn reads one itself, and tools/local_cassandra the other.
+    assert documented - read == {"FORWARDED_ALLOW_IPS", "LOCAL_CASSANDRA_JAVA_OPTIONS"}
+
+
+def variables_read_in(module: Path) -> set[str]:
+    """Return every NAME of `env.…("NAME"` and `…(env, "NAME"`."""
+    names = set()
+    for node in ast.walk(ast.parse(module.read_text())):
+        match node:
+            case (
+                ast.Call(
+                    func=ast.Attribute(value=ast.Name("env")), args=[ast.Constant(str(name)), *_]
+                )
+                | ast.Call(args=[ast.Name("env"), ast.Constant(str(name)), *_])
+            ):
+                names.add(name)
+    return names

@@ -9,14 +9,14 @@ from uuid import uuid4
 
 import django_cassandra_engine.apps  # noqa: F401 - allows cqlengine to make tables
 import pytest
-from cassandra.cluster import Session
+from cassandra.cluster import NoHostAvailable, Session
 from cassandra.cqlengine import connection as cqlengine
 from cassandra.cqlengine import models as cqlengine_models
 from environs import Env
 
 from mnistsite import cassandra
 from predictions.stores.cassandra.schema import Wanted, bring_up_to_date
-from predictions.stores.cassandra.session import ALIAS, CassandraSession
+from predictions.stores.cassandra.session import ALIAS, CassandraSession, cluster_errors
 from predictions.stores.cassandra.store import CassandraStore
 from predictions.stores.cassandra.tables import TABLES
 from tests.support.cql_log import CQL_LOG
@@ -94,3 +94,17 @@ def empty_store(session: Session) -> CassandraStore:
     for future in [session.execute_async(cql, timeout=60) for cql in truncations]:
         future.result()
     return CassandraStore(CassandraSession(name), shards=SHARDS, retention_days=0)
+
+
+class UnreachableSession(CassandraSession):
+    """Connects to nothing."""
+
+    def connect(self) -> Session:
+        with cluster_errors():
+            raise NoHostAvailable("none", {})
+
+
+def unreachable_store() -> CassandraStore:
+    """Return a store whose cluster does not answer."""
+    session = UnreachableSession(cqlengine_models.DEFAULT_KEYSPACE)
+    return CassandraStore(session, shards=SHARDS, retention_days=0)

@@ -1,5 +1,6 @@
 """Prediction records made without reading a picture."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -8,6 +9,7 @@ from ml.digits import Box
 from ml.reading.result import DigitReading, MarkReading
 from predictions.core.ids import first_id_at
 from predictions.core.records import GLYPH_BYTES, PictureRecord, PredictionRecord, Source, Status
+from predictions.stores.interface import Pair
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -67,6 +69,28 @@ def make_picture(record: PredictionRecord) -> PictureRecord:
     count = len(record.digits)
     glyphs = b"".join(bytes([position % 256]) * GLYPH_BYTES for position in range(count))
     return PictureRecord(id=record.id, preview=b"RIFF-preview-" + record.id.bytes, glyphs=glyphs)
+
+
+class Broken(Exception):
+    """What happens in the middle of a write, such as the end of the process."""
+
+
+class BreakingPairs(Sequence[Pair]):
+    """Pairs one of which cannot be had, for a write that does not reach its end."""
+
+    def __init__(self, pairs: Sequence[Pair], *, at: Pair) -> None:
+        self.pairs = pairs
+        self.at = at
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return BreakingPairs(self.pairs[place], at=self.at)
+        if self.pairs[place] is self.at:
+            raise Broken
+        return self.pairs[place]
 
 
 def minutes(count: float) -> timedelta:

@@ -12,7 +12,14 @@ import orjson
 
 from ml.digits import DIGITS, MARKS
 from predictions.core.ids import MAX_PAGES, day_of
-from predictions.core.records import GLYPH_BYTES, PictureRecord, ReviewReason, Source, Status
+from predictions.core.records import (
+    GLYPH_BYTES,
+    MAX_INT,
+    PictureRecord,
+    ReviewReason,
+    Source,
+    Status,
+)
 from predictions.management.backup.archive import ArchiveRefused, parse
 from predictions.stores.interface import Pair
 from predictions.stores.serialization import PLAIN, columns_of, digits_to_json, marks_to_json
@@ -22,7 +29,6 @@ MAX_LINE_BYTES = 4_000_000  # a page of 1,000 digits has 1.5 million
 MAX_TEXT = 1_000_000
 MAX_PREVIEW_BYTES = 1_000_000
 MAX_PARTS = 10_000  # digits, marks or lines of a page
-MAX_INT = 2**31 - 1  # of the databases' integers
 MAX_BIG_INT = 2**63 - 1
 
 Check = Callable[[Any], bool]

@@ -1,4 +1,4 @@
-"""`manage.py purgepredictions`: delete expired predictions."""
+"""`manage.py purgepredictions`: delete expired predictions and sessions."""
 
 from argparse import ArgumentParser
 from datetime import timedelta
@@ -10,11 +10,14 @@ from django.utils import timezone
 
 from predictions.core.errors import StoreUnavailable
 from predictions.management.output import SiteCommand
-from predictions.services.retention import purge
+from predictions.services.retention import delete_expired_sessions, purge
 
 
 class Command(SiteCommand):
-    help = "Deletes predictions that are older than RETENTION_DAYS, in bounded batches."
+    help = (
+        "Deletes predictions that are older than RETENTION_DAYS, in bounded batches, and sessions "
+        "that have expired."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -37,3 +40,4 @@ class Command(SiteCommand):
                 "were deleted; run the command again for the rest."
             ) from error
         self.stdout.write(f"{deleted} predictions from before {moment} were deleted.")
+        self.stdout.write(f"{delete_expired_sessions()} expired sessions were deleted.")

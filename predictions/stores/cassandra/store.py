@@ -67,6 +67,8 @@ class CassandraStore(PredictionStore):
         How long a prediction is kept, in days; 0 for ever.
     """
 
+    has_outbox = True
+
     def __init__(
         self,
         session: CassandraSession | None = None,
@@ -82,8 +84,6 @@ class CassandraStore(PredictionStore):
         )
         self.outbox = Outbox(self.session, self.statements)
         self.search = Search(self.session, self.statements, self.days)
-
-    has_outbox = True
 
     def add_many(self, pairs: Iterable[Pair], events: Iterable[Event] = ()) -> None:
         """Keep predictions and their pictures; many are sent before the first is answered."""

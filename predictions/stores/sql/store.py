@@ -19,7 +19,7 @@ from django.db.models import (
     TextField,
 )
 
-from predictions.core.errors import StoreUnavailable, is_outage, store_outage
+from predictions.core.errors import AlreadyKept, StoreUnavailable, is_outage, store_outage
 from predictions.core.ids import first_id_at
 from predictions.core.records import (
     Claim,
@@ -55,6 +55,8 @@ UNCONVERTED_FIELDS = (BooleanField, CharField, FloatField, IntegerField, TextFie
 
 class SQLStore(PredictionStore):
     """Keeps predictions through the Django ORM."""
+
+    has_outbox = False
 
     def add_many(self, pairs: Iterable[Pair], events: Iterable[Event] = ()) -> None:
         """Keep all predictions, their pictures and the events in one transaction, or nothing."""
@@ -96,6 +98,10 @@ class SQLStore(PredictionStore):
             # A server may have committed before its connection was lost.
             error.nothing_kept = not committing or connection.vendor == "sqlite"
             raise
+        except IntegrityError as error:
+            if not self.get_many(record.id for record, _ in pairs):
+                raise
+            raise AlreadyKept from error
 
     def add_upload(self, pairs: Sequence[Pair], events: Sequence[Event] = ()) -> None:
         """Keep the predictions of an upload and its events in one transaction."""
@@ -211,7 +217,10 @@ class SQLStore(PredictionStore):
 
 
 def _rows_of(request_key: RequestKey) -> QuerySet[IdempotencyKey]:
-    return IdempotencyKey.objects.filter(owner=request_key.owner, key=request_key.key)
+    """Return the row of a key that has not expired; `claim` deletes the others."""
+    kept_since = time.time() - KEYS_KEPT_S
+    keys = IdempotencyKey.objects.filter(owner=request_key.owner, key=request_key.key)
+    return keys.filter(created_at__gte=kept_since)
 
 
 @contextmanager

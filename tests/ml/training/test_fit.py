@@ -12,9 +12,10 @@ import pytest
 from PIL import Image
 
 from ml.data.dataset import Source, as_input, load_digits, split
+from ml.data.idx import read_idx
 from ml.errors import TrainingError
 from ml.model.classifier import load_classifier
-from ml.model.comparison import ANSWERS_FILE, fingerprint, read_outcomes
+from ml.model.comparison import ANSWERS_FILE, Outcomes, fingerprint
 from ml.model.metrics import accuracy, confusion_matrix, softmax
 from ml.training.checkpoint import read_run
 from ml.training.export import export
@@ -362,7 +363,8 @@ def test_the_manifest_says_how_the_network_was_made_and_how_good_it_is(
 def test_its_answers_to_the_digits_for_validation_are_kept(exported: Exported) -> None:
     told = exported.manifest["evaluation_set"]
     assert told == {"part": "validation", "fingerprint": fingerprint(DIGITS.validation)}
-    answers = read_outcomes(exported.directory / ANSWERS_FILE, told["fingerprint"])
+    pairs, _ = read_idx(exported.directory / ANSWERS_FILE, np.dtype("u1"), (None, 2))
+    answers = Outcomes(told["fingerprint"], pairs)
     assert answers.pairs[:, 0].tolist() == DIGITS.validation.labels.tolist()
     assert answers.is_correct.mean() == exported.manifest["metrics"]["validation"]["accuracy"]
 

@@ -16,7 +16,7 @@ from ml.reading.runs import Slot
 from ml.reading.unread import Unread
 from ml.synthesis.pages import ComposedPage, Composer
 from ml.synthesis.sheet import Symbol
-from ml.training.judgement import JudgedPage, evaluate, fit, judge_pages, match
+from ml.training.judgement import JudgedPage, evaluate, fit, judge_page, match
 from ml.training.page_reader import fit_judgement
 from ml.training.recipes import JUDGEMENT, JudgementRecipe, choose_judgement_recipe
 from tests.conftest import ROOT
@@ -134,7 +134,7 @@ def test_pages_judged_in_several_processes_are_those_that_follow_from_the_seed(
     reader = load_page_reader(SHIPPED)
     composer = Composer(split(draw_digits(200)).validation)
     parts = reader.finder, reader.line_reader, classifier
-    pages = list(judge_pages(composer, JUDGEMENT.seeds[0], 8, *parts))
+    pages = [judge_page(composer, JUDGEMENT.seeds[0], n, *parts) for n in range(8)]
 
     assert fit(pages) == json.loads((complete / JUDGEMENT_FILE).read_text())
 

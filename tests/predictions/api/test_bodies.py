@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 from django.test import Client, RequestFactory
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rest_framework.exceptions import ParseError
 from rest_framework.test import APIClient
 
 from mnistsite.wsgi import application, plain_content_type
+from predictions.api.headers import parameters_of
 from predictions.api.parsers import parse_form
 from predictions.stores import get_store
 
@@ -20,6 +23,11 @@ pytestmark = pytest.mark.django_db
 URL = "/api/v1/predictions"
 NEGOTIATED = "application/json, */*"  # by the framework instead of plain.py
 Png = Callable[..., bytes]
+# File names by RFC 8187 that Python has no codec for, or one that raises what it likes.
+UNUSABLE = [
+    *("bogus''x", "idna''xn--%ff", "punycode''%ff", "undefined''x", "mbcs''x", "hex''%ff"),
+    *("''x", "utf-16''x", "utf-8'x", "\"bogus''x\""),
+]
 
 
 def form(*headers: str | bytes, content: bytes, boundary: str = "x") -> bytes:
@@ -183,6 +191,42 @@ def test_a_whole_body_may_have_a_name_and_a_key(png: Png) -> None:
     for status in (201, 200):
         answer = send(URL, png("7"), "image/png", headers=headers)
         assert (answer.status_code, answer.json()["file_name"]) == (status, "7.png")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "name"),
+    [
+        (r'; filename="a \"b\".png"', 'a "b".png'),
+        ("; filename*=UTF-8''%E2%82%AC.png", "€.png"),
+        ("; filename*=iso-8859-1'de'%fc.png", "ü.png"),
+        ("; filename*0*=utf-8''a; filename*1*=b.png", "ab.png"),
+        ("""; filename="a; b*=c'd.png\"""", "a; b*=c'd.png"),
+        *((f"; filename*={value}", "") for value in UNUSABLE),
+        *((f'; filename="7.png"; filename*={value}', "7.png") for value in UNUSABLE),
+    ],
+)
+def test_a_name_is_read_alike_of_a_body_and_of_a_part(png: Png, parameters: str, name: str) -> None:
+    headers = {"Content-Disposition": "attachment" + parameters}
+    whole = send(f"{URL}?store=false", png("7"), "image/png", headers=headers)
+    part = form(disposition(parameters.encode()), content=png("7"))
+    for answer in (whole, post(Client(), f"{URL}?store=false", part)):
+        assert (answer.status_code, answer.json()["file_name"]) == (200, name)
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(max_codepoint=255)) | st.text(";*='\"\\ fuatx-8%0\n"))
+def test_no_header_stops_the_reading_of_its_parameters(header: str) -> None:
+    for parameter, value in parameters_of(header).items():
+        assert (type(parameter), type(value)) == (str, str)
+    parameters_of("a" + header * 1000)
+
+
+@pytest.mark.parametrize("pattern", ['"', '\\"', ";a*=", ";a*=utf-8'", "*", ";", "'"])
+def test_the_parameters_of_a_long_header_take_no_time(pattern: str) -> None:
+    started = time.process_time()
+    parameters_of(f'a; b="{pattern * 8000}')
+    parameters_of("a;" + pattern * 8000)
+    assert time.process_time() - started < 0.5
 
 
 def test_numbers_may_be_the_whole_body() -> None:

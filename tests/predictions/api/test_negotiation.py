@@ -36,3 +36,23 @@ def test_what_nobody_can_write_is_refused(client: Client) -> None:
     response = client.get(URL, headers={"Accept": "image/png"})
     assert response.status_code == 406
     assert response.json()["error"]["code"] == "not_acceptable"
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        """*/*; a=";b*=bogus''x\"""",
+        """application/*; a=";b*=idna''xn--%ff\"""",
+        "application/json; indent*=punycode''%ff",
+        "application/json; indent=x, */*",
+        "application/json; indent=99999999999999999999",
+        "*/*; indent=²",
+    ],
+)
+@pytest.mark.parametrize("url", [URL, "/api/v1/models", "/v2"])
+def test_no_parameter_of_what_is_accepted_is_an_error(
+    client: Client, accept: str, url: str
+) -> None:
+    response = client.get(url, headers={"Accept": accept})
+    assert response.status_code in {200, 406}
+    assert response["Content-Type"] == "application/json"

@@ -6,6 +6,8 @@ from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
@@ -107,6 +109,16 @@ def test_days_that_are_summed_between_two_batches_are_summed_again(store: Predic
     assert total(minutes=2) == 4
     assert sum(batches) == 4
     assert total(minutes=4) == 0
+
+
+def test_sessions_that_have_expired_are_deleted(store: PredictionStore) -> None:
+    for days in (-9, -8, -7, -6, -5, 1):
+        session = SessionStore()
+        session.set_expiry(timezone.now() + timedelta(days=days))
+        session.save()
+    assert "5 expired sessions were deleted." in run("--days", "3")
+    assert [session.session_key for session in Session.objects.all()] == [session.session_key]
+    assert "0 expired sessions were deleted." in run("--days", "3")
 
 
 def test_nothing_is_deleted_where_all_is_kept_for_ever() -> None:

@@ -186,6 +186,25 @@ def test_no_page_makes_many_queries(
     assert len(shown) > 75
 
 
+@pytest.mark.parametrize("number", [2**31 - 1, 2**31, 2**63, 10**20, None])
+def test_no_number_in_an_address_is_an_error(
+    browser: Client, keep: Keep, number: int | None
+) -> None:
+    digits = "9" * 5000 if number is None else str(number)  # Python reads 4300
+    browser.force_login(User.objects.create_superuser("root"))
+    prediction_id = str(keep("7").id)
+    numbered = [
+        PLACE.sub(lambda place: prediction_id if "uuid" in place[0] else digits, route)
+        for route in routes(get_resolver().url_patterns)
+        if "number>" in route or "<int:" in route or "object_id" in route
+    ]
+    assert len(numbered) > 40
+    for address in numbered:
+        for method in ("GET", "POST", "DELETE"):
+            answer = browser.generic(method, f"/{address}")
+            assert answer.status_code < 500, (method, address[:80])
+
+
 def test_what_people_see_is_kept_by_no_cache(
     browser: Client, paths: list[str], olga: User, png: Callable[..., bytes]
 ) -> None:

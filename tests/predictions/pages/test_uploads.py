@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from django.conf import LazySettings
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from PIL import Image
@@ -192,6 +193,31 @@ def test_says_which_of_several_files_were_not_read(browser: Client, png: Png) ->
     assert alone.status_code == 400
     assert "words.png: This file format is not supported" in alone.content.decode()
     assert browser.post("/uploads/", {}).status_code == 400
+
+
+@pytest.mark.parametrize("letter", ["a", "ü", "\N{GRINNING FACE}"])
+def test_many_refusals_are_said_in_few_words_and_kept_nowhere(
+    browser: Client, png: Png, letter: str
+) -> None:
+    names = [f"{letter * 200}{place}.png" for place in range(40)]
+    files = [SimpleUploadedFile(name, b"just words") for name in names]
+    sent = browser.post("/uploads/", {"file": [SimpleUploadedFile("7.png", png("7")), *files]})
+    assert sent.status_code == 302
+    assert len(sent.cookies["messages"].value) < 2048
+    assert not Session.objects.exists()
+    page = browser.get(sent["Location"])
+    said = [element.text for element in find(page, "p", class_="note error")]
+    assert len(said) == 6
+    assert all(words.startswith(letter * 30) and len(words) < 300 for words in said[:5])
+    assert said[5] == "35 more files were not read."
+
+
+def test_messages_without_a_reader_pile_up_nowhere(browser: Client, png: Png) -> None:
+    for _ in range(20):
+        files = [SimpleUploadedFile("7.png", png("7")), SimpleUploadedFile("w" * 200, b"words")]
+        assert browser.post("/uploads/", {"file": files}).status_code == 302
+    assert len(browser.cookies["messages"].value) < 2048
+    assert not Session.objects.exists()
 
 
 def test_a_long_table_has_pages(browser: Client, png: Png, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,8 @@
 """What every store promises (predictions/stores/interface.py). Runs over each of them."""
 
+import json
+import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -7,9 +10,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import OperationalError, connection
 
+from predictions.core.errors import AlreadyKept, StoreUnavailable
 from predictions.core.ids import first_id_at, id_of_page, moment_of
 from predictions.core.records import (
+    MAX_INT,
+    Event,
     Filters,
     PredictionRecord,
     RequestKey,
@@ -18,8 +25,18 @@ from predictions.core.records import (
     Status,
 )
 from predictions.stores.interface import PredictionStore
+from predictions.stores.sql.models import OutboxEvent
 from predictions.stores.sql.store import SQLStore
-from tests.support.records import NOON, make_id, make_mark, make_picture, make_record, minutes
+from tests.support.records import (
+    NOON,
+    BreakingPairs,
+    Broken,
+    make_id,
+    make_mark,
+    make_picture,
+    make_record,
+    minutes,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -523,6 +540,21 @@ def test_what_is_free_or_settled_is_not_renewed(store: PredictionStore) -> None:
     assert store.claim(request_key(), make_id(), lease_s=60).done
 
 
+def test_a_key_expires(store: PredictionStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("sql.store", "cassandra.statements"):
+        with suppress(ImportError):  # of the other store
+            monkeypatch.setattr(f"predictions.stores.{module}.KEYS_KEPT_S", 2)
+    first, second = make_id(), make_id()
+    store.claim(request_key(), first, lease_s=60)
+    store.settle(request_key())
+    claim = store.claim(request_key(), second, lease_s=60)
+    assert (claim.id, claim.done) == (first, True)
+    time.sleep(3.1)
+    assert store.read_claim(request_key()) is None
+    claim = store.claim(request_key(), second, lease_s=60)
+    assert (claim.id, claim.new, claim.ours, claim.done) == (second, True, True, False)
+
+
 def test_discards_what_is_there_and_what_is_not(store: PredictionStore) -> None:
     gone, stays = make_record("1"), make_record("1")
     keep(store, gone, stays)
@@ -585,10 +617,190 @@ def test_the_first_page_of_an_upload_is_never_there_without_the_others(
     store: PredictionStore,
 ) -> None:
     pages = make_pages(5)
-    broken = [(record, make_picture(record)) for record in pages]
-    broken[3] = (replace(pages[3], model_version=2**70), broken[3][1])  # no column takes it
-    with pytest.raises(Exception):  # noqa: B017, PT011 - each database says it in its own way
-        store.add_upload(broken)
-    assert store.get(pages[0].id) is None
-    store.add_upload([(record, make_picture(record)) for record in pages])
+    pairs = [(record, make_picture(record)) for record in pages]
+    for broken in pairs:
+        with pytest.raises(Broken):
+            store.add_upload(BreakingPairs(pairs, at=broken), [make_event(pages[0])])
+        assert store.get(pages[0].id) is None
+        for record in store.latest():
+            assert store.picture(record.id) == make_picture(record)
+        store.discard(page.id for page in pages)
+    store.add_upload(pairs)
     assert store.get_upload(pages[0].id) == pages
+
+
+@pytest.mark.parametrize("text", ["7", ""])
+def test_the_largest_integers_are_kept(store: PredictionStore, text: str) -> None:
+    names = ("model_version", "file_size", "width", "height", "position")
+    largest: dict[str, Any] = dict.fromkeys(names, MAX_INT)
+    record = make_record(text, batch_id=uuid4(), **largest)
+    keep(store, record)
+    assert store.get(record.id) == record
+    assert all_pages(store, Filters(model_version=MAX_INT)) == [record]
+
+
+def test_an_id_that_is_added_again_is_refused_or_kept_whole(store: PredictionStore) -> None:
+    """As two requests with one key do, of which the first was taken for dead."""
+    pages = make_pages(3)
+    pairs = [(record, make_picture(record)) for record in pages]
+    store.add_upload(pairs)
+    again = [replace(record, duration_ms=99.5) for record in pages]  # the same, read again
+    try:
+        store.add_upload([(record, make_picture(record)) for record in again])
+        expected = again
+    except AlreadyKept:
+        expected = pages
+    assert store.get_upload(pages[0].id) == expected
+    assert all_pages(store) == expected[::-1]
+    assert all_pages(store, Filters(digit=1)) == [expected[1]]
+    assert store.pictures(page.id for page in pages) == {p.id: p for _, p in pairs}
+    new = make_record("1")
+    try:
+        store.add_many([(new, make_picture(new)), (again[0], make_picture(again[0]))])
+    except AlreadyKept:
+        assert store.get(new.id) is None
+    else:
+        assert store.get(new.id) == new
+
+
+# --- Events and corrections ---------------------------------------------------------------------
+
+
+def make_event(record: PredictionRecord, kept_with: UUID | None = None) -> Event:
+    return Event(
+        id=make_id(),
+        type="prediction.created",
+        body=json.dumps({"text": record.text, "ä": "☃"}),
+        prediction_id=record.id,
+        kept_with=kept_with or record.id,
+    )
+
+
+def outbox_of(store: PredictionStore) -> list[Event]:
+    """What the sender of webhooks will find, in the order of ids."""
+    now = datetime.now(UTC)
+    own = list(store.events(now - timedelta(minutes=5), now + timedelta(minutes=1)))
+    rows = [Event(id=row.pk, type=row.type, body=row.body) for row in OutboxEvent.objects.all()]
+    assert not (rows if store.has_outbox else own)  # nobody would look for them there
+    return sorted(own or rows, key=lambda event: event.id)
+
+
+def told(events: list[Event]) -> list[tuple[UUID, str, str]]:
+    return [(event.id, event.type, event.body) for event in sorted(events, key=lambda e: e.id)]
+
+
+def test_events_reach_the_outbox_with_what_they_tell(store: PredictionStore) -> None:
+    records = [make_record(digit) for digit in "12"]
+    pages = make_pages(3)
+    alone = [make_event(record) for record in records]
+    of_pages = [make_event(page, kept_with=pages[0].id) for page in pages]
+    store.add_many(((record, make_picture(record)) for record in records), iter(alone))
+    assert told(outbox_of(store)) == told(alone)
+    store.add_upload([(page, make_picture(page)) for page in pages], of_pages)
+    found = outbox_of(store)
+    assert told(found) == told(alone + of_pages)
+    if store.has_outbox:  # whoever reads it asks whether they hold
+        assert found == sorted(alone + of_pages, key=lambda event: event.id)
+    keep(store, make_record("3"))
+    assert outbox_of(store) == found
+
+
+def test_an_event_may_come_without_a_prediction(store: PredictionStore) -> None:
+    event = Event(id=make_id(), type="test", body="{}")
+    store.add_many([], [event])
+    assert told(outbox_of(store)) == told([event])
+
+
+def test_an_outbox_is_read_from_a_moment_to_a_moment(store: PredictionStore) -> None:
+    event = make_event(make_record())
+    before = datetime.now(UTC)
+    store.add_many([], [event])
+    after = datetime.now(UTC) + timedelta(milliseconds=1)
+    second = timedelta(seconds=1)
+    assert list(store.events(after, after + second)) == []
+    assert list(store.events(before - second, before.replace(microsecond=0) - second)) == []
+    assert len(list(store.events(before - second, after + second))) == int(store.has_outbox)
+
+
+def test_what_is_marked_as_corrected_is_found_until_it_no_longer_is(
+    store: PredictionStore,
+) -> None:
+    records = [make_record("12"[i % 2], at=NOON + timedelta(days=i)) for i in range(6)]
+    keep(store, *records)
+    corrected = Filters(corrected=True)
+    assert all_pages(store, corrected) == []
+    store.mark_corrected(records[:5])
+    store.mark_corrected(records[:1])  # corrected once more
+    store.mark_corrected([])
+    assert all_pages(store, corrected, limit=2) == records[4::-1]
+    assert all_pages(store, Filters(corrected=True, digit=1)) == records[4::-2]
+    assert all_pages(store, Filters(corrected=True, since=records[3].created_at)) == records[4:2:-1]
+    assert all_pages(store) == records[::-1]
+    assert store.get(records[0].id) == records[0]
+    store.unmark_corrected(records[1].id)
+    store.unmark_corrected(records[5].id)  # was not marked
+    store.delete(records[3].id)
+    assert all_pages(store, corrected) == [records[4], records[2], records[0]]
+    store.mark_corrected([records[1]])
+    assert all_pages(store, corrected) == [records[i] for i in (4, 2, 1, 0)]
+
+
+# --- Outages ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def unreachable(store: PredictionStore) -> Iterator[PredictionStore]:
+    """The store when its database does not answer."""
+    if isinstance(store, SQLStore):
+
+        def refuse(*_: Any) -> None:
+            raise OperationalError("server closed the connection unexpectedly")
+
+        with connection.execute_wrapper(refuse):
+            yield store
+    elif type(store).__name__ == "CassandraStore":  # imported only where it is tested
+        from tests.support.cassandra import unreachable_store
+
+        yield unreachable_store()
+    else:
+        pytest.fail("say here how the database of this store stops answering")
+
+
+CALLS: dict[str, Callable[[PredictionStore, PredictionRecord], Any]] = {
+    "add": lambda store, record: store.add(record, make_picture(record)),
+    "add_upload": lambda store, record: store.add_upload([(record, make_picture(record))]),
+    "import_many": lambda store, record: store.import_many([(record, make_picture(record))]),
+    "events": lambda store, record: store.add_many([], [make_event(record)]),
+    "ids_in_batch": lambda store, record: store.ids_in_batch(record.id),
+    "get": lambda store, record: store.get(record.id),
+    "get_many": lambda store, record: store.get_many([record.id]),
+    "get_upload": lambda store, record: store.get_upload(record.id),
+    "pictures": lambda store, record: store.pictures([record.id]),
+    "glyphs": lambda store, record: store.glyphs([record.id]),
+    "latest": lambda store, _: store.latest(),
+    "search": lambda store, _: store.latest(Filters(number="123")),
+    "export": lambda store, _: list(store.export()),
+    "mark_corrected": lambda store, record: store.mark_corrected([record]),
+    "unmark_corrected": lambda store, record: store.unmark_corrected(record.id),
+    "delete": lambda store, record: store.delete(record.id),
+    "discard": lambda store, record: store.discard([record.id]),
+    "claim": lambda store, record: store.claim(request_key(), record.id, lease_s=1),
+    "read_claim": lambda store, _: store.read_claim(request_key()),
+    "renew": lambda store, _: store.renew(request_key(), lease_s=1),
+    "settle": lambda store, _: store.settle(request_key()),
+    "release": lambda store, _: store.release(request_key()),
+    "ping": lambda store, _: store.ping(),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_says_in_its_own_words_that_its_database_does_not_answer(
+    unreachable: PredictionStore, name: str
+) -> None:
+    with pytest.raises(StoreUnavailable, match="nothing was stored"):
+        CALLS[name](unreachable, make_record("1"))
+
+
+def test_every_call_of_the_interface_is_made_without_a_database() -> None:
+    methods = {name for name, value in vars(PredictionStore).items() if callable(value)}
+    assert {name for name in methods if name[0] != "_"} - set(CALLS) == {"add_many", "picture"}

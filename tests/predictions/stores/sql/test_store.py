@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from predictions.core.errors import StoreUnavailable
+from predictions.core.errors import AlreadyKept, StoreUnavailable
 from predictions.core.records import Filters, Source, Status
 from predictions.stores.sql.models import Picture, Prediction, PredictionDigit, PredictionTerm
 from predictions.stores.sql.store import SQLStore, _conditions, _Ids, _newest_first
@@ -20,7 +20,7 @@ def test_refuses_the_same_id_twice_and_keeps_the_first() -> None:
     store, record = SQLStore(), make_record("1")
     store.add(record, make_picture(record))
     again = make_record("2", id=record.id)
-    with pytest.raises(IntegrityError), transaction.atomic():
+    with pytest.raises(AlreadyKept), transaction.atomic():
         store.add(again, make_picture(again))
     assert store.get(record.id) == record
     assert Prediction.objects.count() == Picture.objects.count() == 1
