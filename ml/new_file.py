@@ -9,11 +9,11 @@ from typing import BinaryIO
 
 
 @contextmanager
-def new_file(path: Path, *, folder: int | None = None) -> Iterator[BinaryIO]:
+def new_file(path: Path, *, folder: int | None = None, mode: int = 0o600) -> Iterator[BinaryIO]:
     """Yield a file to write to, which gets its own name at the end, or is removed.
 
-    It is for its owner alone, and is made under a name that nobody can guess: under another,
-    whoever may write to its folder could have put a link, or a file that he goes on reading.
+    It is made under a name that nobody can guess: under another, whoever may write to its folder
+    could have put a link, or a file that he goes on reading.
 
     Parameters
     ----------
@@ -21,6 +21,8 @@ def new_file(path: Path, *, folder: int | None = None) -> Iterator[BinaryIO]:
         Its name at the end. What is there is replaced: a link itself, never what it leads to.
     folder
         The descriptor of the directory that ``path`` starts from; default: the current one.
+    mode
+        As of `os.open`, so the umask applies; default: for its owner alone.
 
     Raises
     ------
@@ -28,7 +30,7 @@ def new_file(path: Path, *, folder: int | None = None) -> Iterator[BinaryIO]:
         When it cannot be made or written.
     """
     partial = path.with_name(f".{path.name[:40]}.{secrets.token_hex(8)}.partial")
-    descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600, dir_fd=folder)
+    descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode, dir_fd=folder)
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file

@@ -62,7 +62,7 @@ def open_plain(path: str | Path, *, folder: int | None = None) -> BinaryIO:
 def put_away(picture: Path, place: int, answer: dict[str, Any]) -> None:
     """Move a picture to a place, and write its answer beside it."""
     name = _free_name(place, picture.name, answer)
-    with new_file(Path(f"{name}.json"), folder=place) as file:
+    with new_file(Path(f"{name}.json"), folder=place, mode=0o666) as file:
         file.write(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
     os.replace(picture, name, dst_dir_fd=place)
 
