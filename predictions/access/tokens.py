@@ -6,28 +6,48 @@ from datetime import timedelta
 from django import db
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import Permission, User
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from knox.crypto import hash_token
 from knox.models import AuthToken
 
 from predictions.access.audit import Action, audit
 from predictions.access.models import TokenDetails
+from predictions.core.errors import PredictionsError
 
 SHOWN_CHARACTERS = 8
 USE_NOTED = timedelta(minutes=10)  # how exactly
 SCHEMES = {"token", "bearer"}  # of the Authorization header
 
 
+class TokenRefused(PredictionsError):
+    """Nobody gets a token that may do more than they may."""
+
+    def __init__(self) -> None:
+        message = _("You can make tokens only for yourself and for accounts that may do no more.")
+        super().__init__("token_refused", message, status=403)
+
+
 def create_token(
-    user: AbstractBaseUser,
+    user: User,
     *,
-    by: AbstractBaseUser | str,
+    by: User | str,
     lifetime: timedelta = settings.TOKEN_LIFETIME,
     name: str = "",
 ) -> tuple[AuthToken, str]:
-    """Create a token; return it and its secret text, which is not stored."""
+    """Create a token; return it and its secret text, which is not stored.
+
+    Raises
+    ------
+    TokenRefused
+        If an account asks that may not; whoever has the command line (a name) may.
+    """
+    if not isinstance(by, str) and not accounts_within(by).filter(pk=user.pk).exists():
+        raise TokenRefused
     with transaction.atomic():
         AuthToken.objects.filter(user=user, expiry__lte=timezone.now()).delete()
         token, text = AuthToken.objects.create(user, expiry=lifetime)
@@ -35,6 +55,19 @@ def create_token(
         details = {"token": name_of(token), "until": token.expiry.isoformat(timespec="seconds")}
         audit(Action.TOKEN_MADE, by=by, target=user.get_username(), **details)
     return token, text
+
+
+def accounts_within(user: User) -> QuerySet[User]:
+    """Return the accounts for which a user may make tokens: itself, and those that may do no more.
+
+    An account that is not active may do nothing today, and who knows what when it is again.
+    """
+    if user.is_active and user.is_superuser:
+        return User.objects.all()
+    own = Permission.objects.filter(Q(user=user) | Q(group__user=user))
+    beyond = Permission.objects.exclude(pk__in=own.values("pk"))
+    more = Q(is_superuser=True) | Q(user_permissions__in=beyond) | Q(groups__permissions__in=beyond)
+    return User.objects.filter(Q(pk=user.pk) | (Q(is_active=True) & ~more))
 
 
 def token_of(request: HttpRequest) -> AuthToken | None:
@@ -45,7 +78,7 @@ def token_of(request: HttpRequest) -> AuthToken | None:
 
 
 def _find_token(header: str) -> AuthToken | None:
-    scheme, _, text = header.strip().partition(" ")
+    scheme, _space, text = header.strip().partition(" ")
     if scheme.lower() not in SCHEMES:
         return None
     valid = AuthToken.objects.exclude(expiry__lte=timezone.now()).select_related("user", "details")
