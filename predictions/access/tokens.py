@@ -105,6 +105,12 @@ def revoke_token(token: AuthToken, *, by: AbstractBaseUser | str | None) -> None
         audit(Action.TOKEN_REVOKED, by=by, target=token.user.get_username(), token=name_of(token))
 
 
+def revoke_tokens(user: AbstractBaseUser, *, by: AbstractBaseUser | str | None) -> None:
+    """Delete all tokens of an account."""
+    for token in AuthToken.objects.filter(user=user).select_related("user"):
+        revoke_token(token, by=by)
+
+
 def name_of(token: AuthToken) -> str:
     """Return the first characters of a token, which identify it."""
     return f"{token.token_key[:SHOWN_CHARACTERS]}…"
