@@ -133,6 +133,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "predictions.access.audit.ActingMiddleware",
     "predictions.access.rate_limits.RateLimitMiddleware",
     # After what counts: a body that is refused counts, too. Nothing before reads bodies.
     "mnistsite.middleware.BodyLimitMiddleware",

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from knox.crypto import hash_token
 from knox.models import AuthToken
 
-from predictions.access.audit import Action, audit
+from predictions.access.audit import Actor, acting
 from predictions.access.models import TokenDetails
 from predictions.core.errors import PredictionsError
 
@@ -48,12 +48,10 @@ def create_token(
     """
     if not isinstance(by, str) and not accounts_within(by).filter(pk=user.pk).exists():
         raise TokenRefused
-    with transaction.atomic():
+    with acting(lambda: by), transaction.atomic():
         AuthToken.objects.filter(user=user, expiry__lte=timezone.now()).delete()
         token, text = AuthToken.objects.create(user, expiry=lifetime)
         TokenDetails.objects.create(token=token, name=name)
-        details = {"token": name_of(token), "until": token.expiry.isoformat(timespec="seconds")}
-        audit(Action.TOKEN_MADE, by=by, target=user.get_username(), **details)
     return token, text
 
 
@@ -98,14 +96,13 @@ def _note_use(token: AuthToken) -> None:
                 TokenDetails.objects.create(token=token, last_used_at=now)
 
 
-def revoke_token(token: AuthToken, *, by: AbstractBaseUser | str | None) -> None:
+def revoke_token(token: AuthToken, *, by: Actor) -> None:
     """Delete a token, which takes effect at once."""
-    with transaction.atomic():
+    with acting(lambda: by):
         token.delete()
-        audit(Action.TOKEN_REVOKED, by=by, target=token.user.get_username(), token=name_of(token))
 
 
-def revoke_tokens(user: AbstractBaseUser, *, by: AbstractBaseUser | str | None) -> None:
+def revoke_tokens(user: AbstractBaseUser, *, by: Actor) -> None:
     """Delete all tokens of an account."""
     for token in AuthToken.objects.filter(user=user).select_related("user"):
         revoke_token(token, by=by)

@@ -12,11 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse_lazy
 from django.utils.translation import gettext as _
 
-from predictions.access.audit import Action, audit
-from predictions.access.tokens import revoke_tokens
 
-
-class PasswordForm(PasswordChangeForm):  # type: ignore[type-arg]  # generic in the stubs only
+class PasswordForm(PasswordChangeForm):
     """Checks the old password as at sign-in: wrong ones are counted, audited and lock out."""
 
     def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
@@ -43,9 +40,7 @@ class ChangePassword(PasswordChangeView):
         return {**super().get_form_kwargs(), "request": self.request}
 
     def form_valid(self, form: Any) -> HttpResponse:
-        with transaction.atomic():
-            revoke_tokens(form.user, by=form.user)
+        with transaction.atomic():  # the password with what `predictions/access/changes.py` does
             response = super().form_valid(form)
-            audit(Action.PASSWORD_CHANGED, by=self.request.user)
         messages.success(self.request, _("Your password was changed."))
         return response
