@@ -25,6 +25,12 @@ class Action(StrEnum):
     SIGN_IN_REFUSED = "sign_in_refused"
     SIGN_IN_LOCKED = "sign_in_locked"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - not a secret
+    ACCOUNT_ADDED = "account_added"
+    ACCOUNT_CHANGED = "account_changed"
+    ACCOUNT_DELETED = "account_deleted"
+    GROUP_ADDED = "group_added"
+    GROUP_CHANGED = "group_changed"
+    GROUP_DELETED = "group_deleted"
     TOKEN_MADE = "token_made"  # noqa: S105 - not a secret
     TOKEN_REVOKED = "token_revoked"  # noqa: S105
     CORRECTED = "corrected"
@@ -43,6 +49,12 @@ ACTION_LABELS = {
     Action.SIGN_IN_REFUSED: gettext_lazy("sign in refused"),
     Action.SIGN_IN_LOCKED: gettext_lazy("sign in locked"),
     Action.PASSWORD_CHANGED: gettext_lazy("password changed"),
+    Action.ACCOUNT_ADDED: gettext_lazy("account added"),
+    Action.ACCOUNT_CHANGED: gettext_lazy("account changed"),
+    Action.ACCOUNT_DELETED: gettext_lazy("account deleted"),
+    Action.GROUP_ADDED: gettext_lazy("group added"),
+    Action.GROUP_CHANGED: gettext_lazy("group changed"),
+    Action.GROUP_DELETED: gettext_lazy("group deleted"),
     Action.TOKEN_MADE: gettext_lazy("token made"),
     Action.TOKEN_REVOKED: gettext_lazy("token revoked"),
     Action.CORRECTED: gettext_lazy("corrected"),

@@ -6,7 +6,8 @@ the sessions.
 """
 
 from collections.abc import Callable
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models import ManyToManyField, Model
@@ -18,17 +19,25 @@ from knox.models import AuthToken
 from predictions.access.audit import Action, actor, audit
 from predictions.access.tokens import name_of, revoke_tokens
 
-Named = Callable[[Any], str]
 MEMBERSHIP = {"post_add": "added", "post_remove": "removed", "pre_clear": "removed"}
 
 
+class Words(NamedTuple):
+    """How the log speaks of the rows of a model: what each is called, and what is done to it."""
+
+    name_of: Callable[[Any], str]
+    added: Action
+    changed: Action
+    deleted: Action
+
+
 def audit_changes(
-    model: type[Model], named: Named, *, shown: tuple[str, ...], secret: tuple[str, ...] = ()
+    model: type[Model], words: Words, *, shown: tuple[str, ...], secret: tuple[str, ...] = ()
 ) -> None:
     """Audit additions and deletions of a model's rows, and changes of these fields.
 
-    `named` returns what a row is called in the log. Of secret fields it says only that they have
-    changed. Rows of a fixture or a backup (`raw`) are left to who restores them.
+    Of secret fields the log says only that they have changed. Rows of a fixture or a backup
+    (`raw`) are left to who restores them.
     """
 
     def look_up(instance: Any, raw: bool, update_fields: Any, using: str, **_: Any) -> None:
@@ -42,7 +51,7 @@ def audit_changes(
         before = instance.__dict__.pop("_before", None) or {}
         if created and not raw:
             details = {name: getattr(instance, name) for name in shown}
-            audit(Action.ADDED, by=actor(), target=named(instance), **details)
+            audit(words.added, by=actor(), target=words.name_of(instance), **details)
         after = {name: getattr(instance, name) for name in before}
         changed = {
             name: "changed" if name in secret else [before[name], after[name]]
@@ -50,17 +59,17 @@ def audit_changes(
             if name in before and before[name] != after[name]
         }
         if changed:
-            audit(Action.CHANGED, by=actor(), target=named(instance), **changed)
+            audit(words.changed, by=actor(), target=words.name_of(instance), **changed)
 
     def audit_deletion(instance: Any, **_: Any) -> None:
-        audit(Action.DELETED, by=actor(), target=named(instance))
+        audit(words.deleted, by=actor(), target=words.name_of(instance))
 
     pre_save.connect(look_up, sender=model, weak=False)
     post_save.connect(audit_save, sender=model, weak=False)
     post_delete.connect(audit_deletion, sender=model, weak=False)
 
 
-def audit_members(field: "ManyToManyField[Any, Any]", named: Named) -> None:
+def audit_members(field: "ManyToManyField[Any, Any]", words: Words) -> None:
     """Audit what a row gets and loses by a field, such as an account its groups."""
 
     def audit_change(
@@ -76,7 +85,7 @@ def audit_members(field: "ManyToManyField[Any, Any]", named: Named) -> None:
             return
         details = {f"{field.name}_{MEMBERSHIP[action]}": sorted(map(_name_of_member, members))}
         for row in rows:
-            audit(Action.CHANGED, by=actor(), target=named(row), **details)
+            audit(words.changed, by=actor(), target=words.name_of(row), **details)
 
     m2m_changed.connect(audit_change, sender=field.remote_field.through, weak=False)
 
@@ -85,19 +94,15 @@ def _name_of_member(member: Group | Permission) -> str:
     return member.codename if isinstance(member, Permission) else member.name
 
 
-def _account(user: User) -> str:
-    return f"account {user.get_username()}"
-
-
-def _group(group: Group) -> str:
-    return f"group {group.name}"
-
-
-audit_changes(User, _account, shown=("username", "is_active", "is_staff", "is_superuser"))
-audit_changes(Group, _group, shown=("name",))
-audit_members(User._meta.get_field("groups"), _account)
-audit_members(User._meta.get_field("user_permissions"), _account)
-audit_members(Group._meta.get_field("permissions"), _group)
+ACCOUNT = Words(
+    User.get_username, Action.ACCOUNT_ADDED, Action.ACCOUNT_CHANGED, Action.ACCOUNT_DELETED
+)
+GROUP = Words(attrgetter("name"), Action.GROUP_ADDED, Action.GROUP_CHANGED, Action.GROUP_DELETED)
+audit_changes(User, ACCOUNT, shown=("username", "is_active", "is_staff", "is_superuser"))
+audit_changes(Group, GROUP, shown=("name",))
+audit_members(User._meta.get_field("groups"), ACCOUNT)
+audit_members(User._meta.get_field("user_permissions"), ACCOUNT)
+audit_members(Group._meta.get_field("permissions"), GROUP)
 
 
 @receiver(pre_save, sender=User)

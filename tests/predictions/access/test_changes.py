@@ -52,17 +52,17 @@ def test_what_the_admin_does_to_an_account_is_noted(client: Client, root: User, 
     assert client.post(change, form_of(ada, is_superuser="on", **more)).status_code == 302
     flags = {"is_staff": [False, True], "is_superuser": [False, True]}
     assert noted_since() == [
-        ("changed", "root", "account ada", flags),
-        ("changed", "root", "account ada", {"groups_added": ["operator"]}),
-        ("changed", "root", "account ada", {"user_permissions_added": ["add_authtoken"]}),
+        ("account_changed", "root", "ada", flags),
+        ("account_changed", "root", "ada", {"groups_added": ["operator"]}),
+        ("account_changed", "root", "ada", {"user_permissions_added": ["add_authtoken"]}),
     ]
     client.post(change, form_of(ada, username="eve", is_superuser="on", **more))
-    assert noted_since() == [("changed", "root", "account eve", {"username": ["ada", "eve"]})]
+    assert noted_since() == [("account_changed", "root", "eve", {"username": ["ada", "eve"]})]
     client.post(change, form_of(ada, first_name="Ada", username="eve", is_staff="on"))
     assert noted_since() == [
-        ("changed", "root", "account eve", {"is_superuser": [True, False]}),
-        ("changed", "root", "account eve", {"groups_removed": ["operator"]}),
-        ("changed", "root", "account eve", {"user_permissions_removed": ["add_authtoken"]}),
+        ("account_changed", "root", "eve", {"is_superuser": [True, False]}),
+        ("account_changed", "root", "eve", {"groups_removed": ["operator"]}),
+        ("account_changed", "root", "eve", {"user_permissions_removed": ["add_authtoken"]}),
     ]
 
 
@@ -87,7 +87,7 @@ def test_a_deleted_account_and_its_tokens_are_noted(client: Client, root: User, 
     assert client.post(f"{USERS}{ada.pk}/delete/", {"post": "yes"}).status_code == 302
     assert noted_since() == [
         ("token_revoked", "root", "ada", {"token": f"{token.token_key[:8]}…"}),
-        ("deleted", "root", "account ada", {}),
+        ("account_deleted", "root", "ada", {}),
     ]
 
 
@@ -103,14 +103,14 @@ def test_a_shell_is_noted_without_a_name() -> None:
     plain = {"username": "ada", "is_active": True, "is_staff": False, "is_superuser": False}
     powerful = {"username": "root", "is_active": True, "is_staff": True, "is_superuser": True}
     assert noted_since() == [
-        ("added", "", "account ada", plain),
-        ("added", "", "group readers", {"name": "readers"}),
-        ("changed", "", "account ada", {"groups_added": ["readers"]}),
-        ("changed", "", "group readers", {"permissions_added": ["view_prediction"]}),
-        ("changed", "", "group readers", {"permissions_removed": ["view_prediction"]}),
-        ("changed", "", "account ada", {"groups_removed": ["readers"]}),
-        ("deleted", "", "group readers", {}),
-        ("added", "", "account root", powerful),
+        ("account_added", "", "ada", plain),
+        ("group_added", "", "readers", {"name": "readers"}),
+        ("account_changed", "", "ada", {"groups_added": ["readers"]}),
+        ("group_changed", "", "readers", {"permissions_added": ["view_prediction"]}),
+        ("group_changed", "", "readers", {"permissions_removed": ["view_prediction"]}),
+        ("account_changed", "", "ada", {"groups_removed": ["readers"]}),
+        ("group_deleted", "", "readers", {}),
+        ("account_added", "", "root", powerful),
     ]
 
 

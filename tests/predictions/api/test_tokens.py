@@ -109,7 +109,7 @@ def test_the_command_makes_a_token_and_prints_it_alone(vera: User) -> None:
     assert with_token(out.getvalue().strip()).get(URL).status_code == 200
     token = AuthToken.objects.get()
     assert timedelta(days=6) < token.expiry - timezone.now() <= timedelta(days=7)
-    entry = AuditEntry.objects.exclude(target="account vera").get()
+    entry = AuditEntry.objects.exclude(action__startswith="account").get()
     assert (entry.action, entry.actor, entry.target) == ("token_made", "command line", "vera")
     with pytest.raises(CommandError, match="no account “nobody”"):
         call_command("createtoken", "nobody")
@@ -127,7 +127,8 @@ def test_the_admin_makes_a_token_shows_it_once_and_revokes_it(vera: User, client
     gone = client.post(f"/admin/knox/authtoken/{token.pk}/delete/", {"post": "yes"})
     assert gone.status_code == 302
     assert with_token(text).get(URL).status_code == 401
-    noted = AuditEntry.objects.filter(target="vera").values_list("action", "actor")
+    entries = AuditEntry.objects.filter(target="vera", action__startswith="token")
+    noted = entries.values_list("action", "actor")
     assert list(noted) == [("token_revoked", "root"), ("token_made", "root")]
 
 
