@@ -22,6 +22,9 @@ from predictions.core.errors import PredictionsError
 SHOWN_CHARACTERS = 8
 USE_NOTED = timedelta(minutes=10)  # how exactly
 SCHEMES = {"token", "bearer"}  # of the Authorization header
+# What programs call; elsewhere only sessions count.
+PROGRAMS = ("/api/", "/v1/", "/v2/")
+OLD_ROUTES = {"/upload", "/predict"}
 
 
 class TokenRefused(PredictionsError):
@@ -68,10 +71,21 @@ def accounts_within(user: User) -> QuerySet[User]:
     return User.objects.filter(Q(pk=user.pk) | (Q(is_active=True) & ~more))
 
 
+def is_for_programs(request: HttpRequest) -> bool:
+    """Return whether a request is for what programs call, the only place where tokens count.
+
+    The old routes have a page, too: a browser, which has cookies, gets that.
+    """
+    if request.path_info in OLD_ROUTES:
+        return request.method == "POST" and not request.META.get("HTTP_COOKIE")
+    return f"{request.path_info}/".startswith(PROGRAMS)
+
+
 def token_of(request: HttpRequest) -> AuthToken | None:
-    """Return the valid token that a request carries; one query, however often it is asked."""
+    """Return the valid token that a request carries where it counts; one query at most."""
     if not hasattr(request, "_token"):
-        request._token = _find_token(request.META.get("HTTP_AUTHORIZATION", ""))  # type: ignore[attr-defined]
+        header = request.META.get("HTTP_AUTHORIZATION", "")
+        request._token = _find_token(header) if is_for_programs(request) else None  # type: ignore[attr-defined]
     return request._token  # type: ignore[attr-defined]
 
 
