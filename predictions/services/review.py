@@ -27,7 +27,21 @@ if TYPE_CHECKING:
 
 def claim_review(by: "User | AnonymousUser") -> PredictionRecord | None:
     """Claim the least confident prediction that waits and that the reviewer may see."""
-    return queue.claim(by.get_username(), may_see=partial(visibility.may_see, by))
+    return queue.claim(
+        by.get_username(),
+        sent_by=visibility.only_sender(by),
+        may_see=partial(visibility.may_see, by),
+    )
+
+
+def is_any_free_for(by: "User | AnonymousUser") -> bool:
+    """Return whether a prediction waits that the reviewer may see, and nobody has claimed it."""
+    return queue.is_any_free(sent_by=visibility.only_sender(by))
+
+
+def waiting_for(by: "User | AnonymousUser") -> int:
+    """Return how many pictures wait that the reviewer may see."""
+    return queue.waiting(sent_by=visibility.only_sender(by))
 
 
 def claimed_review(by: "User | AnonymousUser") -> PredictionRecord | None:
@@ -61,6 +75,8 @@ def answer_review(
 ) -> list[Correction]:
     """Correct a prediction that the reviewer has claimed, and the others of the same picture.
 
+    Of these only those that the reviewer may see; the others go on waiting.
+
     Returns
     -------
     The corrections, that of `record` first.
@@ -73,13 +89,14 @@ def answer_review(
         If the claim was lost, or the prediction was deleted.
     """
     with transaction.atomic():
-        same = queue.finish(record.id, by.get_username())
+        may_see = partial(visibility.may_see, by)
+        same = queue.finish(record.id, by.get_username(), may_see=may_see)
         corrected = corrections.current(same)
         others = get_store().get_many(same).values() if same else []
         return [
             correct(each, verdict=verdict, text=text, by=by)
             for each in (record, *others)
-            if each.id not in corrected and visibility.may_see(by, each)
+            if each.id not in corrected and may_see(each)
         ]
 
 
