@@ -64,7 +64,8 @@ def correct(
     with _existing(record):
         correction = corrections.add(record, verdict=verdict, text=text, by=by.get_username())
         queue.remove([record.id])
-        audit(Action.CORRECTED, by=by, target=record.id, verdict=verdict, text=correction.text)
+        # Without the text: the entry stays when the prediction is deleted.
+        audit(Action.CORRECTED, by=by, target=record.id, verdict=verdict, correction=correction.pk)
         get_store().mark_corrected([record])
         emit_corrected(record, correction)
     return correction

@@ -51,7 +51,7 @@ def test_a_correction_stands_beside_the_prediction(rita: User) -> None:
     assert get_store().get(record.id) == record
     entry = AuditEntry.objects.exclude(action="account_added").get()
     assert (entry.actor, entry.action, entry.target) == ("rita", "corrected", str(record.id))
-    assert entry.details == {"verdict": "text", "text": "37"}
+    assert entry.details == {"verdict": "text", "correction": made.pk}
 
 
 @pytest.mark.parametrize(
