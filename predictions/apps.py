@@ -8,7 +8,7 @@ class PredictionsConfig(AppConfig):
     verbose_name = _("Predictions")
 
     def ready(self) -> None:
-        from predictions.access import changes, sign_in  # noqa: F401 - connect their receivers
+        from predictions.access import changes, names, sign_in  # noqa: F401 - connect receivers
         from predictions.access.groups import make_groups
         from predictions.api import schema  # noqa: F401 - registers its extension
         from predictions.webhooks import changes as endpoint_changes  # noqa: F401 - as above
