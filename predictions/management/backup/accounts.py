@@ -72,7 +72,8 @@ def user_rows() -> Iterator[dict[str, Any]]:
 
 
 def former_name_rows() -> Iterator[dict[str, Any]]:
-    yield from FormerName.objects.order_by("name").values("name")
+    for name in FormerName.objects.order_by("name").values_list("name", flat=True):
+        yield {"name": name}
 
 
 def check_former_name(values: Values) -> None:
