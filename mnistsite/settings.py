@@ -135,6 +135,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "predictions.access.audit.ActingMiddleware",
     "predictions.access.rate_limits.RateLimitMiddleware",
     # After what counts: a body that is refused counts, too. Nothing before reads bodies.
     "mnistsite.middleware.BodyLimitMiddleware",
@@ -319,6 +320,10 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_CALLABLE = "predictions.access.sign_in.answer_locked_out"
 AXES_CLIENT_IP_CALLABLE = "predictions.access.client_address.counted_client"
+# It keeps the forms of failed attempts, without these fields.
+AXES_SENSITIVE_PARAMETERS = [
+    *("username", "ip_address", "old_password", "new_password1", "new_password2")
+]
 AXES_DISABLE_ACCESS_LOG = True  # the audit log records it
 AXES_ENABLE_ADMIN = False
 KNOX_TOKEN_MODEL = "knox.AuthToken"  # noqa: S105 - not a secret; migrations ask for it

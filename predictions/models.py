@@ -2,7 +2,7 @@
 
 from django.conf import settings
 
-from predictions.access.models import AuditEntry, TokenDetails
+from predictions.access.models import AuditEntry, FormerName, TokenDetails
 from predictions.registry.models import Activation, ModelVersion
 from predictions.review.models import Correction, CorrectionTerm, ReviewItem
 from predictions.shadow.models import ShadowDisagreement, ShadowRun
@@ -25,6 +25,7 @@ __all__ = [
     "CountedPeriod",
     "DayStatistics",
     "DriftDay",
+    "FormerName",
     "IdempotencyKey",
     "ModelVersion",
     "OutboxEvent",

@@ -16,7 +16,7 @@ from knox.models import AuthToken
 
 from predictions.access.audit import ACTION_LABELS, Action
 from predictions.access.models import AuditEntry
-from predictions.access.tokens import create_token, name_of, revoke_token
+from predictions.access.tokens import accounts_within, create_token, name_of, revoke_token
 
 
 class ActionFilter(admin.SimpleListFilter):
@@ -99,6 +99,12 @@ class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # as above
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offer the accounts for which `create_token` makes one."""
+        assert isinstance(request.user, User)  # noqa: S101 - the permission was checked
+        kwargs["queryset"] = accounts_within(request.user)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
         """Create the token with `create_token`; the form's own instance is never saved."""

@@ -29,6 +29,18 @@ class TokenDetails(models.Model):
         return self.name
 
 
+class FormerName(models.Model):
+    """The name of an account that was deleted or renamed (`predictions/access/names.py`)."""
+
+    name = models.CharField(max_length=150, primary_key=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class AuditEntry(models.Model):
     """Who did what and when (`predictions/access/audit.py`). Append-only."""
 

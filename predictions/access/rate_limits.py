@@ -13,6 +13,7 @@ from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage, storage_from_string
@@ -59,7 +60,8 @@ def limiter() -> FixedWindowRateLimiter:
 class RateLimitMiddleware:
     """Counts each request before its view, and so before anything can refuse it.
 
-    A wrong token counts for the address that sent it.
+    A wrong token counts for the address that sent it, and so does every attempt to sign in:
+    otherwise who has an account would have its higher limit for guessing others' passwords.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -68,7 +70,7 @@ class RateLimitMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         try:
             token = token_of(request)
-            limit(request, request.user if token is None else token.user)
+            limit(request, _who_counts(request) if token is None else token.user)
         except TooManyRequests as error:
             return answer_error(request, error)
         except Exception as error:
@@ -76,6 +78,11 @@ class RateLimitMiddleware:
                 return answer_error(request, StoreUnavailable())
             raise
         return self.get_response(request)
+
+
+def _who_counts(request: HttpRequest) -> AbstractBaseUser | AnonymousUser:
+    signs_in = request.path in (reverse("login"), reverse("admin:login"))
+    return AnonymousUser() if signs_in else request.user
 
 
 def limit(request: HttpRequest, user: AbstractBaseUser | AnonymousUser) -> None:

@@ -1,10 +1,14 @@
-"""Audit of sign-ins, and the response to too many wrong passwords."""
+"""Audit of sign-ins, and the response to too many wrong passwords.
+
+The page that changes a password asks for the old one in the same way, and by then somebody is
+signed in.
+"""
 
 from typing import Any
 
 from axes.signals import user_locked_out
 from django.conf import settings
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
@@ -49,13 +53,19 @@ def audit_refusal(
     """Audit a wrong password, but not attempts during a lockout: they would fill the table."""
     if request is not None and not _was_locked(request):
         name = str(credentials.get("username", ""))
-        audit(Action.SIGN_IN_REFUSED, by=None, target=name, address=client_address(request))
+        by, address = _account(request), client_address(request)
+        audit(Action.SIGN_IN_REFUSED, by=by, target=name, address=address)
 
 
 @receiver(user_locked_out)
 def audit_lockout(sender: Any, request: HttpRequest, username: str, **kwargs: Any) -> None:
     if not _was_locked(request):
-        audit(Action.SIGN_IN_LOCKED, by=None, target=username, address=client_address(request))
+        by, address = _account(request), client_address(request)
+        audit(Action.SIGN_IN_LOCKED, by=by, target=username, address=address)
+
+
+def _account(request: HttpRequest) -> User | AnonymousUser | None:
+    return getattr(request, "user", None)
 
 
 def _was_locked(request: HttpRequest) -> bool:

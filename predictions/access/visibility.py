@@ -88,6 +88,11 @@ def own(viewer: Viewer, filters: Filters) -> Filters | None:
     return replace(filters, created_by=viewer.get_username())
 
 
+def only_sender(viewer: Viewer) -> str | None:
+    """Return the only account whose predictions a viewer may see, or None for all of them."""
+    return None if may_view_all(viewer) else viewer.get_username()
+
+
 def audience(viewer: Viewer) -> str:
     """Return who sees what the viewer sends, beside those who may view all.
 

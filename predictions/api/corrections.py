@@ -103,7 +103,7 @@ class Review(ReviewView):
         responses={200: WaitingSerializer},
     )
     def get(self, request: Request) -> Response:
-        return Response({"waiting": queue.waiting()})
+        return Response({"waiting": services.waiting_for(request.user)})
 
 
 class ClaimReview(ReviewView):

@@ -14,6 +14,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods
 
 from predictions.access.permissions import may_read
+from predictions.access.tokens import is_for_programs
 from predictions.api.renderers import ORJSONRenderer
 from predictions.api.views import PredictionList
 from predictions.core.records import PredictionRecord, Source
@@ -35,9 +36,8 @@ def _with_api_fallback(field: str) -> Callable[[View], View]:
 
         @csrf_exempt
         def dispatch(request: HttpRequest) -> HttpResponse:
-            has_no_session = not request.META.get("HTTP_COOKIE")
             may_use_api = settings.ANONYMOUS_READING or "Authorization" in request.headers
-            if request.method == "POST" and has_no_session and may_use_api:
+            if is_for_programs(request) and may_use_api:
                 return api(request)
             return protected(request)
 

@@ -138,14 +138,14 @@ def _claim_next(request: HttpRequest) -> HttpResponse:
 def _render_review(
     request: HttpRequest, record: PredictionRecord | None, *, error: PredictionsError | None = None
 ) -> HttpResponse:
-    progress, waiting = Progress.of(request), queue.waiting()
+    progress, waiting = Progress.of(request), services.waiting_for(request.user)
     context = {
         "prediction": None if record is None else ShownPrediction(record),
         "answered": next(iter(progress.last), None),
         "waiting": waiting,
         "number": progress.number,
         "total": max(progress.number, progress.answered + waiting),
-        "claimable": record is None and queue.is_any_free(),
+        "claimable": record is None and services.is_any_free_for(request.user),
         "error": error,
     }
     status = error.status if error else 200

@@ -61,6 +61,7 @@ class ReviewItem(models.Model):
     confidence = models.FloatField(default=0.0)  # smallest first, then the smallest margin
     margin = models.FloatField()
     picture = models.CharField(max_length=64, default="")  # the same for the same bytes
+    created_by = models.CharField(max_length=150, blank=True, default="")
     claimed_by = models.CharField(max_length=150, blank=True)
     claimed_until = models.DateTimeField(null=True)
 

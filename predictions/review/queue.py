@@ -59,17 +59,19 @@ def enqueue(records: Iterable[PredictionRecord]) -> None:
         log.warning("review queue unavailable", missing=len(items), error=str(error))
 
 
-def waiting() -> int:
-    """Return the number of pictures in the queue."""
-    return ReviewItem.objects.values("picture").distinct().count()
+def waiting(*, sent_by: str | None = None) -> int:
+    """Return the number of pictures in the queue; only of one sender, if one is named."""
+    return _of(ReviewItem.objects.all(), sent_by).values("picture").distinct().count()
 
 
-def is_any_free() -> bool:
+def is_any_free(*, sent_by: str | None = None) -> bool:
     """Return whether an item can be claimed."""
-    return _free().exists()
+    return _of(_free(), sent_by).exists()
 
 
-def claim(reviewer: str, *, may_see: MaySee = see_all) -> PredictionRecord | None:
+def claim(
+    reviewer: str, *, sent_by: str | None = None, may_see: MaySee = see_all
+) -> PredictionRecord | None:
     """Claim the least confident unclaimed prediction; return None if there is none.
 
     A reviewer with a claim gets the same prediction again. Items that were corrected or deleted
@@ -80,7 +82,7 @@ def claim(reviewer: str, *, may_see: MaySee = see_all) -> PredictionRecord | Non
         if held is not None:
             return held
         removed = False
-        for item, record in _current(_free().order_by(*ORDER)):
+        for item, record in _current(_of(_free(), sent_by).order_by(*ORDER)):
             if record is None:
                 item.delete()
                 removed = True
@@ -98,12 +100,14 @@ def claimed(reviewer: str, *, may_see: MaySee = see_all) -> PredictionRecord | N
     return None
 
 
-def finish(prediction_id: UUID, reviewer: str) -> list[UUID]:
+def finish(prediction_id: UUID, reviewer: str, *, may_see: MaySee = see_all) -> list[UUID]:
     """Remove an item that the reviewer has claimed, and the others of its picture.
+
+    Those that the reviewer may not see stay for others.
 
     Returns
     -------
-    The predictions of the others.
+    The predictions of the others that were removed.
 
     Raises
     ------
@@ -117,8 +121,10 @@ def finish(prediction_id: UUID, reviewer: str) -> list[UUID]:
     claimed_by_others = ~Q(claimed_by__in=["", reviewer]) & Q(claimed_until__gte=timezone.now())
     same = ReviewItem.objects.filter(picture__in=pictures).exclude(claimed_by_others)
     others = list(same.values_list("prediction_id", flat=True))
-    same.delete()
-    return others
+    records = get_store().get_many(others) if others else {}
+    seen = [each for each in others if each not in records or may_see(records[each])]
+    remove(seen)
+    return seen
 
 
 def skip(prediction_id: UUID, reviewer: str) -> None:
@@ -175,12 +181,16 @@ def _add(items: list[ReviewItem]) -> None:
         items,
         update_conflicts=True,
         unique_fields=["prediction_id"],
-        update_fields=["confidence", "margin", "picture"],
+        update_fields=["confidence", "margin", "picture", "created_by"],
     )
 
 
 def _claimed_by(reviewer: str) -> QuerySet[ReviewItem]:
     return ReviewItem.objects.filter(claimed_by=reviewer, claimed_until__gte=timezone.now())
+
+
+def _of(items: QuerySet[ReviewItem], sender: str | None) -> QuerySet[ReviewItem]:
+    return items if sender is None else items.filter(created_by=sender)
 
 
 def _free() -> QuerySet[ReviewItem]:
@@ -236,6 +246,7 @@ def _order_of(record: PredictionRecord) -> dict[str, Any]:
         "confidence": record.confidence or 0.0,
         "margin": record.margin or 0.0,
         "picture": _name_picture(record),
+        "created_by": record.created_by or "",
     }
 
 

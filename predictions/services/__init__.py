@@ -19,7 +19,9 @@ from predictions.services.review import (
     claim_review,
     claimed_review,
     correct,
+    is_any_free_for,
     undo_correction,
+    waiting_for,
 )
 
 __all__ = [
@@ -30,10 +32,12 @@ __all__ = [
     "correct",
     "delete",
     "explain",
+    "is_any_free_for",
     "predict",
     "predict_batch",
     "predict_explained",
     "predict_once",
     "predict_together",
     "undo_correction",
+    "waiting_for",
 ]

@@ -27,7 +27,21 @@ if TYPE_CHECKING:
 
 def claim_review(by: "User | AnonymousUser") -> PredictionRecord | None:
     """Claim the least confident prediction that waits and that the reviewer may see."""
-    return queue.claim(by.get_username(), may_see=partial(visibility.may_see, by))
+    return queue.claim(
+        by.get_username(),
+        sent_by=visibility.only_sender(by),
+        may_see=partial(visibility.may_see, by),
+    )
+
+
+def is_any_free_for(by: "User | AnonymousUser") -> bool:
+    """Return whether a prediction waits that the reviewer may see, and nobody has claimed it."""
+    return queue.is_any_free(sent_by=visibility.only_sender(by))
+
+
+def waiting_for(by: "User | AnonymousUser") -> int:
+    """Return how many pictures wait that the reviewer may see."""
+    return queue.waiting(sent_by=visibility.only_sender(by))
 
 
 def claimed_review(by: "User | AnonymousUser") -> PredictionRecord | None:
@@ -50,7 +64,8 @@ def correct(
     with _existing(record):
         correction = corrections.add(record, verdict=verdict, text=text, by=by.get_username())
         queue.remove([record.id])
-        audit(Action.CORRECTED, by=by, target=record.id, verdict=verdict, text=correction.text)
+        # Without the text: the entry stays when the prediction is deleted.
+        audit(Action.CORRECTED, by=by, target=record.id, verdict=verdict, correction=correction.pk)
         get_store().mark_corrected([record])
         emit_corrected(record, correction)
     return correction
@@ -60,6 +75,8 @@ def answer_review(
     record: PredictionRecord, *, verdict: Verdict, text: str = "", by: "User | AnonymousUser"
 ) -> list[Correction]:
     """Correct a prediction that the reviewer has claimed, and the others of the same picture.
+
+    Of these only those that the reviewer may see; the others go on waiting.
 
     Returns
     -------
@@ -73,13 +90,14 @@ def answer_review(
         If the claim was lost, or the prediction was deleted.
     """
     with transaction.atomic():
-        same = queue.finish(record.id, by.get_username())
+        may_see = partial(visibility.may_see, by)
+        same = queue.finish(record.id, by.get_username(), may_see=may_see)
         corrected = corrections.current(same)
         others = get_store().get_many(same).values() if same else []
         return [
             correct(each, verdict=verdict, text=text, by=by)
             for each in (record, *others)
-            if each.id not in corrected and visibility.may_see(by, each)
+            if each.id not in corrected and may_see(each)
         ]
 
 

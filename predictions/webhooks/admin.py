@@ -10,7 +10,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from predictions.access.audit import Action, audit
 from predictions.webhooks.addresses import AddressRefused, split_url
 from predictions.webhooks.collecting import add_deliveries
 from predictions.webhooks.events import EventType, forget_wanted, new_test_event
@@ -55,13 +54,11 @@ class WebhookEndpointAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # gener
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if not change:
             obj.secret = new_secret()
-            audit(Action.ADDED, by=_account(request), target=f"webhook endpoint {obj.url}")
             _show_secret(request, obj)
         super().save_model(request, obj, form, change)
         forget_wanted()
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        audit(Action.DELETED, by=_account(request), target=f"webhook endpoint {obj.url}")
         super().delete_model(request, obj)
         forget_wanted()
 
@@ -147,10 +144,6 @@ class WebhookDeliveryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # as ab
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-
-def _account(request: HttpRequest) -> str:
-    return request.user.get_username()
 
 
 def _show_secret(request: HttpRequest, endpoint: WebhookEndpoint) -> None:

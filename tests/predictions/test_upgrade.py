@@ -111,7 +111,7 @@ def sign_in(browser: Get, username: str) -> None:
 def test_migrating_changes_only_what_is_derived_and_keeps_every_row(var_dir: Path) -> None:
     applied = re.findall(r"Applying predictions\.(\w+)", upgrade(var_dir))
     # Daily counts; empty columns; the order of the review; what the search needs; tokens' names;
-    # why a prediction needs review.
+    # why a prediction needs review; who sent what waits; names that accounts had.
     assert applied == [
         "0007_counted_period",
         "0008_marks",
@@ -124,6 +124,8 @@ def test_migrating_changes_only_what_is_derived_and_keeps_every_row(var_dir: Pat
         "0015_corrected",
         "0016_webhooks",
         "0017_shadow_and_drift",
+        "0018_reviewitem_created_by",
+        "0019_formername",
     ]
     assert run(var_dir, "makemigrations", "--check") == "No changes detected\n"
     with sqlite3.connect(var_dir / "db.sqlite3") as database:
@@ -132,6 +134,15 @@ def test_migrating_changes_only_what_is_derived_and_keeps_every_row(var_dir: Pat
             table: database.execute(f"SELECT COUNT(*) FROM predictions_{table}").fetchone()[0]  # noqa: S608
             for table in ("prediction", "picture", "correction", "activation", "auditentry")
         }
+        wrong = database.execute(
+            "SELECT COUNT(*) FROM predictions_reviewitem AS item JOIN predictions_prediction "
+            "ON id = prediction_id WHERE item.created_by != "
+            "COALESCE(predictions_prediction.created_by, '')"
+        ).fetchone()[0]
+        former = {name for (name,) in database.execute("SELECT name FROM predictions_formername")}
+        accounts = {name for (name,) in database.execute("SELECT username FROM auth_user")}
+    assert wrong == 0
+    assert former == {row["created_by"] for row in RELEASE["list"]} - accounts - {None}
     assert counts["prediction"] == counts["picture"] == len(RELEASE["list"])
     assert counts["correction"] == sum(map(len, RELEASE["corrections"].values()))
     assert counts["activation"] == len(RELEASE["activations"])

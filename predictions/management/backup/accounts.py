@@ -1,4 +1,4 @@
-"""Groups, and accounts with their tokens, as rows; passwords and tokens are hashes."""
+"""Groups, accounts with tokens, and former names, as rows; passwords and tokens are hashes."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from knox.models import AuthToken
 
-from predictions.access.models import TokenDetails
+from predictions.access.models import FormerName, TokenDetails
 from predictions.management.backup.rows import (
     Check,
     Values,
@@ -41,6 +41,7 @@ USER: Mapping[str, Check] = {
     "permissions": NAMES,
     "tokens": list_of(lambda value: isinstance(value, dict)),
 }
+FORMER_NAME: Mapping[str, Check] = {"name": text(150, least=1)}
 TOKEN: Mapping[str, Check] = {
     "digest": text(128, least=1),
     "token_key": text(25),
@@ -70,6 +71,15 @@ def user_rows() -> Iterator[dict[str, Any]]:
         }
 
 
+def former_name_rows() -> Iterator[dict[str, Any]]:
+    for name in FormerName.objects.order_by("name").values_list("name", flat=True):
+        yield {"name": name}
+
+
+def check_former_name(values: Values) -> None:
+    check(values, FORMER_NAME)
+
+
 def check_group(values: Values) -> None:
     check(values, GROUP)
 
@@ -94,6 +104,7 @@ def restore_user(values: Values) -> bool:
     """Add an account with its tokens unless there is one of this name; return whether it is new."""
     if User.objects.filter(username=values["username"]).exists():
         return False
+    FormerName.objects.filter(name=values["username"]).delete()  # it is that account again
     user = User(**{name: _from_json(name, values[name]) for name in USER_FIELDS})
     user.save(force_insert=True)
     user.groups.set(Group.objects.filter(name__in=values["groups"]))
@@ -105,6 +116,10 @@ def restore_user(values: Values) -> bool:
         token.save_base(raw=True, force_insert=True)  # raw, for `created`
         TokenDetails.objects.create(token=token, **details)
     return True
+
+
+def restore_former_name(values: Values) -> None:
+    FormerName.objects.get_or_create(name=values["name"])
 
 
 def _token_row(token: AuthToken) -> dict[str, Any]:

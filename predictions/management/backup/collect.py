@@ -69,6 +69,7 @@ class Backup:
             if self.with_accounts:
                 _add_rows(archive, "groups", accounts.group_rows())
                 _add_rows(archive, "users", accounts.user_rows())
+                _add_rows(archive, "names", accounts.former_name_rows())
             if cut is not None:
                 done = 0
                 for lines in _in_members(_prediction_lines(cut, self.moved)):

@@ -68,6 +68,7 @@ class Restore:
             "activations": self._restore_activations,
             "groups": self._restore_groups,
             "users": self._restore_users,
+            "names": self._restore_former_names,
             "predictions": self._restore_predictions,
             "corrections": self._restore_corrections,
         }
@@ -157,6 +158,11 @@ class Restore:
             self.counts["accounts"] += 1
             if self.with_accounts and not self.check_only:
                 self.counts["new accounts"] += accounts.restore_user(row)
+
+    def _restore_former_names(self, content: bytes) -> None:
+        for row in _checked(content, accounts.check_former_name):
+            if self.with_accounts and not self.check_only:
+                accounts.restore_former_name(row)
 
     def _restore_predictions(self, content: bytes) -> None:
         pairs = {pair[0].id: pair for pair in map(pair_of, rows_in(content))}

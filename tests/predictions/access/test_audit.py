@@ -21,6 +21,7 @@ LOG = "/admin/predictions/auditentry/"
 def olga() -> User:
     user = User.objects.create_user("olga", password="correct horse", is_staff=True)
     user.groups.set(Group.objects.filter(name="operator"))
+    AuditEntry.objects.all()._raw_delete("default")  # of this account
     return user
 
 
@@ -57,6 +58,16 @@ def test_deletions_are_noted_by_every_way(client: Client, olga: User) -> None:
     client.post(f"/admin/predictions/prediction/{records[2].id}/delete/", {"post": "yes"})
     assert noted() == [("deleted", "olga", str(record.id)) for record in records]
     assert AuditEntry.objects.get(target=records[1].id).request_id == "trace.7"
+
+
+def test_no_corrected_text_outlives_its_prediction(client: Client, olga: User) -> None:
+    record = make_record("31")
+    get_store().add(record, make_picture(record))
+    client.force_login(olga)
+    client.post(f"/predictions/{record.id}/correct", {"text": "4711"})
+    client.post(f"/predictions/{record.id}/delete")
+    assert noted()[-2:] == [(action, "olga", str(record.id)) for action in ("corrected", "deleted")]
+    assert "4711" not in str(list(AuditEntry.objects.values("target", "details")))
 
 
 def test_nothing_is_deleted_that_cannot_be_noted(

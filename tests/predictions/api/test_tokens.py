@@ -6,7 +6,7 @@ from io import StringIO
 
 import pytest
 from django.conf import LazySettings
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -17,7 +17,7 @@ from knox.models import AuthToken
 from rest_framework.test import APIClient
 
 from predictions.access.models import AuditEntry
-from predictions.access.tokens import create_token, revoke_token
+from predictions.access.tokens import TokenRefused, create_token, revoke_token
 from predictions.stores.sql.models import Prediction
 from tests.predictions.conftest import Keep
 
@@ -109,7 +109,7 @@ def test_the_command_makes_a_token_and_prints_it_alone(vera: User) -> None:
     assert with_token(out.getvalue().strip()).get(URL).status_code == 200
     token = AuthToken.objects.get()
     assert timedelta(days=6) < token.expiry - timezone.now() <= timedelta(days=7)
-    entry = AuditEntry.objects.get()
+    entry = AuditEntry.objects.exclude(action__startswith="account").get()
     assert (entry.action, entry.actor, entry.target) == ("token_made", "command line", "vera")
     with pytest.raises(CommandError, match="no account “nobody”"):
         call_command("createtoken", "nobody")
@@ -127,5 +127,56 @@ def test_the_admin_makes_a_token_shows_it_once_and_revokes_it(vera: User, client
     gone = client.post(f"/admin/knox/authtoken/{token.pk}/delete/", {"post": "yes"})
     assert gone.status_code == 302
     assert with_token(text).get(URL).status_code == 401
-    noted = AuditEntry.objects.filter(target="vera").values_list("action", "actor")
+    entries = AuditEntry.objects.filter(target="vera", action__startswith="token")
+    noted = entries.values_list("action", "actor")
     assert list(noted) == [("token_revoked", "root"), ("token_made", "root")]
+
+
+@pytest.fixture
+def tess() -> User:
+    """A reviewer who may make tokens in the admin, and nothing else there."""
+    user = User.objects.create_user("tess", is_staff=True)
+    user.groups.set(Group.objects.filter(name="reviewer"))
+    user.user_permissions.add(Permission.objects.get(codename="add_authtoken"))
+    return user
+
+
+@pytest.fixture
+def stronger() -> list[User]:
+    """Accounts that may do what a reviewer may not, each for another reason."""
+    root = User.objects.create_superuser("root")
+    olga, dora, gone = (User.objects.create_user(name) for name in ("olga", "dora", "gone"))
+    olga.groups.set(Group.objects.filter(name="operator"))
+    dora.user_permissions.set(Permission.objects.filter(codename="delete_prediction"))
+    gone.is_active = False  # which may do more when it is active again
+    gone.save()
+    return [root, olga, dora, gone]
+
+
+def test_nobody_makes_a_token_that_may_do_more_than_they_may(
+    vera: User, tess: User, stronger: list[User]
+) -> None:
+    for user in stronger:
+        with pytest.raises(TokenRefused):
+            create_token(user, by=tess)
+    assert not AuthToken.objects.exists()
+    for user in (tess, vera):
+        create_token(user, by=tess)
+    for user in (*stronger, tess):
+        create_token(user, by=stronger[0])
+
+
+def test_the_admin_offers_and_takes_only_accounts_that_may_do_no_more(
+    vera: User, tess: User, stronger: list[User], client: Client
+) -> None:
+    client.force_login(tess)
+    add = "/admin/knox/authtoken/add/"
+    offered = client.get(add).context["adminform"].form.fields["user"].queryset
+    assert {user.username for user in offered} == {"vera", "tess"}
+    for user in stronger:
+        page = client.post(add, {"user": user.pk, "days": 30})
+        assert page.status_code == 200
+        assert "user" in page.context["adminform"].form.errors
+    assert not AuthToken.objects.exists()
+    assert client.post(add, {"user": vera.pk, "days": 30}).status_code == 302
+    assert AuthToken.objects.get().user == vera

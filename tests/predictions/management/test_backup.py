@@ -23,7 +23,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.core.management import CommandError, call_command
 
 from predictions import services
-from predictions.access.models import AuditEntry, TokenDetails
+from predictions.access.models import AuditEntry, FormerName, TokenDetails
 from predictions.access.tokens import create_token
 from predictions.core.ids import id_of_page
 from predictions.core.records import Filters, PredictionRecord, Source, Status
@@ -289,6 +289,7 @@ def test_accounts_come_only_where_both_sides_ask(choose: Choose, tmp_path: Path)
     run("restore", "--accounts", without)
     run("restore", with_them)
     assert not User.objects.exists()
+    FormerName.objects.all().delete()  # as on another site
     User.objects.create_user("root", password="another")
     run("restore", "--accounts", with_them)
     assert User.objects.get().check_password("another")

@@ -14,6 +14,7 @@ from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
 from django.db import OperationalError, connection
 from django.db.models import F
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -278,6 +279,55 @@ def test_what_a_reviewer_may_not_see_is_not_claimed(settings: LazySettings, rita
     )
     assert services.claim_review(rita) is None
     assert ReviewItem.objects.count() == 40
+
+
+@pytest.mark.usefixtures("each_store")
+def test_an_answer_takes_nothing_out_that_the_reviewer_may_not_see(
+    settings: LazySettings, rita: User
+) -> None:
+    settings.HISTORY_VISIBLE_TO = "own"
+    rita.user_permissions.add(Permission.objects.get(codename="review_prediction"))
+    others, own, again = (keep(created_by=name) for name in ("olga", "rita", "rita"))
+    claimed = services.claim_review(rita)
+    assert claimed in (own, again)
+    assert claimed is not None
+    made = services.answer_review(claimed, verdict=Verdict.TEXT, text="7", by=rita)
+    assert {correction.prediction_id for correction in made} == {own.id, again.id}
+    assert [item.prediction_id for item in ReviewItem.objects.all()] == [others.id]
+    assert queue.claim("olga") == others
+
+
+def test_what_a_reviewer_may_not_see_is_not_counted(
+    settings: LazySettings, rita: User, client: Client
+) -> None:
+    settings.HISTORY_VISIBLE_TO = "own"
+    review = Permission.objects.get(codename="review_prediction")
+    rita.user_permissions.add(review)
+    for number in range(3):
+        keep(number / 100, created_by="olga")
+    keep(0.5)
+    client.force_login(rita)
+    assert client.get("/api/v1/review").json() == {"waiting": 0}
+    page = client.get("/review/")
+    assert (page.context["waiting"], page.context["claimable"]) == (0, False)
+    keep(0.6, created_by="rita")
+    assert client.get("/api/v1/review").json() == {"waiting": 1}
+    assert client.get("/review/").context["claimable"]
+    rita.user_permissions.add(Permission.objects.get(codename="view_prediction"))
+    assert client.get("/api/v1/review").json() == {"waiting": 5}
+
+
+def test_a_reviewer_reaches_own_items_behind_any_number_of_others(
+    settings: LazySettings, rita: User
+) -> None:
+    settings.HISTORY_VISIBLE_TO = "own"
+    item: dict[str, Any] = {"confidence": 0.1, "margin": 0.1, "created_by": "olga"}
+    ReviewItem.objects.bulk_create(
+        ReviewItem(prediction_id=make_record("7").id, picture=str(number), **item)
+        for number in range(queue.MAX_SCANNED + 1)
+    )
+    own = keep(0.9, confidence=0.9, created_by="rita")
+    assert services.claim_review(rita) == own
 
 
 @pytest.mark.usefixtures("each_store")
