@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 from predictions.core.records import PredictionRecord
 
 CURL = """\
-curl {header}-F file=@picture.png "{upload_url}"   # reads another picture
 curl {header}"{url}"
 """
 CURL_HEADER = '-H "Authorization: Token $TOKEN" '
@@ -48,9 +47,7 @@ def programs(request: HttpRequest, record: PredictionRecord) -> Iterator[Program
     """Yield the programs that get a reading; where a token is needed, they take $TOKEN."""
     url = request.build_absolute_uri(reverse("api:prediction", args=[record.id]))
     token = not settings.ANONYMOUS_READING
-    upload_url = request.build_absolute_uri(reverse("api:predictions"))
-    header = CURL_HEADER if token else ""
-    curl = CURL.format(url=url, upload_url=upload_url, header=header)
+    curl = CURL.format(url=url, header=CURL_HEADER if token else "")
     python = PYTHON.format(
         url=url,
         imports="import os\n\n" if token else "",

@@ -31,6 +31,13 @@ def test_every_page_needs_one_where_anonymous_reading_is_off(
     assert find(page, "p", class_="note")
 
 
+def test_says_how_the_first_account_is_made(client: Client) -> None:
+    words = "manage.py createsuperuser"
+    assert words in client.get("/accounts/login/").content.decode()
+    User.objects.create_user("ada")
+    assert words not in client.get("/accounts/login/").content.decode()
+
+
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="loses a table as SQLite reports it")
 def test_a_database_that_is_lost_before_the_session_is_saved_is_said_so(
     browser: Client, ada: User
