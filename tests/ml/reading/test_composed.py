@@ -91,5 +91,6 @@ def test_a_column_of_digits_is_not_taken_for_a_1(
     """Ruled pieces of tables whose ink reaches the edges and hangs together."""
     page = composer.page(np.random.default_rng([0, n]))
     one = look_at(page.picture, reader.classifier)
-    assert one is not None and one.is_clear  # so it was once taken for one
+    assert one is not None  # so it was once taken for one
+    assert one.is_clear
     assert len(reader.interpret(page.picture).digits) > 5
