@@ -111,6 +111,26 @@ def test_keeps_a_drawing_when_asked_to(page: Page) -> None:
     expect(page.get_by_text("drawing.png")).to_be_visible()
 
 
+def test_a_stroke_that_is_taken_back_is_not_gone_on_with(page: Page) -> None:
+    page.goto("/")
+    page.locator("[data-canvas]").focus()
+    for key in (" ", "ArrowRight", "Control+z", "ArrowRight", "ArrowDown"):
+        page.keyboard.press(key)
+    expect(page.get_by_role("button", name="Save")).to_be_disabled()
+    page.keyboard.press(" ")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("button", name="Save")).to_be_enabled()
+    box = page.locator("[data-canvas]").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 50, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 60, box["y"] + 60)
+    page.get_by_role("button", name="Clear", exact=True).evaluate("(button) => button.click()")
+    page.mouse.move(box["x"] + 70, box["y"] + 70)
+    page.mouse.up()
+    expect(page.get_by_role("button", name="Save")).to_be_disabled()
+
+
 def test_a_drawing_is_kept_once_however_often_it_is_sent(
     page: Page, complaints: Complaints
 ) -> None:

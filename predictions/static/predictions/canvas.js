@@ -39,6 +39,9 @@ export class Canvas extends EventTarget {
 
   set strokes(strokes) {
     this.#strokes = strokes;
+    // What is being written may be gone: it is not gone on with.
+    this.#pointer = null;
+    if (this.#pen) this.#pen.down = false;
     this.#changed();
   }
 

@@ -39,6 +39,7 @@ export function startDrawing(root, keep) {
     canvas.width = Number(target.value) / 100;
   });
   part("keep").addEventListener("click", () => {
+    if (canvas.empty) return; // it was kept a moment ago
     const { file } = canvas.picture();
     keep(new File([file], part("draw").dataset.fileName, { type: file.type }));
     canvas.clear(); // so that it is kept once
