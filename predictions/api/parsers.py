@@ -179,7 +179,7 @@ def _as_upload(
     part: Field | File, content: "SpooledTemporaryFile[bytes]"
 ) -> "str | UploadedFile[Any] | None":
     """Return a field's text or a file; None for a file input that was left empty."""
-    file_name = _file_name(part.headers["Content-Disposition"])
+    file_name = _name_of(part) if isinstance(part, File) else ""
     if part.headers.get("Content-Transfer-Encoding", "").lower() == "base64":
         _decode_base64(content)
     size = content.tell()
@@ -195,6 +195,12 @@ def _as_upload(
         except UnicodeDecodeError:
             content.seek(0)
     return UploadedFile(content, file_name or None, size=size)
+
+
+def _name_of(part: File) -> str:
+    """Return the name of a file; Werkzeug has parsed it, but of any charset leaves what stands."""
+    disposition = part.headers["Content-Disposition"]
+    return _file_name(disposition) if "*=" in disposition else safe_file_name(part.filename)
 
 
 def _file_name(disposition: str) -> str:
