@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from ml.model.metrics import accuracy
 from ml.training.batches import Batches
 from ml.training.precision import build_in
 from ml.training.recipes import Recipe
-from ml.training.run import Fit, Progress, cosine_decay, run_to_end
+from ml.training.run import Fit, Progress, cosine_decay, in_full_precision, run_to_end
 
 if TYPE_CHECKING:
     import keras
@@ -82,11 +82,7 @@ def fit(
         start_from=start_from,
         on_progress=on_progress,
     )
-    if recipe.precision == "float32":
-        return fitted
-    network = _compile(dataclasses.replace(recipe, precision="float32"), steps)
-    network.set_weights(model.get_weights())
-    return dataclasses.replace(fitted, model=network)
+    return in_full_precision(fitted, recipe, partial(_compile, steps=steps))
 
 
 def predict_logits(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -18,7 +17,7 @@ from ml.training.corrected_pages import CorrectedPage, CorrectedPages
 from ml.training.line_strips import FRAMES
 from ml.training.precision import build_in
 from ml.training.recipes import PageNetwork, PartRecipe
-from ml.training.run import Fit, Progress, cosine_decay, run_to_end
+from ml.training.run import Fit, Progress, cosine_decay, in_full_precision, run_to_end
 
 if TYPE_CHECKING:
     import keras
@@ -67,11 +66,7 @@ def fit_part(
         start_from=start_from,
         on_progress=on_progress,
     )
-    if recipe.precision == "float32":
-        return fitted
-    network = compile_part(dataclasses.replace(recipe, precision="float32"))
-    network.set_weights(model.get_weights())
-    return dataclasses.replace(fitted, model=network)
+    return in_full_precision(fitted, recipe, compile_part)
 
 
 def describe_data(split: Split, corrected: CorrectedPages | None) -> dict[str, Any]:

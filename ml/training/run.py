@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import time
 import zipfile
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ml.errors import TrainingError
 from ml.training.checkpoint import read_run, restore_checkpoint, save_checkpoint
+from ml.training.recipes import AnyRecipe
 
 if TYPE_CHECKING:
     import keras
@@ -111,6 +113,17 @@ def run_to_end(
         save()
         raise
     return Fit(model, save(), run["started_from"])
+
+
+def in_full_precision(
+    fitted: Fit, recipe: AnyRecipe, compile_by: Callable[[AnyRecipe], keras.Model]
+) -> Fit:
+    """Return a fitted network that computes in float32, whatever its recipe trained it in."""
+    if recipe.precision == "float32":
+        return fitted
+    network = compile_by(dataclasses.replace(recipe, precision="float32"))
+    network.set_weights(fitted.model.get_weights())
+    return dataclasses.replace(fitted, model=network)
 
 
 def cosine_decay(peak: float, steps: int, *, warm_up: int) -> Any:
