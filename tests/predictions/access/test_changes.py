@@ -21,14 +21,6 @@ ENDPOINTS = "/admin/predictions/webhookendpoint/"
 NEW = "battery 17"
 
 
-@pytest.fixture
-def root(client: Client) -> User:
-    """A superuser, who is signed in; what it took is not noted."""
-    user = User.objects.create_superuser("root")
-    client.force_login(user)
-    return user
-
-
 def noted_since() -> list[tuple[str, str, str, dict[str, Any]]]:
     """Action, actor, target and details of all entries, oldest first; the next call starts anew."""
     fields = ("action", "actor", "target", "details")

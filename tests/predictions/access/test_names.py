@@ -21,13 +21,6 @@ USERS = "/admin/auth/user/"
 REFUSED = "had this name"
 
 
-@pytest.fixture
-def root(client: Client) -> User:
-    user = User.objects.create_superuser("root")
-    client.force_login(user)
-    return user
-
-
 def test_a_new_account_inherits_nothing_from_an_older_one_of_its_name(
     client: Client, root: User, ada: User, keep: Keep, settings: LazySettings
 ) -> None:
