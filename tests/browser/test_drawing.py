@@ -207,6 +207,26 @@ def test_an_answer_that_was_overtaken_is_not_shown(page: Page) -> None:
     page.unroute_all(behavior="ignoreErrors")
 
 
+def test_nothing_is_asked_about_a_drawing_that_was_cleared(page: Page) -> None:
+    """An answer that comes between a stroke and the pause after it asks anew at once."""
+    page.clock.install()
+    page.goto("/")
+    page.clock.pause_at(page.evaluate("Date.now() + 1000"))
+    held: list[Route] = []
+    page.route("**/api/**", lambda route: held.append(route))
+    for place in PLACES[:2]:  # the second finds the request about the first under way
+        draw_by_mouse(page, eight(page, place))
+        page.clock.run_for(300)
+    draw_by_mouse(page, eight(page, PLACES[2]))
+    with page.expect_request("**/api/v1/predictions?store=false"):
+        held[0].continue_()
+    page.get_by_role("button", name="Clear").click()
+    page.clock.run_for(1000)
+    expect_text(page, "")
+    assert len(held) == 2
+    page.unroute_all(behavior="ignoreErrors")
+
+
 def test_says_when_the_site_cannot_be_reached_and_goes_on_by_itself(
     page: Page, complaints: Complaints
 ) -> None:

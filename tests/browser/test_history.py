@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import FilePayload, Page, expect
+from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from tests.browser.conftest import NewPage, Save
 from tests.conftest import Server
@@ -26,8 +26,9 @@ def send(page: Page, server: Server, png: Callable[..., bytes]) -> Callable[[str
     return post
 
 
-def names(page: Page) -> list[str]:
-    return page.locator(".history-file").all_inner_texts()
+def files(page: Page) -> Locator:
+    """The file names of the page; what is expected of them is waited for."""
+    return page.locator(".history-file")
 
 
 @pytest.mark.each_store
@@ -38,18 +39,19 @@ def test_lists_filters_and_opens(page: Page, send: Callable[[str, str], str]) ->
     page.get_by_role("link", name="History").click()
     expect(page.get_by_role("listitem").first).to_contain_text("No digit")
     expect(page.locator("time").first).to_contain_text(re.compile("now|second|minute"))
-    assert names(page)[:2] == ["blank.png", "three.png"]
+    expect(files(page).first).to_have_text("blank.png")
+    expect(files(page).nth(1)).to_have_text("three.png")
     thumbnail = page.locator(".history img").nth(1)
     assert thumbnail.evaluate("image => image.decode().then(() => image.naturalWidth)") == 200
     page.get_by_text("More filters").click()
     page.get_by_label("Digit", exact=True).select_option("3")
     page.get_by_role("button", name="Search").click()
-    assert names(page)[0] == "three.png"
+    expect(files(page).first).to_have_text("three.png")
     assert all("3" in text for text in page.locator(".history-text").all_inner_texts())
     page.get_by_label("Digit", exact=True).select_option("")
     page.get_by_label("Status", exact=True).select_option("Could not be read")
     page.get_by_role("button", name="Search").click()
-    assert names(page)[0] == "blank.png"
+    expect(files(page).first).to_have_text("blank.png")
     page.get_by_label("Status", exact=True).select_option("")
     page.get_by_label("From (UTC)", exact=True).fill("2090-01-01")
     page.get_by_role("button", name="Search").click()
@@ -57,10 +59,10 @@ def test_lists_filters_and_opens(page: Page, send: Callable[[str, str], str]) ->
     page.get_by_role("link", name="Remove the filter From").click()
     page.get_by_label("File name", exact=True).fill("three")
     page.get_by_label("File name", exact=True).press("Enter")
-    assert names(page)[0] == "three.png"
+    expect(files(page).first).to_have_text("three.png")
     page.get_by_role("link", name="Grid").click()
     expect(page.locator(".history.grid")).to_be_visible()
-    assert names(page)[0] == "three.png"
+    expect(files(page).first).to_have_text("three.png")
     page.get_by_role("link", name="Show all").click()
     # All of an entry is its link.
     page.get_by_role("listitem").nth(1).click()
@@ -75,14 +77,14 @@ def test_pages_go_on_where_the_one_before_ended(
     for number in range(5):
         send("1", f"page-{number}.png")
     page.goto("/predictions/?limit=2")
-    assert names(page) == ["page-4.png", "page-3.png"]
+    expect(files(page)).to_have_text(["page-4.png", "page-3.png"])
     send("1", "meanwhile.png")
     page.get_by_role("link", name="Older").click()
-    assert names(page) == ["page-2.png", "page-1.png"]
+    expect(files(page)).to_have_text(["page-2.png", "page-1.png"])
     page.get_by_role("link", name="Older").click()
-    assert names(page)[0] == "page-0.png"
+    expect(files(page).first).to_have_text("page-0.png")
     page.get_by_role("link", name="Newest").click()
-    assert names(page) == ["meanwhile.png", "page-4.png"]
+    expect(files(page)).to_have_text(["meanwhile.png", "page-4.png"])
 
 
 @pytest.mark.each_store
@@ -154,7 +156,7 @@ def test_a_file_name_is_only_ever_text(page: Page, server: Server, save: Save) -
     page.get_by_role("link", name="Details").click()
     expect(page.locator("dd.file")).to_have_text(name)
     page.goto("/predictions/")
-    assert names(page)[0] == name
+    expect(files(page).first).to_have_text(name)
 
 
 @pytest.mark.each_store
@@ -237,7 +239,7 @@ def test_ones_own_are_listed_and_deleted_by_anybody(
     page.wait_for_url("**#answer")
     page.goto("/predictions/")
     page.get_by_role("link", name="My readings").click()
-    assert set(names(page)) == {"own.png"}
+    expect(files(page)).to_have_text(["own.png"])
     page.get_by_role("checkbox", name="own.png").first.check()
     page.get_by_role("button", name="Delete selected…").click()
     page.get_by_role("button", name="Delete").click()

@@ -182,6 +182,7 @@ class LivePrediction {
   }
 
   async #request() {
+    clearTimeout(this.#timer); // one may still be due when an answer is what calls
     this.#timer = 0;
     this.#changed = this.#asking;
     if (this.#asking) return;
