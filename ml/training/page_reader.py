@@ -12,18 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ml.data.dataset import Digits, Split
-from ml.errors import ModelError, TrainingError
+from ml.errors import ModelError
 from ml.model.classifier import MANIFEST_FILE, NETWORK_FILE, Classifier, load_classifier
 from ml.model.parts import PAGE_READER_FILE, weights_file
 from ml.reading.finder import Finder
 from ml.reading.judgement import Judgement
 from ml.reading.line_reader import LineReader
-from ml.reading.networks import Network
 from ml.reading.page_reader import FINDER_FILE, JUDGEMENT_FILE, LINE_READER_FILE
 from ml.synthesis.pages import Composer
+from ml.training.conversion import convert, run, verify
 from ml.training.corrected_pages import CorrectedPages
 from ml.training.export import describe_file, describe_software, new_directory
 from ml.training.fit_part import build_part, describe_data, validate, validation_batches
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
 FILES: dict[PageNetwork, str] = {"finder": FINDER_FILE, "lines": LINE_READER_FILE}
 _FORMAT = 1
 _MAX_WEIGHTS_BYTES = 2_000_000  # of a .keras file, to be kept
-_TOLERANCE = 0.005  # of the root mean square of the outputs
 _composers: list[Composer] = []  # of a worker process
 _networks: list[tuple[Finder, LineReader, Classifier]] = []
 
@@ -59,9 +57,9 @@ def export_part(
     fit
         The fitted network.
     directory
-        Must be missing or empty. Gets the network with float16 weights as ``.tflite`` (input and
-        output float32, of any size), the same as ``.keras`` to go on from, unless that is too
-        large, and ``page_reader.json``.
+        Must be missing or empty. Gets the network as ``.tflite`` (`ml.training.conversion`), as
+        ``.keras`` with float16 weights to go on from, unless that is too large, and
+        ``page_reader.json``.
     recipe
         The recipe it was fitted with.
     split
@@ -81,8 +79,9 @@ def export_part(
     """
     held_out = validation_batches(recipe.part, split.validation)
     with new_directory(directory) as partial:
-        tflite = convert(fit.model, recipe.part)
-        verify(tflite, fit.model, held_out[0][0].astype(np.float32))
+        tflite = convert(fit.model)
+        x = held_out[0][0].astype(np.float32)
+        verify(run(tflite, x), np.asarray(fit.model(x, training=False)))
         (partial / FILES[recipe.part]).write_bytes(tflite)
         _write_weights(fit.model, recipe.part, partial / weights_file(FILES[recipe.part]))
         told = {
@@ -111,41 +110,6 @@ def join_parts(sources: Sequence[Path], directory: Path) -> dict[str, Any]:
         _copy(source, partial, JUDGEMENT_FILE)
         parts["judgement"] = _read_manifest(source).get("judgement")
         return _write_manifest(partial, parts)
-
-
-def convert(model: keras.Model, part: PageNetwork) -> bytes:
-    """Return a network as ``.tflite`` with float16 weights, for pages or strips of any size."""
-    import tensorflow as tf
-
-    height = None if part == "finder" else model.input_shape[1]
-    serve = tf.function(lambda x: model(x, training=False)).get_concrete_function(
-        tf.TensorSpec((1, height, None, 1), tf.float32)
-    )
-    # Given the model as well, TensorFlow 2.21 converts by another path, whose networks answer NaN.
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([serve])
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.target_spec.supported_types = [tf.float16]
-    content: bytes = converter.convert()
-    return content
-
-
-def verify(tflite: bytes, model: keras.Model, x: NDArray[np.float32]) -> None:
-    """Compare a converted network, as served, with the fitted one on a batch.
-
-    Raises
-    ------
-    TrainingError
-        When they differ by more than the rounding of the weights.
-    """
-    expected = np.asarray(model(x, training=False))
-    network = Network(tflite, model.name)
-    found = np.array([network(one[..., 0]) for one in x])
-    difference = float(np.sqrt(np.mean((found - expected) ** 2) / np.mean(expected**2)))
-    if not difference <= _TOLERANCE:
-        raise TrainingError(
-            f"The exported {model.name} differs by {difference:.2g} of its outputs from the "
-            "fitted one: the conversion went wrong, nothing was written."
-        )
 
 
 def fit_judgement(

@@ -51,14 +51,14 @@ def constant_network(digit: int) -> bytes:
 
 def blind_finder() -> bytes:
     """Make a finder that finds nothing anywhere."""
+    from ml.training.conversion import convert
     from ml.training.fit_part import build_part
-    from ml.training.page_reader import convert
 
     finder = build_part("finder")
     weights = [np.zeros_like(each) for each in finder.get_weights()]
     weights[-1] -= 20  # the bias of the last layer
     finder.set_weights(weights)
-    return convert(finder, "finder")
+    return convert(finder)
 
 
 def _shipped_manifest() -> dict[str, Any]:

@@ -4,14 +4,14 @@ Whoever reads it remembers how far it has read, so nothing is deleted: a queue w
 deleted reads more tombstones than rows.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from predictions.core.batches import batched
 from predictions.core.ids import first_id_at, moment_of, new_id
 from predictions.core.records import Event
-from predictions.stores.cassandra.session import CassandraSession, Rows
+from predictions.stores.cassandra.session import CassandraSession, Statement
 from predictions.stores.cassandra.statements import Statements
 
 EVENTS_PER_READ = 200
@@ -25,13 +25,13 @@ class Outbox:
         self._session = session
         self._statements = statements
 
-    def start_adding(self, event: Event) -> Callable[[], Rows]:
-        """Send an event to the nodes; return a function that waits until it is kept."""
+    def statement_to_add(self, event: Event) -> Statement:
+        """Return the statement that writes an event."""
         written = new_id()
         minute = moment_of(written).replace(second=0, microsecond=0)
         values = {"minute": minute, "written": written} | vars(event)
         present = {name: value for name, value in values.items() if value is not None}
-        return self._session.start(self._statements.add_event, present)
+        return self._statements.add_event, present
 
     def read(self, since: datetime, until: datetime) -> Iterator[Event]:
         """Yield the events written in [since, until), minute by minute."""

@@ -12,7 +12,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 from uuid import UUID
 
@@ -38,7 +38,7 @@ from predictions.stores.cassandra.search import (
     term_keys,
     terms_of_filters,
 )
-from predictions.stores.cassandra.session import CassandraSession, Rows
+from predictions.stores.cassandra.session import CassandraSession, Rows, Statement
 from predictions.stores.cassandra.statements import Statements
 from predictions.stores.interface import EVERYTHING, MAX_PER_BATCH, Pair, PredictionStore
 from predictions.stores.serialization import columns_of, digits_to_json, marks_to_json, record_of
@@ -50,8 +50,6 @@ MAX_PARTITIONS_PER_PAGE = 128
 READS_IN_FLIGHT = 32
 IDS_TOGETHER = 200  # a read asks for those of one partition
 WRITES_IN_FLIGHT = 64
-
-Statement = tuple[str, dict[str, Any]]
 
 
 class CassandraStore(PredictionStore):
@@ -98,11 +96,9 @@ class CassandraStore(PredictionStore):
     def _write(self, groups: Iterable[Iterable[Statement]], events: Iterable[Event] = ()) -> None:
         waiting: deque[Callable[[], Rows]] = deque()
         try:
-            for event in events:
-                waiting.append(self.outbox.start_adding(event))
-            for group in groups:
-                for cql, values in group:
-                    waiting.append(self.session.start(cql, values))
+            for group in chain([map(self.outbox.statement_to_add, events)], groups):
+                for wait in self.session.start_writes(group):
+                    waiting.append(wait)
                 while len(waiting) > WRITES_IN_FLIGHT:
                     waiting.popleft()()
             while waiting:

@@ -333,13 +333,14 @@ def test_the_exported_network_answers_like_the_fitted_one(fitted: Fit, exported:
     logits = predict_logits(fitted.model, images)
     temperature = exported.manifest["temperature"]
     of_all = softmax(logits, temperature=temperature)
-    np.testing.assert_allclose(served.is_digit, 1 - of_all[:, 10], atol=1e-5)
+    # Eight bits: this network was hardly trained, so its answers are close to each other.
+    np.testing.assert_allclose(served.is_digit, 1 - of_all[:, 10], atol=0.03)
     of_digits = softmax(logits[:, :10], temperature=temperature)
-    np.testing.assert_allclose(served.probabilities, of_digits, atol=1e-5)
+    np.testing.assert_allclose(served.probabilities, of_digits, atol=0.03)
 
 
 def test_the_manifest_says_how_the_network_was_made_and_how_good_it_is(
-    fitted: Fit, exported: Exported
+    exported: Exported,
 ) -> None:
     manifest = json.loads((exported.directory / "manifest.json").read_text())
 
@@ -350,8 +351,8 @@ def test_the_manifest_says_how_the_network_was_made_and_how_good_it_is(
     assert manifest["arguments"] == QUICK.describe()
     assert manifest["data"]["split"]["training"]["count"] == 180
     validation = DIGITS.validation
-    logits = predict_logits(fitted.model, validation.images)[:, :10]
-    matrix = confusion_matrix(validation.labels, logits)
+    served = load_classifier(exported.directory).probabilities(as_input(validation.images))
+    matrix = confusion_matrix(validation.labels, served)
     assert manifest["metrics"]["validation"]["confusion_matrix"] == matrix.tolist()
     taken = manifest["metrics"]["validation"]["taken_for_digits"]
     assert taken.keys() == {"digits", "negatives"}

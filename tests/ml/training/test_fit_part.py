@@ -14,8 +14,9 @@ from ml.reading.networks import Network
 from ml.reading.page_reader import FINDER_FILE, LINE_READER_FILE
 from ml.synthesis.pages import Composer
 from ml.training.composed import compose
+from ml.training.conversion import run, verify
 from ml.training.fit_part import build_part, compile_part, fit_part
-from ml.training.page_reader import export_part, verify
+from ml.training.page_reader import export_part
 from ml.training.precision import PRECISIONS
 from ml.training.recipes import PAGE_NETWORKS, PageNetwork, PartRecipe, choose_part_recipe
 from ml.training.run import Fit, Progress
@@ -128,7 +129,7 @@ def test_the_exported_network_answers_like_the_fitted_one_at_any_size(
     for shape in [(128, 384), (64, 64)] if part == "finder" else [(32, 64), (32, 512)]:
         x = rng.uniform(-1, 1, (1, *shape, 1)).astype(np.float32)
 
-        verify(content, whole.model, x)
+        verify(run(content, x), np.asarray(whole.model(x)))
 
         assert Network(content, part)(x[0, ..., 0]).shape == whole.model(x).shape[1:]
 
@@ -138,7 +139,7 @@ def test_another_networks_export_is_noticed(part: PageNetwork, exported: Path) -
     x = np.random.default_rng(0).uniform(-1, 1, (1, 32, 64, 1)).astype(np.float32)
 
     with pytest.raises(TrainingError, match="the conversion went wrong"):
-        verify(content, build_part(part), x)
+        verify(run(content, x), np.asarray(build_part(part)(x)))
 
 
 def test_the_manifest_says_how_a_part_was_made(part: PageNetwork, exported: Path) -> None:
