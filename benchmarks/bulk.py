@@ -134,8 +134,8 @@ def _decode_and_classify(files: list[Path]) -> None:
     classifier = load_classifier(ROOT / "ml" / "models")
     for file in files:
         with Image.open(io.BytesIO(file.read_bytes())) as image:
-            ink = 1 - np.asarray(image.convert("L"), np.float32) / 255
-        classifier.classify(ink[np.newaxis, ..., np.newaxis])
+            ink = 1 - np.asarray(image.convert("L")) / 255
+        classifier.classify(ink.astype(np.float32)[np.newaxis, ..., np.newaxis])
 
 
 def pages(rounds: int) -> None:

@@ -14,7 +14,7 @@ from structlog.contextvars import bind_contextvars
 from ml.errors import DecodingBusy, PictureError
 from ml.reading.budget import Budget
 from ml.reading.explanation import Step, read_explained, read_pixels_explained
-from ml.reading.result import DigitReading, Reading
+from ml.reading.result import Reading
 from ml.timings import step
 from predictions.core.errors import (
     DecodersBusy,
@@ -29,11 +29,10 @@ from predictions.core.metrics import count_prediction
 from predictions.core.records import PictureRecord, PredictionRecord, RequestKey, Source
 from predictions.recognition.active_reader import get_reader
 from predictions.recognition.named_versions import get_reader_of
-from predictions.recognition.previews import preview_of
-from predictions.recognition.status import review_reason_of, status_of
 from predictions.recognition.uploads import Upload, too_large
 from predictions.review import queue
 from predictions.services.idempotency import check_key, make_once
+from predictions.services.readings import records_of
 from predictions.shadow import worker as shadow
 from predictions.statistics.daily_counts import invalidate_late_days
 from predictions.stores import get_store
@@ -43,17 +42,22 @@ from predictions.webhooks.events import events_of
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
+    from ml.reading.reader import Reader
+
 PICTURE_ERROR_STATUS = {
     "unsupported_format": 415,
     "too_many_pixels": 413,
     "too_many_pages": 413,
     "too_complex": 422,
 }
-PROBABILITY_DECIMALS = 6
 # What the files of a request may cost together, as 12 of the most costly ones: a batch of 100
 # photos of 30 digits takes 45,000.
 MAX_REQUEST_MS = 60_000
+# Files of a batch that are kept in one transaction; what they hold stays in memory until then.
+KEPT_TOGETHER, KEPT_TOGETHER_BYTES = 16, 1_000_000
 T = TypeVar("T")
+BatchResult = list[PredictionRecord] | UploadRefused | StoreUnavailable
+_ReadUpload = tuple[Upload, list[Pair]]
 
 
 class RequestCost:
@@ -135,16 +139,12 @@ def predict_together(
     """
     reader = get_reader_of(model_version)
     cost = cost or RequestCost()
-    made = []
+    read: list[_ReadUpload] = []
     for position, upload in enumerate(uploads):
         try:
-            with _picture_errors(), cost.of_next_file() as budget:
-                read_pages = partial(reader.read_pages, budget=budget)
-                # One page at a time: only its records stay in memory.
-                pairs = [
-                    _make_records(reading, upload, source=source, user=user, keep=store)
-                    for reading in _read(upload, read_pages, reader.read_pixels)
-                ]
+            pairs = _read_all_pages(
+                upload, reader, cost, source=source, user=user, store=store, upload_id=upload_id
+            )
         except UploadRefused as error:
             if len(uploads) > 1:
                 error.message = _("File %(number)s of %(count)s: %(message)s") % {
@@ -153,19 +153,9 @@ def predict_together(
                     "message": error.message,
                 }
             raise
-        made.append(_number_pages(pairs, upload_id))
-    if store:
-        with step("store"):
-            _keep([pair for pairs in made for pair in pairs])
-        queue.enqueue(record for pairs in made for record, _picture in pairs)
-    together = [[record for record, _picture in pairs] for pairs in made]
-    for upload, records in zip(uploads, together, strict=True):
-        for record in records:
-            count_prediction(record)
-        if store:
-            shadow.offer(upload, records)
+        read.append((upload, pairs))
     bind_contextvars(model_version=reader.classifier.version)
-    return together
+    return _finish(read, store=store)
 
 
 def predict_explained(
@@ -181,7 +171,7 @@ def predict_explained(
     with _picture_errors():
         reader = get_reader()
         explained = [
-            (_make_records(reading, upload, source=source, user=user, keep=False), steps)
+            (records_of(reading, upload, source=source, user=user, keep=False), steps)
             for reading, steps in _read(
                 upload, partial(read_explained, reader), partial(read_pixels_explained, reader)
             )
@@ -226,24 +216,80 @@ def predict_once(
 
 def predict_batch(
     uploads: Iterable[Upload], *, source: Source, user: "User | AnonymousUser | None" = None
-) -> Iterator[list[PredictionRecord] | UploadRefused | StoreUnavailable]:
+) -> Iterator[BatchResult]:
     """Read and keep uploads independently; yield the predictions of each, or its error.
 
-    After the store has failed once, the remaining uploads are not tried: each would time out.
+    Small ones are kept together, a few at a time. After the store has failed once, the remaining
+    uploads are not tried: each would time out.
     """
-    unavailable: StoreUnavailable | None = None
     cost = RequestCost()
+    reader = get_reader_of(None)
+    some: list[_ReadUpload | UploadRefused] = []
+    size = 0
+    unavailable: StoreUnavailable | None = None
     for upload in uploads:
         if unavailable is not None:
             yield unavailable
             continue
         try:
-            yield predict(upload, source=source, user=user, cost=cost)
+            pairs = _read_all_pages(upload, reader, cost, source=source, user=user)
+            some.append((upload, pairs))
         except UploadRefused as error:
-            yield error
-        except StoreUnavailable as error:
-            unavailable = error
-            yield error
+            some.append(error)
+        size += len(upload.content)
+        if len(some) == KEPT_TOGETHER or size > KEPT_TOGETHER_BYTES:
+            results, unavailable = _finish_some(some)
+            yield from results
+            some, size = [], 0
+    yield from _finish_some(some)[0]
+
+
+def _finish_some(
+    some: Sequence[_ReadUpload | UploadRefused],
+) -> tuple[list[BatchResult], StoreUnavailable | None]:
+    """Keep what could be read; return a result for each, and the store's error if it failed."""
+    try:
+        finished = iter(_finish([each for each in some if isinstance(each, tuple)], store=True))
+    except StoreUnavailable as error:
+        return [each if isinstance(each, UploadRefused) else error for each in some], error
+    return [each if isinstance(each, UploadRefused) else next(finished) for each in some], None
+
+
+def _read_all_pages(
+    upload: Upload,
+    reader: "Reader",
+    cost: RequestCost,
+    *,
+    source: Source,
+    user: "User | AnonymousUser | None",
+    store: bool = True,
+    upload_id: UUID | None = None,
+) -> list[Pair]:
+    with _picture_errors(), cost.of_next_file() as budget:
+        read_pages = partial(reader.read_pages, budget=budget)
+        # One page at a time: only its records stay in memory.
+        pairs = [
+            records_of(reading, upload, source=source, user=user, keep=store)
+            for reading in _read(upload, read_pages, reader.read_pixels)
+        ]
+    return _number_pages(pairs, upload_id)
+
+
+def _finish(read: Sequence[_ReadUpload], *, store: bool) -> list[list[PredictionRecord]]:
+    """Keep the pages of some uploads, all or none, and do what follows from a prediction."""
+    if store and read:
+        with step("store"):
+            _keep([pair for _upload, pairs in read for pair in pairs])
+        queue.enqueue(record for _upload, pairs in read for record, _picture in pairs)
+    together = []
+    for upload, pairs in read:
+        records = [record for record, _picture in pairs]
+        for record in records:
+            count_prediction(record)
+        if store:
+            shadow.offer(upload, records)
+        together.append(records)
+    return together
 
 
 def _read(
@@ -300,53 +346,3 @@ def _picture_errors() -> Iterator[None]:
         raise UploadRefused(error.code, in_words(error), status=status) from error
     except DecodingBusy as error:
         raise DecodersBusy from error
-
-
-def _make_records(
-    reading: Reading,
-    upload: Upload,
-    *,
-    source: Source,
-    user: "User | AnonymousUser | None",
-    keep: bool,
-) -> Pair:
-    prediction_id = new_id()
-    keeps_pictures = keep and settings.KEEP_PICTURES != "none"
-    preview = preview_of(reading.image) if keeps_pictures else None
-    record = PredictionRecord(
-        id=prediction_id,
-        text=reading.text,
-        marked_text=reading.marked_text,
-        digits=tuple(_round_digit(digit) for digit in reading.digits),
-        marks=reading.marks,
-        confidence=_round(reading.confidence),
-        margin=_round(reading.margin),
-        status=status_of(reading),
-        review_reason=review_reason_of(reading),
-        model_version=reading.model_version,
-        source=source,
-        file_name=upload.file_name,
-        file_size=len(upload.content),
-        width=reading.width,
-        height=reading.height,
-        duration_ms=round(reading.duration_ms, 2),
-        has_preview=preview is not None,
-        batch_id=upload.batch_id,
-        position=upload.position,
-        created_by=user.get_username() if user is not None and user.is_authenticated else None,
-    )
-    glyphs = reading.glyphs.tobytes() if keeps_pictures else b""
-    return record, PictureRecord(id=prediction_id, preview=preview, glyphs=glyphs)
-
-
-def _round(value: float | None) -> float | None:
-    return None if value is None else round(float(value), PROBABILITY_DECIMALS)
-
-
-def _round_digit(digit: DigitReading) -> DigitReading:
-    """Round probabilities so that every store returns the same numbers."""
-    return replace(
-        digit,
-        confidence=round(float(digit.confidence), PROBABILITY_DECIMALS),
-        probabilities=tuple(round(float(p), PROBABILITY_DECIMALS) for p in digit.probabilities),
-    )

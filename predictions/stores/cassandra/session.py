@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import Any, ClassVar
@@ -173,17 +173,26 @@ class CassandraSession:
 
 def _messages(statements: Iterable[BoundStatement]) -> Iterator[BoundStatement | BatchStatement]:
     """Yield batches of small statements, and large ones alone."""
-    batch, size = BatchStatement(BatchType.UNLOGGED), 0
+    small: list[BoundStatement] = []
+    size = 0
     for statement in statements:
         length = sum(len(value) for value in statement.values if isinstance(value, bytes))
         if length > MAX_BATCH_BYTES:
             yield statement
             continue
-        if size + length > MAX_BATCH_BYTES or len(batch) == MAX_BATCH_STATEMENTS:
-            yield batch
-            batch, size = BatchStatement(BatchType.UNLOGGED), 0
-        batch.add(statement)
-        batch.is_idempotent = True
+        if size + length > MAX_BATCH_BYTES or len(small) == MAX_BATCH_STATEMENTS:
+            yield _message(small)
+            small, size = [], 0
+        small.append(statement)
         size += length
-    if len(batch):
-        yield batch
+    if small:
+        yield _message(small)
+
+
+def _message(statements: Sequence[BoundStatement]) -> BoundStatement | BatchStatement:
+    if len(statements) == 1:
+        return statements[0]
+    batch = BatchStatement(BatchType.UNLOGGED)
+    batch.add_all(statements, [None] * len(statements))
+    batch.is_idempotent = all(statement.is_idempotent for statement in statements)
+    return batch

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,15 +13,22 @@ from cassandra.cluster import NoHostAvailable, Session
 from cassandra.connection import ConnectionShutdown
 from cassandra.cqlengine import CQLEngineException
 from cassandra.protocol import ErrorMessage, ServerError
+from cassandra.query import BatchStatement
 
 from predictions.core.errors import StoreUnavailable
 from predictions.core.ids import id_of_page
 from predictions.core.records import Filters, Page, PredictionRecord, RequestKey
 from predictions.services import prediction
 from predictions.stores.cassandra.days import DAYS_PER_READ
-from predictions.stores.cassandra.session import CassandraSession, Rows, cluster_errors
+from predictions.stores.cassandra.session import (
+    MAX_BATCH_BYTES,
+    CassandraSession,
+    Rows,
+    cluster_errors,
+)
 from predictions.stores.cassandra.store import MAX_PARTITIONS_PER_PAGE, CassandraStore
 from predictions.stores.cassandra.tables import ALL_DAYS
+from predictions.stores.interface import Pair
 from tests.support.cassandra import SHARDS
 from tests.support.records import NOON, make_id, make_picture, make_record
 
@@ -265,6 +273,43 @@ def test_whatever_may_be_sent_twice_is_prepared_so(cassandra_store: CassandraSto
     assert {cql for cql, idempotent in twice.items() if not idempotent} == once
 
 
+class ListeningSession(CassandraSession):
+    """Keeps what it sends, and what the nodes have against it."""
+
+    def __init__(self, keyspace: str) -> None:
+        super().__init__(keyspace)
+        self.sent: list[Any] = []
+        self.warnings: list[str] = []
+
+    def _send(self, session: Session, message: Any) -> Callable[[], Rows]:
+        self.sent.append(message)
+        future = session.execute_async(message)
+
+        def wait() -> Rows:
+            rows = list(future.result())
+            self.warnings += future.warnings or []
+            return rows
+
+        return wait
+
+
+@pytest.mark.parametrize(("digits", "messages"), [("7", 1), ("48151623" * 40, 4)])
+def test_what_a_prediction_writes_goes_in_few_messages_that_no_node_warns_of(
+    cassandra_store: CassandraStore, digits: str, messages: int
+) -> None:
+    session = ListeningSession(cassandra_store.session.keyspace)
+    store = CassandraStore(session, shards=SHARDS, retention_days=0)
+    keep(store, make_record("1"))  # writes the day
+    session.sent.clear()
+    record = make_record(digits, file_name="second scan.png")
+    keep(store, record)
+    assert len(session.sent) == messages
+    assert session.sent[-1].is_idempotent
+    assert session.warnings == []
+    assert store.get(record.id) == record
+    assert store.picture(record.id) == make_picture(record)
+
+
 # --- Faults -------------------------------------------------------------------------------------
 
 
@@ -289,26 +334,28 @@ def test_whatever_the_driver_raises_is_said_in_the_stores_words(error: Exception
 
 
 class FailingSession(CassandraSession):
-    """Fails the n-th write of a prediction or picture in one of three ways."""
+    """Fails the n-th message with predictions or pictures in one of three ways."""
 
     fails_at = -1
     way = ""
-    writes = 0
+    messages = 0
 
     def __init__(self, keyspace: str) -> None:
         super().__init__(keyspace)
-        self.adds_prediction = f"INSERT INTO {keyspace}.predictions "
-        self.adds_picture = f"INSERT INTO {keyspace}.pictures "
+        self.adds = (f"INSERT INTO {keyspace}.predictions ", f"INSERT INTO {keyspace}.pictures ")
 
-    def start(self, cql: str, values: Mapping[str, Any]) -> Callable[[], Rows]:
-        if not cql.startswith((self.adds_prediction, self.adds_picture)):
-            return super().start(cql, values)
-        self.writes += 1
-        if self.writes - 1 != self.fails_at:
-            return super().start(cql, values)
+    def _send(self, session: Session, message: Any) -> Callable[[], Rows]:
+        counted = isinstance(message, BatchStatement) or (
+            message.prepared_statement.query_string.startswith(self.adds)
+        )
+        if not counted:
+            return super()._send(session, message)
+        self.messages += 1
+        if self.messages - 1 != self.fails_at:
+            return super()._send(session, message)
         if self.way == "not sent":
             raise StoreUnavailable
-        wait = super().start(cql, values)
+        wait = super()._send(session, message)
         if self.way == "answer lost":
             wait()
 
@@ -318,11 +365,27 @@ class FailingSession(CassandraSession):
         return fail  # "in flight": it arrives while others are cleaned up
 
 
+def with_large_picture(record: PredictionRecord) -> Pair:
+    """Make a picture that goes in a message of its own."""
+    return record, replace(make_picture(record), preview=bytes(2 * MAX_BATCH_BYTES))
+
+
+def with_small_picture(record: PredictionRecord) -> Pair:
+    return record, make_picture(record)
+
+
 @pytest.mark.django_db  # which webhooks want the event
 @pytest.mark.parametrize("way", ["not sent", "answer lost", "in flight"])
-@pytest.mark.parametrize("fails_at", range(8))
-def test_an_upload_that_fails_at_any_write_leaves_nothing(
-    cassandra_store: CassandraStore, monkeypatch: pytest.MonkeyPatch, fails_at: int, way: str
+@pytest.mark.parametrize(
+    ("fails_at", "add_picture"),
+    [(n, with_small_picture) for n in range(4)] + [(n, with_large_picture) for n in range(8)],
+)
+def test_an_upload_that_fails_at_any_message_leaves_nothing(
+    cassandra_store: CassandraStore,
+    monkeypatch: pytest.MonkeyPatch,
+    fails_at: int,
+    add_picture: Callable[[PredictionRecord], Pair],
+    way: str,
 ) -> None:
     session = FailingSession(cassandra_store.session.keyspace)
     session.fails_at, session.way = fails_at, way
@@ -331,11 +394,8 @@ def test_an_upload_that_fails_at_any_write_leaves_nothing(
     monkeypatch.setattr(prediction, "invalidate_late_days", lambda _: None)  # no SQL here
     upload = make_id()
     pairs = [
-        (record, make_picture(record))
+        add_picture(make_record(str(page), id=id_of_page(upload, page), upload=upload, page=page))
         for page in range(4)
-        for record in [
-            make_record(str(page), id=id_of_page(upload, page), upload=upload, page=page)
-        ]
     ]
     with pytest.raises(StoreUnavailable) as failure:
         prediction._keep(pairs)
@@ -372,16 +432,16 @@ def test_an_import_that_is_interrupted_lists_nothing_that_lacks_something(
 
 
 def test_nothing_is_in_flight_after_an_error(cassandra_store: CassandraStore) -> None:
-    sent: list[str] = []
-    answered: list[str] = []
+    sent: list[Any] = []
+    answered: list[Any] = []
 
     class Slow(FailingSession):
-        def start(self, cql: str, values: Mapping[str, Any]) -> Callable[[], Rows]:
-            wait = super().start(cql, values)
-            sent.append(cql)
+        def _send(self, session: Session, message: Any) -> Callable[[], Rows]:
+            wait = super()._send(session, message)
+            sent.append(message)
 
             def wait_and_note() -> Rows:
-                answered.append(cql)
+                answered.append(message)
                 return wait()
 
             return wait_and_note
@@ -391,6 +451,6 @@ def test_nothing_is_in_flight_after_an_error(cassandra_store: CassandraStore) ->
     store = CassandraStore(session, shards=SHARDS, retention_days=0)
     records = [make_record(str(number)) for number in range(9)]
     with pytest.raises(StoreUnavailable):
-        keep(store, *records)
+        store.add_many(map(with_large_picture, records))
     assert len(sent) >= 18
-    assert sorted(answered) == sorted(sent)
+    assert {id(message) for message in answered} == {id(message) for message in sent}
