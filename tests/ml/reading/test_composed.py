@@ -16,7 +16,7 @@ from ml.synthesis.pages import Composer
 from ml.synthesis.sheet import UNKNOWN
 
 pytestmark = [pytest.mark.shared, pytest.mark.timeout(600)]
-PAGES = 160
+PAGES = 640
 READ_FROM = 0.9  # the default of REVIEW_BELOW_CONFIDENCE
 MODELS = Path(__file__).resolve().parents[3] / "ml" / "models"
 
