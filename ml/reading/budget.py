@@ -1,9 +1,10 @@
 """What a file may cost, decoding and reading together.
 
 Reading is counted by its work rather than timed, so that it ends at the same place however busy a
-machine is. A page of 30 digits takes some 320 ms, one of 300 digits 800, and the worst one 3,300.
-Decoding, and what is made of a page afterwards, is measured as processor time: that is a tenth of
-it, unless a file asks for more.
+machine is. A page of 30 digits counts as some 320 ms, one of 300 digits as 800, the worst one as
+3,300; networks of eight bits take a third of that where processors multiply eight bits. Decoding,
+and what is made of a page afterwards, is measured as processor time: that is a tenth of it, unless
+a file asks for more.
 """
 
 from ml.files import isolation

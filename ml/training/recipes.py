@@ -160,8 +160,8 @@ class JudgementRecipe:
         Determines the pages and the initial weights.
     """
 
-    pages: int = 3000
-    evaluated: int = 600
+    pages: int = 6000
+    evaluated: int = 1200
     seed: int = 0
 
     @property
