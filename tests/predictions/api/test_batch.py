@@ -122,13 +122,29 @@ def test_what_a_failing_store_kept_is_said_and_the_rest_is_not_tried(
 ) -> None:
     store = Failing(1)
     monkeypatch.setattr(prediction, "get_store", lambda: store)
-    response = send(api, png("7"), png("3"), png("0"))
+    together = prediction.KEPT_TOGETHER
+    response = send(api, *[png("7")] * together, *[png("3")] * together, png("0"))
     assert response.status_code == 200
-    first, *others = response.json()["results"]
-    assert first["text"] == "7"
-    assert [other["error"]["code"] for other in others] == ["store_unavailable"] * 2
+    results = response.json()["results"]
+    assert [each["text"] for each in results[:together]] == ["7"] * together
+    failed = [each["error"]["code"] for each in results[together:]]
+    assert failed == ["store_unavailable"] * (together + 1)
     assert store.asked == 2
-    assert count() == 1
+    assert count() == together
+
+
+def test_large_files_are_kept_before_more_is_held_in_memory(
+    api: APIClient, png: Png, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prediction, "KEPT_TOGETHER_BYTES", len(png("7")))
+    store = Failing(1)
+    monkeypatch.setattr(prediction, "get_store", lambda: store)
+    results = send(api, png("7"), png("3"), b"no picture", png("0")).json()["results"]
+    assert (results[0]["text"], results[1]["text"]) == ("7", "3")
+    assert [each["error"]["code"] for each in results[2:]] == [
+        "unsupported_format",
+        "store_unavailable",
+    ]
 
 
 def test_a_store_that_keeps_nothing_is_said_at_once(
