@@ -154,7 +154,6 @@ def predict_together(
                 }
             raise
         read.append((upload, pairs))
-    bind_contextvars(model_version=reader.classifier.version)
     return _finish(read, store=store)
 
 
@@ -286,6 +285,7 @@ def _finish(read: Sequence[_ReadUpload], *, store: bool) -> list[list[Prediction
         records = [record for record, _picture in pairs]
         for record in records:
             count_prediction(record)
+            bind_contextvars(model_version=record.model_version)
         if store:
             shadow.offer(upload, records)
         together.append(records)

@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 from rest_framework.test import APIClient
+from structlog.contextvars import get_contextvars
 
 from ml.files import isolation
 from predictions.core.errors import StoreUnavailable
@@ -131,6 +132,11 @@ def test_what_a_failing_store_kept_is_said_and_the_rest_is_not_tried(
     assert failed == ["store_unavailable"] * (together + 1)
     assert store.asked == 2
     assert count() == together
+
+
+def test_the_log_says_which_version_read_it(api: APIClient, png: Png) -> None:
+    send(api, png("7"), b"no picture")
+    assert get_contextvars()["model_version"] == 0
 
 
 def test_large_files_are_kept_before_more_is_held_in_memory(
