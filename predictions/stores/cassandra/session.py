@@ -89,10 +89,7 @@ class CassandraSession:
         StoreUnavailable
             Here or while waiting, if the cluster does not answer.
         """
-        with cluster_errors():
-            session = self.connect()
-            statement = self._statement(session, cql).bind(values)
-        return self._send(session, statement)
+        return self._send(self._bind(cql, values))
 
     def start_writes(self, statements: Iterable[Statement]) -> Iterator[Callable[[], Rows]]:
         """Send statements that write, in few messages; yield a function that waits for each.
@@ -105,15 +102,12 @@ class CassandraSession:
         StoreUnavailable
             Here or while waiting, if the cluster does not answer.
         """
-        with cluster_errors():
-            session = self.connect()
-            bound = [self._statement(session, cql).bind(values) for cql, values in statements]
-        for message in _messages(bound):
-            yield self._send(session, message)
+        for message in _messages([self._bind(cql, values) for cql, values in statements]):
+            yield self._send(message)
 
-    def _send(self, session: Session, message: Any) -> Callable[[], Rows]:
+    def _send(self, message: BoundStatement | BatchStatement) -> Callable[[], Rows]:
         with cluster_errors():
-            future = session.execute_async(message)
+            future = self.connect().execute_async(message)
 
         def wait() -> Rows:
             with cluster_errors():
@@ -161,14 +155,15 @@ class CassandraSession:
                 failed.shutdown()
             raise
 
-    def _statement(self, session: Session, cql: str) -> PreparedStatement:
-        statement = self._prepared.get(cql)
-        if statement is None:
-            statement = session.prepare(cql)
-            # Allows the driver to retry, and to ask a second node if the first one hangs.
-            statement.is_idempotent = not isinstance(cql, NonIdempotentStatement)
-            self._prepared[cql] = statement
-        return statement
+    def _bind(self, cql: str, values: Mapping[str, Any]) -> BoundStatement:
+        with cluster_errors():
+            statement = self._prepared.get(cql)
+            if statement is None:
+                statement = self.connect().prepare(cql)
+                # Allows the driver to retry, and to ask a second node if the first one hangs.
+                statement.is_idempotent = not isinstance(cql, NonIdempotentStatement)
+                self._prepared[cql] = statement
+            return statement.bind(values)
 
 
 def _messages(statements: Iterable[BoundStatement]) -> Iterator[BoundStatement | BatchStatement]:

@@ -281,9 +281,9 @@ class ListeningSession(CassandraSession):
         self.sent: list[Any] = []
         self.warnings: list[str] = []
 
-    def _send(self, session: Session, message: Any) -> Callable[[], Rows]:
+    def _send(self, message: Any) -> Callable[[], Rows]:
         self.sent.append(message)
-        future = session.execute_async(message)
+        future = self.connect().execute_async(message)
 
         def wait() -> Rows:
             rows = list(future.result())
@@ -344,18 +344,18 @@ class FailingSession(CassandraSession):
         super().__init__(keyspace)
         self.adds = (f"INSERT INTO {keyspace}.predictions ", f"INSERT INTO {keyspace}.pictures ")
 
-    def _send(self, session: Session, message: Any) -> Callable[[], Rows]:
+    def _send(self, message: Any) -> Callable[[], Rows]:
         counted = isinstance(message, BatchStatement) or (
             message.prepared_statement.query_string.startswith(self.adds)
         )
         if not counted:
-            return super()._send(session, message)
+            return super()._send(message)
         self.messages += 1
         if self.messages - 1 != self.fails_at:
-            return super()._send(session, message)
+            return super()._send(message)
         if self.way == "not sent":
             raise StoreUnavailable
-        wait = super()._send(session, message)
+        wait = super()._send(message)
         if self.way == "answer lost":
             wait()
 
@@ -436,8 +436,8 @@ def test_nothing_is_in_flight_after_an_error(cassandra_store: CassandraStore) ->
     answered: list[Any] = []
 
     class Slow(FailingSession):
-        def _send(self, session: Session, message: Any) -> Callable[[], Rows]:
-            wait = super()._send(session, message)
+        def _send(self, message: Any) -> Callable[[], Rows]:
+            wait = super()._send(message)
             sent.append(message)
 
             def wait_and_note() -> Rows:
