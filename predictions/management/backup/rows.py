@@ -26,9 +26,9 @@ from predictions.stores.serialization import PLAIN, columns_of, digits_to_json, 
 from predictions.stores.serialization import record_of as record_from_columns
 
 MAX_LINE_BYTES = 4_000_000  # a page of 1,000 digits has 1.5 million
-MAX_TEXT = 1_000_000
 MAX_PREVIEW_BYTES = 1_000_000
 MAX_PARTS = 10_000  # digits, marks or lines of a page
+MAX_TEXT = 3 * MAX_PARTS  # each digit, a mark and a space: pages show every one
 MAX_BIG_INT = 2**63 - 1
 
 Check = Callable[[Any], bool]
