@@ -193,6 +193,7 @@ print(int(peak_kib) * 1024, file=sys.stderr)
 LOAD = """
 from dataclasses import replace
 import django; django.setup()
+from predictions.core.batches import batched
 from predictions.stores import get_store
 from tests.support.records import NOON, make_id, make_picture, make_record, minutes
 record = make_record("7")
@@ -206,7 +207,8 @@ for first in range(0, {rows}, 500):
     if "{store}" == "sql":
         store.add_many(pairs(first))
     else:  # the first statement of each alone, its row: terms and pictures take ten minutes
-        store._write([next(store.statements_to_add(*pair))] for pair in pairs(first))
+        rows = (next(store.statements_to_add(*pair)) for pair in pairs(first))
+        store._write(batched(rows, 10))
 """
 
 

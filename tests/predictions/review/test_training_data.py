@@ -238,7 +238,9 @@ def test_a_corrected_hand_is_read_better_by_the_network_that_ships(
 
     records = {index: read(index) for index in sent}
     before = read_right()
-    for index in sorted(sent, key=lambda index: records[index].margin or 0.0)[:60]:
+    # Texts of another length would teach what finds digits as well, which takes minutes: see below.
+    one_digit = [index for index in sent if len(records[index].text) == 1]
+    for index in sorted(one_digit, key=lambda index: records[index].margin or 0.0)[:60]:
         text = str(labels[index])
         services.correct(records[index], verdict=Verdict.TEXT, text=text, by=rita)
     common = ["--data", str(tmp_path), "--output", str(tmp_path / "model")]
