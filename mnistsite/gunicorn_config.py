@@ -11,8 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from environs import Env, EnvError
+from environs import EnvError
 
+from mnistsite.environment import Environment
 from mnistsite.serving import FirstOf, read_serving
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mnistsite.settings")
 
 try:
-    serving = read_serving(Env())
+    serving = read_serving(Environment())
 except EnvError as error:  # no traceback
     sys.exit(str(error))
 

@@ -7,6 +7,7 @@ from environs import Env, EnvError, validate
 
 _HOST = re.compile(r"unix:.+|\[?[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(%\w+)?\]?|[\w.-]+")
 _PREFIX = re.compile(r"[\w.~-]+(/[\w.~-]+)*", re.ASCII)
+_MANY = validate.Range(min=1, max=1024)
 
 
 class Serving(NamedTuple):
@@ -36,25 +37,18 @@ def _bracketed(host: str) -> str:
 
 
 def read_serving(env: Env) -> Serving:
-    """Read HOST, PORT, WEB_CONCURRENCY and WEB_THREADS; an empty one counts as not set."""
-    host = env.str("HOST", "") or "127.0.0.1"
+    """Read HOST, PORT, WEB_CONCURRENCY and WEB_THREADS."""
+    host = env.str("HOST", "127.0.0.1")
     if not _HOST.fullmatch(host):
         raise EnvError(f'Environment variable "HOST" invalid: {host!r} is no host or unix:/path.')
     return Serving(
         host=host,
-        port=_whole(env, "PORT", 8000, most=65_535),
-        workers=_whole(env, "WEB_CONCURRENCY", 2, most=1024),
+        port=env.int("PORT", 8000, validate=validate.Range(min=1, max=65_535)),
+        workers=env.int("WEB_CONCURRENCY", 2, validate=_MANY),
         # More would mostly wait for each other and for SQLite's single writer:
         # docs/measure/performance.md.
-        threads=_whole(env, "WEB_THREADS", 2, most=1024),
+        threads=env.int("WEB_THREADS", 2, validate=_MANY),
     )
-
-
-def _whole(env: Env, name: str, default: int, *, most: int) -> int:
-    if not env.str(name, ""):
-        return default
-    number: int = env.int(name, validate=validate.Range(min=1, max=most))
-    return number
 
 
 def read_script_name(env: Env) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from environs import Env, EnvError
 
+from mnistsite.environment import Environment
 from mnistsite.networks import host_names, origins
 from mnistsite.serving import read_script_name, read_serving
 from tests.conftest import ROOT
@@ -115,7 +116,7 @@ def test_a_bad_value_stops_gunicorn_and_is_named(var_dir: Path, name: str, value
 def test_any_kind_of_host(monkeypatch: pytest.MonkeyPatch, host: str, bind: str, url: str) -> None:
     monkeypatch.setenv("HOST", host)
     monkeypatch.setenv("PORT", "")
-    serving = read_serving(Env())
+    serving = read_serving(Environment())
     assert (serving.bind, serving.url) == (bind, url)
 
 
@@ -332,14 +333,27 @@ def test_the_settings_import_nothing_that_reads(var_dir: Path) -> None:
     assert subprocess.check_output(command, cwd=ROOT, env=environment, text=True) == "set()\n"
 
 
+def test_an_empty_variable_counts_as_not_set(var_dir: Path) -> None:
+    run = ("diffsettings", "--all")
+    empty = dict.fromkeys(variables_of_the_site() - {"VAR_DIR"}, "")
+    with_empty, without = (manage(var_dir, *run, **given) for given in (empty, {}))
+    assert with_empty.returncode == 0, with_empty.stderr
+    shown = [re.sub(r" at 0x\w+", "", each.stdout) for each in (with_empty, without)]
+    assert shown[0] == shown[1]
+
+
 def test_every_setting_is_documented_and_nothing_else() -> None:
-    read = set().union(*map(variables_read_in, (ROOT / "mnistsite").glob("*.py")))
+    read = variables_of_the_site()
     assert len(read) > 50
     rows = re.findall(r"^\| (`.*?) \|", (ROOT / "docs/use/settings.md").read_text(), re.MULTILINE)
     documented = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
     assert read - documented == set()
     # Gunicorn reads one itself, and tools/local_cassandra the other.
     assert documented - read == {"FORWARDED_ALLOW_IPS", "LOCAL_CASSANDRA_JAVA_OPTIONS"}
+
+
+def variables_of_the_site() -> set[str]:
+    return set().union(*map(variables_read_in, (ROOT / "mnistsite").glob("*.py")))
 
 
 def variables_read_in(module: Path) -> set[str]:
