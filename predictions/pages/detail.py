@@ -68,7 +68,7 @@ def render_detail(
         "prediction": prediction,
         "may_delete": may_delete(request.user, record),
         "may_review": may_review(request.user),
-        "programs": programs(request, record),
+        "programs": programs(request, record, may_review=may_review(request.user)),
         "entries": corrections.history(record.id) if may_review(request.user) else [],
         "siblings": siblings_of(record),
         "error": error,
