@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from environs import EnvError
 
 from mnistsite.environment import Environment
-from mnistsite.serving import FirstOf, read_serving
+from mnistsite.serving import FirstOf, read_serving, wait_until_free
 
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
@@ -60,6 +60,17 @@ control_socket_disable = True
 accesslog = None  # RequestLogMiddleware logs requests
 errorlog = "-"
 loglevel = "warning"
+
+
+def on_starting(server: "Arbiter") -> None:
+    """Say in one line where the site cannot listen, unless it is given its socket."""
+    if server.master_pid or "LISTEN_FDS" in os.environ:
+        return
+    try:
+        wait_until_free(serving)
+    except EnvError as error:
+        shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
+        sys.exit(str(error))
 
 
 def post_worker_init(worker: "Worker") -> None:

@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import socket
 import stat
 import subprocess
 import sys
@@ -81,23 +82,49 @@ def test_a_bad_value_stops_the_start_and_is_named(var_dir: Path, name: str, valu
     assert "Traceback" not in finished.stderr
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("PORT", "99999"), ("WEB_CONCURRENCY", "0"), ("WEB_THREADS", "two"), ("HOST", "a b")],
-)
-def test_a_bad_value_stops_gunicorn_and_is_named(var_dir: Path, name: str, value: str) -> None:
-    finished = subprocess.run(
+def start_gunicorn(var_dir: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Start what is not going to run."""
+    return subprocess.run(
         [sys.executable, "-m", "gunicorn", "-c", "python:mnistsite.gunicorn_config"],
         cwd=ROOT,
-        env=manage_environment(var_dir, **{name: value}),
+        env=manage_environment(var_dir, **environment),
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PORT", "99999"), ("WEB_CONCURRENCY", "0"), ("WEB_THREADS", "two"), ("HOST", "a b")],
+)
+def test_a_bad_value_stops_gunicorn_and_is_named(var_dir: Path, name: str, value: str) -> None:
+    finished = start_gunicorn(var_dir, **{name: value})
     assert finished.returncode != 0
     (line,) = finished.stderr.splitlines()
     assert name in line
+
+
+@pytest.mark.parametrize(("host", "shown"), [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")])
+def test_a_port_that_is_taken_is_named(var_dir: Path, host: str, shown: str) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, 0), family=family) as other:
+        port = other.getsockname()[1]
+        finished = start_gunicorn(var_dir, HOST=host, PORT=str(port))
+    assert finished.returncode != 0
+    (line,) = finished.stderr.splitlines()
+    assert f"{shown}:{port}" in line
+    assert "PORT=" in line
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "nowhere.invalid"])
+def test_an_address_of_another_machine_is_named(var_dir: Path, host: str) -> None:
+    finished = start_gunicorn(var_dir, HOST=host)
+    assert finished.returncode != 0
+    (line,) = finished.stderr.splitlines()
+    assert "HOST" in line
+    assert host in line
 
 
 @pytest.mark.parametrize(
