@@ -223,9 +223,9 @@ def each_store(
     request: pytest.FixtureRequest, settings: LazySettings, db: None
 ) -> Iterator[PredictionStore]:
     """The site's store, empty; its users run once on each of `EACH_STORE`."""
+    settings.PREDICTION_STORE = request.param
     if request.param == "cassandra":
         store = request.getfixturevalue("cassandra_store")
-        settings.PREDICTION_STORE = "cassandra"
         settings.CASSANDRA_KEYSPACE = store.session.keyspace
     get_store.cache_clear()
     yield get_store()
