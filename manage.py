@@ -11,7 +11,8 @@ PIPE_CLOSED = 141  # what a shell says of a program that `| head` ended
 def main() -> None:
     """Run the command that the arguments name."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mnistsite.settings")
-    os.environ.setdefault("LOG_LEVEL", "INFO" if is_verbose(sys.argv[1:]) else "WARNING")
+    if not os.environ.get("LOG_LEVEL"):
+        os.environ["LOG_LEVEL"] = "INFO" if is_verbose(sys.argv[1:]) else "WARNING"
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
     from environs import EnvError

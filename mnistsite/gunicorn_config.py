@@ -1,19 +1,19 @@
 """Gunicorn's settings: `gunicorn -c python:mnistsite.gunicorn_config`."""
 
-import ctypes
 import gc
 import os
 import shutil
 import signal
 import sys
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from environs import Env, EnvError
+from environs import EnvError
 
-from mnistsite.serving import FirstOf, read_serving
+from ml.memory import give_memory_back, limit_heaps
+from mnistsite.environment import Environment
+from mnistsite.serving import FirstOf, read_serving, wait_until_free
 
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
@@ -23,15 +23,11 @@ if TYPE_CHECKING:
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mnistsite.settings")
 
 try:
-    serving = read_serving(Env())
+    serving = read_serving(Environment())
 except EnvError as error:  # no traceback
     sys.exit(str(error))
 
-# Else glibc keeps a heap for each thread, and in them the room that large pictures took. Its other
-# limits stay as they are: to set M_MMAP_THRESHOLD made small requests 1.3 times as expensive.
-_M_ARENA_MAX = -8
-with suppress(AttributeError, OSError):  # another C library
-    ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
+limit_heaps(2)
 
 wsgi_app = "mnistsite.wsgi:application"
 bind = serving.bind
@@ -61,9 +57,19 @@ errorlog = "-"
 loglevel = "warning"
 
 
+def on_starting(server: "Arbiter") -> None:
+    """Say in one line where the site cannot listen, unless it is given its socket."""
+    if server.master_pid or "LISTEN_FDS" in os.environ:
+        return
+    try:
+        wait_until_free(serving)
+    except EnvError as error:
+        shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
+        sys.exit(str(error))
+
+
 def post_worker_init(worker: "Worker") -> None:
     """Load the network and read one digit, so that no request waits for it."""
-    from mnistsite.worker import give_memory_back
     from predictions.recognition.active_reader import (
         warm_up,
         warm_up_for_pages,

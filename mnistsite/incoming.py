@@ -12,7 +12,7 @@ from mnistsite.paths import site_path
 from mnistsite.shares import Shares
 from mnistsite.spool import Spool
 from predictions.access.client_address import address_seen, counted
-from predictions.core.limits import max_body_bytes
+from predictions.core.body_limits import max_body_bytes
 
 MAX_HEADERS_BYTES = 65_536
 READ_BYTES = 65_536

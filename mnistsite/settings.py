@@ -11,10 +11,11 @@ from functools import partial
 from pathlib import Path
 
 from csp.constants import NONE, SELF
-from environs import Env, validate
+from environs import validate
 
 from mnistsite import __version__, cassandra
 from mnistsite.databases import STORE_APPS, cache, databases
+from mnistsite.environment import Environment
 from mnistsite.logs import configure_logging
 from mnistsite.networks import host_names, networks, origins
 from mnistsite.secret_key import secret_key
@@ -22,11 +23,11 @@ from mnistsite.serving import read_script_name, read_serving
 from mnistsite.times import time_zone
 from predictions.stores import STORES
 
-env = Env()
+env = Environment()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 # Everything that the site writes: the database, the secret key, training output.
-VAR_DIR = Path(env.str("VAR_DIR", "") or BASE_DIR / "var").resolve()
+VAR_DIR = Path(env.str("VAR_DIR", f"{BASE_DIR}/var")).resolve()
 # For this account alone. One that is there stays as it is: a socket for a proxy may lie in it.
 VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -190,7 +191,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 STATIC_URL = f"{SCRIPT_NAME}/static/"
 # `make run` and the Dockerfile collect them at installation.
-STATIC_ROOT = Path(env.str("STATIC_ROOT", "") or BASE_DIR / "build" / "static")
+STATIC_ROOT = Path(env.str("STATIC_ROOT", f"{BASE_DIR}/build/static"))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "mnistsite.staticfiles.StaticFilesStorage"},

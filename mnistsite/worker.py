@@ -16,7 +16,6 @@
   surplus, after another was killed for example, now and then asks a client to reconnect.
 """
 
-import ctypes
 import os
 import selectors
 import signal
@@ -35,6 +34,7 @@ from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from ml.files import isolation
+from ml.memory import give_memory_back
 from mnistsite.connections import connection_counts
 from mnistsite.incoming import IncomingRequest, counted_peer
 from mnistsite.outgoing import Outgoing
@@ -68,12 +68,6 @@ LONG_S = 0.1  # a request that took so long may have needed much memory
 QUICK_S, RETRY_S, LAST = 0.005, 1.0, 16
 MONITORING_PATHS = {"/healthz", "/readyz", "/metrics"}
 CONTINUE_RESPONSE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-
-def give_memory_back() -> None:
-    """Return freed memory to the system: glibc keeps the room that large pictures took."""
-    with suppress(AttributeError, OSError):  # another C library
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 class Connection(TConn):

@@ -25,6 +25,8 @@ from tests.support.cql_log import CQL_LOG, why_forbidden
 
 ROOT = Path(__file__).resolve().parent.parent
 START_TIMEOUT_S = 120  # the machine may be busy
+# Those of `predictions.stores.STORES`.
+EACH_STORE = ["sql", pytest.param("cassandra", marks=pytest.mark.cassandra)]
 
 
 def pytest_configure() -> None:
@@ -216,14 +218,14 @@ def cassandra_store(cassandra_keyspace: Any) -> Any:
     return empty_store(cassandra_keyspace)
 
 
-@pytest.fixture(params=["sql", pytest.param("cassandra", marks=pytest.mark.cassandra)])
+@pytest.fixture(params=EACH_STORE)
 def each_store(
     request: pytest.FixtureRequest, settings: LazySettings, db: None
 ) -> Iterator[PredictionStore]:
-    """The site's store, empty; its users run once on SQL and once on Cassandra."""
+    """The site's store, empty; its users run once on each of `EACH_STORE`."""
+    settings.PREDICTION_STORE = request.param
     if request.param == "cassandra":
         store = request.getfixturevalue("cassandra_store")
-        settings.PREDICTION_STORE = "cassandra"
         settings.CASSANDRA_KEYSPACE = store.session.keyspace
     get_store.cache_clear()
     yield get_store()

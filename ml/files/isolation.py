@@ -7,7 +7,6 @@ with its file, so neither a crash nor what a file did to the decoder's memory re
 Nothing that such a process sends is unpickled.
 """
 
-import ctypes
 import fcntl
 import json
 import os
@@ -15,7 +14,7 @@ import resource
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
@@ -31,6 +30,7 @@ from ml.errors import DecodingBusy, PictureError, too_complex
 from ml.files.limits import MAX_DECODED_BYTES
 from ml.files.picture import DecodedPicture
 from ml.files.places import Places
+from ml.memory import limit_heaps
 
 MAX_CPU_S = 4  # of processor time, for all pages of a file
 MAX_WAIT_S = 10.0  # for one page, on a busy machine
@@ -38,9 +38,6 @@ MAX_PROCESSES = 2  # costly files at once, in each process that reads
 MAX_WAITING = 8  # more threads may wait for one of them, and for so long:
 MAX_QUEUE_S = 5.0
 NICENESS = 10  # decoding here delays those who wait for a plain picture less
-
-# Else glibc reserves 128 MB of address space for a decoder's thread.
-_M_ARENA_MAX = -8
 
 _context = get_context("forkserver")
 _context.set_forkserver_preload(
@@ -246,8 +243,7 @@ def _limit_resources() -> None:
     if not reader.is_alive():  # before that
         os._exit(1)
     os.nice(NICENESS)
-    with suppress(AttributeError, OSError):  # another C library
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+    limit_heaps(1)
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     address_space = pages * resource.getpagesize() + MAX_DECODED_BYTES
     for limit, value in (

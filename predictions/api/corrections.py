@@ -3,10 +3,8 @@
 from typing import Any
 from uuid import UUID
 
-from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
-from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -16,6 +14,7 @@ from predictions.access import visibility
 from predictions.access.permissions import may_review
 from predictions.api.permissions import requires
 from predictions.api.serializers import VERDICTS, CorrectionSerializer, errors, none_of
+from predictions.core.errors import NoPrediction
 from predictions.core.records import PredictionRecord
 from predictions.review import corrections, queue
 from predictions.review.corrections import Verdict
@@ -46,7 +45,7 @@ class ReviewView(APIView):
     def get_record(self, request: Request, prediction_id: UUID) -> PredictionRecord:
         record = visibility.get(request.user, prediction_id)
         if record is None:
-            raise NotFound(_("There is no prediction with this id."))
+            raise NoPrediction
         return record
 
     def parse_correction(self, request: Request) -> dict[str, Any]:

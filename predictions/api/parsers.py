@@ -23,8 +23,8 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
 from predictions.api.headers import parameters_of
+from predictions.core.body_limits import count_json_values
 from predictions.core.errors import UploadRefused
-from predictions.core.limits import count_json_values
 from predictions.recognition.uploads import decode_base64, safe_file_name
 
 IN_MEMORY_BYTES = 262_144  # larger files are spooled to disk

@@ -2,30 +2,44 @@ from django.urls import path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from predictions.api import batch, corrections, description, exports, model_versions, shadow, views
+from predictions.api import (
+    batch,
+    corrections,
+    description,
+    exports,
+    model_versions,
+    pictures,
+    predictions,
+    root,
+    shadow,
+)
 from predictions.web.converters import VERSION
 
 app_name = "api"
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="api:root")),
-    path("v1/", views.Root.as_view(), name="root"),
-    path("v1/predictions", views.PredictionList.as_view(), name="predictions"),
+    path("v1/", root.Root.as_view(), name="root"),
+    path("v1/predictions", predictions.PredictionList.as_view(), name="predictions"),
     path("v1/predictions/batch", batch.PredictionBatch.as_view(), name="batch"),
     path(
-        "v1/predictions/<uuid:prediction_id>", views.PredictionDetail.as_view(), name="prediction"
+        "v1/predictions/<uuid:prediction_id>",
+        predictions.PredictionDetail.as_view(),
+        name="prediction",
     ),
     path(
-        "v1/predictions/<uuid:prediction_id>/preview.webp", views.Preview.as_view(), name="preview"
+        "v1/predictions/<uuid:prediction_id>/preview.webp",
+        pictures.Preview.as_view(),
+        name="preview",
     ),
     path(
         "v1/predictions/<uuid:prediction_id>/explanation",
-        views.Explanation.as_view(),
+        pictures.Explanation.as_view(),
         name="explanation",
     ),
     path(
         "v1/predictions/<uuid:prediction_id>/digits/<int:position>.png",
-        views.DigitPicture.as_view(),
+        pictures.DigitPicture.as_view(),
         name="digit",
     ),
     path(
@@ -66,6 +80,6 @@ urlpatterns = [
         name="review-shadow",
     ),
     path("v1/schema", description.Description.as_view(), name="schema"),
-    path("v1/<path:path>/", views.without_slash),
+    path("v1/<path:path>/", root.without_slash),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
 ]

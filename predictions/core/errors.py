@@ -91,6 +91,17 @@ class BadQuery(PredictionsError):
         super().__init__("bad_query", message)
 
 
+class NoPrediction(PredictionsError):
+    """A prediction that is not there, or that the visitor may not see."""
+
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__(
+            "not_found", _("There is no prediction with this id. It may have been deleted.")
+        )
+
+
 class NoPreview(PredictionsError):
     """A prediction whose picture was not kept."""
 

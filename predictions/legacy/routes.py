@@ -15,8 +15,8 @@ from django.views.decorators.http import require_http_methods
 
 from predictions.access.permissions import may_read
 from predictions.access.tokens import is_for_programs
+from predictions.api.predictions import PredictionList
 from predictions.api.renderers import ORJSONRenderer
-from predictions.api.views import PredictionList
 from predictions.core.records import PredictionRecord, Source
 from predictions.pages.access import View, require_permission
 from predictions.pages.forms import FORM_METHODS

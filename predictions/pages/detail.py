@@ -13,11 +13,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 from predictions import services
 from predictions.access import visibility
 from predictions.access.permissions import is_signed_in, may_delete, may_read, may_review
-from predictions.core.errors import NoPreview, PredictionsError
+from predictions.core.errors import NoPrediction, NoPreview, PredictionsError
 from predictions.core.records import PredictionRecord
 from predictions.pages.access import require_permission
 from predictions.pages.forms import FORM_METHODS
-from predictions.pages.lookup import get_record, no_prediction
+from predictions.pages.lookup import get_record
 from predictions.pages.presentation import ShownPrediction, with_corrections
 from predictions.pages.programs import programs
 from predictions.recognition.explanations import render_steps
@@ -54,7 +54,7 @@ def delete(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
         prediction = ShownPrediction(record)
         return render(request, "predictions/delete.html", {"prediction": prediction})
     if not services.delete(prediction_id, by=request.user):
-        raise no_prediction()
+        raise NoPrediction
     messages.success(request, _("The prediction and its picture were deleted."))
     return redirect("predictions")
 
@@ -68,7 +68,7 @@ def render_detail(
         "prediction": prediction,
         "may_delete": may_delete(request.user, record),
         "may_review": may_review(request.user),
-        "programs": programs(request, record),
+        "programs": programs(request, record, may_review=may_review(request.user)),
         "entries": corrections.history(record.id) if may_review(request.user) else [],
         "siblings": siblings_of(record),
         "error": error,

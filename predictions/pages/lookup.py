@@ -3,10 +3,9 @@
 from uuid import UUID
 
 from django.http import HttpRequest
-from django.utils.translation import gettext as _
 
 from predictions.access import visibility
-from predictions.core.errors import PredictionsError
+from predictions.core.errors import NoPrediction
 from predictions.core.records import PredictionRecord
 
 
@@ -15,9 +14,9 @@ def get_record(request: HttpRequest, prediction_id: UUID | str) -> PredictionRec
     try:
         record = visibility.get(request.user, UUID(str(prediction_id)))
     except ValueError as error:
-        raise no_prediction() from error
+        raise NoPrediction from error
     if record is None:
-        raise no_prediction()
+        raise NoPrediction
     return record
 
 
@@ -26,12 +25,7 @@ def get_upload(request: HttpRequest, upload_id: str) -> list[PredictionRecord]:
     try:
         records = visibility.get_upload(request.user, UUID(upload_id))
     except ValueError as error:
-        raise no_prediction() from error
+        raise NoPrediction from error
     if not records:
-        raise no_prediction()
+        raise NoPrediction
     return records
-
-
-def no_prediction() -> PredictionsError:
-    message = _("There is no prediction with this id. It may have been deleted.")
-    return PredictionsError("not_found", message, status=404)

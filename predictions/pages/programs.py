@@ -1,5 +1,7 @@
-"""How programs get a reading, to be copied from its page."""
+"""How programs do what a page does, to be copied from it."""
 
+import json
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -10,10 +12,13 @@ from django.utils.translation import gettext as _
 
 from predictions.core.records import PredictionRecord
 
-CURL = """\
-curl {header}"{url}"
+READ = 'curl {header}-F file=@{file} "{url}"\n'
+GET = 'curl {header}"{url}"\n'
+CORRECT = """\
+curl {header}-H "Content-Type: application/json" \\
+  -d '{body}' "{url}"
 """
-CURL_HEADER = '-H "Authorization: Token $TOKEN" '
+HEADER = '-H "Authorization: Token $TOKEN" '
 PYTHON = """\
 {imports}import requests
 
@@ -27,31 +32,47 @@ print(reading["text"], reading["confidence"])
 """
 PYTHON_HEADER = """
     headers={"Authorization": f"Token {os.environ['TOKEN']}"},"""
-
-
-READ_A_PICTURE = 'curl -H "Authorization: Token …" -F file=@picture.png {url}'
+PICTURE = "picture.png"  # of which only the uploader knows the name, or which was drawn
+PLAIN_FILE_NAME = re.compile(r"\w[\w.-]*", re.ASCII)  # the same in any shell
 
 
 class Program(NamedTuple):
-    name: str
-    copy_label: str
+    does: str
+    language: str
     code: str
 
 
 def program_that_reads(request: HttpRequest) -> str:
     """Return a command line that has a picture read with one's token."""
-    return READ_A_PICTURE.format(url=request.build_absolute_uri(reverse("api:predictions")))
+    url = request.build_absolute_uri(reverse("api:predictions"))
+    return READ.format(url=url, header=HEADER.replace("$TOKEN", "…"), file=PICTURE)
 
 
-def programs(request: HttpRequest, record: PredictionRecord) -> Iterator[Program]:
-    """Yield the programs that get a reading; where a token is needed, they take $TOKEN."""
-    url = request.build_absolute_uri(reverse("api:prediction", args=[record.id]))
-    token = not settings.ANONYMOUS_READING
-    curl = CURL.format(url=url, header=CURL_HEADER if token else "")
+def programs(
+    request: HttpRequest, record: PredictionRecord, *, may_review: bool
+) -> Iterator[Program]:
+    """Yield the programs that make a reading, get it and correct it.
+
+    Where a token is needed, they take $TOKEN.
+    """
+
+    def url(name: str, *args: object) -> str:
+        return request.build_absolute_uri(reverse(f"api:{name}", args=args))
+
+    needs_token = not settings.ANONYMOUS_READING
+    header = HEADER if needs_token else ""
+    file = record.file_name if PLAIN_FILE_NAME.fullmatch(record.file_name) else PICTURE
+    code = READ.format(url=url("predictions"), header=header, file=file)
+    yield Program(_("Read a picture"), "curl", code)
+    this = url("prediction", record.id)
+    yield Program(_("Get this reading"), "curl", GET.format(url=this, header=header))
     python = PYTHON.format(
-        url=url,
-        imports="import os\n\n" if token else "",
-        header=PYTHON_HEADER if token else "",
+        url=this,
+        imports="import os\n\n" if needs_token else "",
+        header=PYTHON_HEADER if needs_token else "",
     )
-    for name, code in (("curl", curl), ("Python", python)):
-        yield Program(name, _("Copy the %(language)s program") % {"language": name}, code)
+    yield Program(_("Get this reading"), "Python", python)
+    if may_review:
+        body = json.dumps({"text": record.text or "7"})
+        code = CORRECT.format(url=url("corrections", record.id), header=HEADER, body=body)
+        yield Program(_("Correct the text"), "curl", code)

@@ -18,13 +18,12 @@ from predictions import services
 from predictions.access import visibility
 from predictions.access.permissions import may_read
 from predictions.core.batches import batched
-from predictions.core.errors import PredictionsError, StoreUnavailable, UploadRefused
+from predictions.core.errors import NoPrediction, PredictionsError, StoreUnavailable, UploadRefused
 from predictions.core.records import PredictionRecord, Source, Status
 from predictions.exports.files import BATCH_SIZE, CONTENT_TYPES, FILE_NAMES, Format, csv_lines
 from predictions.pages.access import require_permission
 from predictions.pages.examples import EXAMPLES, example_uploads
 from predictions.pages.forms import FORM_METHODS
-from predictions.pages.lookup import no_prediction
 from predictions.pages.presentation import ShownPrediction, with_corrections
 from predictions.recognition.uploads import safe_file_name, uploads_from_form
 from predictions.web.responses import as_attachment
@@ -96,7 +95,7 @@ def table(request: HttpRequest, group_id: UUID) -> HttpResponse:
     end = start + ROWS_PER_PAGE
     predictions = with_corrections(visibility.get_in_order(request.user, ids[start:end]))
     if not predictions:
-        raise no_prediction()
+        raise NoPrediction
     context = {
         "group_id": group_id,
         "predictions": predictions,
@@ -141,7 +140,7 @@ def _all_records(request: HttpRequest, group_id: UUID) -> Iterator[PredictionRec
     records = chain.from_iterable(batches)
     first = next(records, None)
     if first is None:
-        raise no_prediction()
+        raise NoPrediction
     return chain([first], records)
 
 

@@ -19,8 +19,8 @@ from predictions import services
 from predictions.api.errors import exception_handler
 from predictions.api.renderers import ORJSONRenderer
 from predictions.api.serializers import upload_body
+from predictions.core.body_limits import count_json_values
 from predictions.core.errors import PredictionsError, UploadRefused
-from predictions.core.limits import count_json_values
 from predictions.core.records import PredictionRecord, Source, Status
 from predictions.protocols.tensors import MAX_TENSORS, BadTensor, Input, Outputs
 from predictions.recognition.active_reader import get_reader

@@ -16,8 +16,8 @@ from django.utils.datastructures import MultiValueDict
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
+from predictions.core.body_limits import BATCH_URLS, MAX_OTHER_BODY_BYTES, max_body_bytes
 from predictions.core.errors import UploadRefused
-from predictions.core.limits import BATCH_URLS, MAX_OTHER_BODY_BYTES, max_body_bytes
 
 MAX_FILE_NAME_LENGTH = 255
 _BLANKS = b" \t\n\r\v\f"
@@ -153,7 +153,7 @@ def _files(
 def refuse_oversized(request: HttpRequest) -> None:
     """Refuse a body by its Content-Length, before any of it is read.
 
-    Its limit depends on the URL: `predictions.core.limits`.
+    Its limit depends on the URL: `predictions.core.body_limits`.
 
     Raises
     ------

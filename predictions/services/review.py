@@ -6,12 +6,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.utils.translation import gettext as _
 
 from predictions.access import visibility
 from predictions.access.audit import Action, audit
 from predictions.core.calendar import day_at
-from predictions.core.errors import PredictionsError
+from predictions.core.errors import NoPrediction
 from predictions.core.records import PredictionRecord
 from predictions.review import corrections, queue
 from predictions.review.corrections import Verdict
@@ -126,9 +125,5 @@ def _existing(record: PredictionRecord) -> Iterator[None]:
     with transaction.atomic():
         lock_days([day_at(record.created_at)])
         if get_store().get(record.id) is None:
-            raise PredictionsError(
-                "not_found",
-                _("There is no prediction with this id. It may have been deleted."),
-                status=404,
-            )
+            raise NoPrediction
         yield

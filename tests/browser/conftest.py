@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Response, expect, sync_playwright
 
 from tests.browser.chromium import find_chromium, launch
-from tests.conftest import Server, StartServer
+from tests.conftest import EACH_STORE, Server, StartServer
 
 NewPage = Callable[..., Page]
 Save = Callable[..., Path]
@@ -28,8 +28,6 @@ for name in ("olga", "otto"):
     User.objects.get(username=name).groups.add(Group.objects.get(name="operator"))
 """
 
-
-STORES = ["sql", pytest.param("cassandra", marks=pytest.mark.cassandra)]
 expect.set_options(timeout=20_000)  # a machine may be busy with other things
 
 
@@ -51,7 +49,7 @@ def chromium() -> Iterator[Browser]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "server" in metafunc.fixturenames:
         both = metafunc.definition.get_closest_marker("each_store") is not None
-        metafunc.parametrize("server", STORES if both else STORES[:1], indirect=True)
+        metafunc.parametrize("server", EACH_STORE if both else EACH_STORE[:1], indirect=True)
 
 
 @pytest.fixture(scope="session")

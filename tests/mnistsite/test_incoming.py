@@ -22,7 +22,7 @@ from mnistsite.shares import Shares
 from mnistsite.spool import IN_MEMORY_BYTES, Spool
 from mnistsite.turns import Threads, Turns
 from predictions.access.client_address import UNKNOWN
-from predictions.core.limits import MAX_OTHER_BODY_BYTES, max_body_bytes
+from predictions.core.body_limits import MAX_OTHER_BODY_BYTES, max_body_bytes
 from tests.support.waiting import wait_until
 
 HEAD = b"POST /upload HTTP/1.1\r\nHost: a\r\ncontent-length: 5\r\n\r\n"

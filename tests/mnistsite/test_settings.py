@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import socket
 import stat
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from environs import Env, EnvError
 
+from mnistsite.environment import Environment
 from mnistsite.networks import host_names, origins
 from mnistsite.serving import read_script_name, read_serving
 from tests.conftest import ROOT
@@ -80,23 +82,49 @@ def test_a_bad_value_stops_the_start_and_is_named(var_dir: Path, name: str, valu
     assert "Traceback" not in finished.stderr
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("PORT", "99999"), ("WEB_CONCURRENCY", "0"), ("WEB_THREADS", "two"), ("HOST", "a b")],
-)
-def test_a_bad_value_stops_gunicorn_and_is_named(var_dir: Path, name: str, value: str) -> None:
-    finished = subprocess.run(
+def start_gunicorn(var_dir: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Start what is not going to run."""
+    return subprocess.run(
         [sys.executable, "-m", "gunicorn", "-c", "python:mnistsite.gunicorn_config"],
         cwd=ROOT,
-        env=manage_environment(var_dir, **{name: value}),
+        env=manage_environment(var_dir, **environment),
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PORT", "99999"), ("WEB_CONCURRENCY", "0"), ("WEB_THREADS", "two"), ("HOST", "a b")],
+)
+def test_a_bad_value_stops_gunicorn_and_is_named(var_dir: Path, name: str, value: str) -> None:
+    finished = start_gunicorn(var_dir, **{name: value})
     assert finished.returncode != 0
     (line,) = finished.stderr.splitlines()
     assert name in line
+
+
+@pytest.mark.parametrize(("host", "shown"), [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")])
+def test_a_port_that_is_taken_is_named(var_dir: Path, host: str, shown: str) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, 0), family=family) as other:
+        port = other.getsockname()[1]
+        finished = start_gunicorn(var_dir, HOST=host, PORT=str(port))
+    assert finished.returncode != 0
+    (line,) = finished.stderr.splitlines()
+    assert f"{shown}:{port}" in line
+    assert "PORT=" in line
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "nowhere.invalid"])
+def test_an_address_of_another_machine_is_named(var_dir: Path, host: str) -> None:
+    finished = start_gunicorn(var_dir, HOST=host)
+    assert finished.returncode != 0
+    (line,) = finished.stderr.splitlines()
+    assert "HOST" in line
+    assert host in line
 
 
 @pytest.mark.parametrize(
@@ -115,7 +143,7 @@ def test_a_bad_value_stops_gunicorn_and_is_named(var_dir: Path, name: str, value
 def test_any_kind_of_host(monkeypatch: pytest.MonkeyPatch, host: str, bind: str, url: str) -> None:
     monkeypatch.setenv("HOST", host)
     monkeypatch.setenv("PORT", "")
-    serving = read_serving(Env())
+    serving = read_serving(Environment())
     assert (serving.bind, serving.url) == (bind, url)
 
 
@@ -332,14 +360,27 @@ def test_the_settings_import_nothing_that_reads(var_dir: Path) -> None:
     assert subprocess.check_output(command, cwd=ROOT, env=environment, text=True) == "set()\n"
 
 
+def test_an_empty_variable_counts_as_not_set(var_dir: Path) -> None:
+    run = ("diffsettings", "--all")
+    empty = dict.fromkeys(variables_of_the_site() - {"VAR_DIR"}, "")
+    with_empty, without = (manage(var_dir, *run, **given) for given in (empty, {}))
+    assert with_empty.returncode == 0, with_empty.stderr
+    shown = [re.sub(r" at 0x\w+", "", each.stdout) for each in (with_empty, without)]
+    assert shown[0] == shown[1]
+
+
 def test_every_setting_is_documented_and_nothing_else() -> None:
-    read = set().union(*map(variables_read_in, (ROOT / "mnistsite").glob("*.py")))
+    read = variables_of_the_site()
     assert len(read) > 50
     rows = re.findall(r"^\| (`.*?) \|", (ROOT / "docs/use/settings.md").read_text(), re.MULTILINE)
     documented = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
     assert read - documented == set()
     # Gunicorn reads one itself, and tools/local_cassandra the other.
     assert documented - read == {"FORWARDED_ALLOW_IPS", "LOCAL_CASSANDRA_JAVA_OPTIONS"}
+
+
+def variables_of_the_site() -> set[str]:
+    return set().union(*map(variables_read_in, (ROOT / "mnistsite").glob("*.py")))
 
 
 def variables_read_in(module: Path) -> set[str]:

@@ -15,14 +15,9 @@ from PIL import Image
 from pillow_heif import register_heif_opener
 
 from tests.support.pdf import one_page, pdf_of_objects, stream
+from tests.support.pictures import encode
 
 SIDE = 8000  # pixels: 64 million in all
-
-
-def encode(image: Image.Image, format_: str, **options: object) -> bytes:
-    content = io.BytesIO()
-    image.save(content, format_, **options)
-    return content.getvalue()
 
 
 def nested_forms(levels: int = 7, width: int = 10) -> bytes:

@@ -17,15 +17,10 @@ from ml.files.formats import ENDINGS
 from ml.files.formats import IMAGE_FORMATS as FORMATS
 from ml.files.numbers import picture_from_pixels
 from ml.files.picture import PREVIEW_SIDE
+from tests.support.pictures import encode
 
 MAX_PIXELS = 40_000_000
 ALPHA_FORMATS = ("PNG", "WEBP", "TIFF")
-
-
-def encode(image: Image.Image, format_: str = "PNG", **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, format_, **options)
-    return buffer.getvalue()
 
 
 def ramp(width: int = 40, height: int = 30) -> Image.Image:

@@ -1,6 +1,5 @@
 """Files of every kind, mutated: what comes out of the reader is a reading or its own error."""
 
-import io
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from ml.model.classifier import load_classifier
 from ml.reading.reader import Reader
 from tests.support.digits import draw_digits
 from tests.support.pdf import encrypted, one_page, pdf_of, with_picture_of
+from tests.support.pictures import encode
 
 EXAMPLES = 150  # of each kind
 MAX_PAGES = 4
@@ -24,20 +24,14 @@ Mutation = tuple[str, int, bytes]
 PAGES = [Image.fromarray(255 - digit).resize((40, 48)) for digit in draw_digits(3).images]
 
 
-def encode(format_: str) -> bytes:
-    content = io.BytesIO()
-    several = {"save_all": True, "append_images": PAGES[1:]} if format_ == "TIFF" else {}
-    PAGES[0].convert("RGB").save(content, format_, **several)
-    return content.getvalue()
-
-
 def grids(width: int) -> bytes:
     rows = draw_digits(3).images.reshape(-1, width)
     return "\n".join(",".join(str(number) for number in row) for row in rows).encode()
 
 
 SEEDS = {
-    **{format_: [encode(format_)] for format_ in IMAGE_FORMATS},
+    **{format_: [encode(PAGES[0].convert("RGB"), format_)] for format_ in IMAGE_FORMATS},
+    "TIFF": [encode(PAGES[0].convert("RGB"), "TIFF", save_all=True, append_images=PAGES[1:])],
     "PDF": [pdf_of(*PAGES), one_page(b"0 g 20 20 90 90 re f"), with_picture_of(40), encrypted()],
     "TEXT": [grids(28), grids(784), b"label," + b"p," * 783 + b"p\n7," + grids(784)],
 }

@@ -27,6 +27,7 @@ from ml.files.places import Places
 from tests.conftest import ROOT
 from tests.support import hostile
 from tests.support.pdf import pdf_of
+from tests.support.pictures import encode
 from tests.support.waiting import wait_until
 
 LIMITS = {"max_pixels": 64_000_000, "max_pages": 20}
@@ -175,7 +176,7 @@ def test_plain_pictures_start_no_process(format_: str, size: tuple[int, int]) ->
 def test_what_a_progressive_jpeg_keeps_until_its_last_scan_is_counted(
     mode: str, side: int, options: dict[str, Any], plain: bool
 ) -> None:
-    content = hostile.encode(Image.new(mode, (side, side), 200), "JPEG", **options)
+    content = encode(Image.new(mode, (side, side), 200), "JPEG", **options)
     assert is_plain(content, max_pixels=64_000_000) == plain
 
 

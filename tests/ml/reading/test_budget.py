@@ -21,6 +21,7 @@ from ml.reading.reader import Reader
 from ml.reading.result import Extent
 from tests.support import hostile
 from tests.support.handwriting import write
+from tests.support.pictures import encode
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +82,7 @@ def test_twenty_ordinary_pages_do_not_meet_the_budget(
     reader: Reader, monkeypatch: pytest.MonkeyPatch, format_: str
 ) -> None:
     page = Image.fromarray(ordinary_page())
-    content = hostile.encode(page, format_, resolution=300, save_all=True, append_images=[page])
+    content = encode(page, format_, resolution=300, save_all=True, append_images=[page])
     with recorded(monkeypatch) as budget:
         readings = list(reader.read_pages(content))
     assert [reading.extent for reading in readings] == [Extent.COMPLETE] * 2
@@ -93,7 +94,7 @@ def test_what_decoding_and_previews_take_is_not_left_for_reading(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     noise = Image.open(io.BytesIO(hostile.noise(1500, 1500)))
-    content = hostile.encode(noise, "TIFF", save_all=True, append_images=[noise] * 7)
+    content = encode(noise, "TIFF", save_all=True, append_images=[noise] * 7)
     with recorded(monkeypatch, 600) as budget:
         answered = 0
         for _reading in reader.read_pages(content):

@@ -12,22 +12,15 @@ from rest_framework.test import APIClient
 from predictions.access import visibility
 from predictions.core.records import Filters, PredictionRecord, Source
 from predictions.stores.interface import PredictionStore
-from predictions.stores.sql.store import SQLStore
 from tests.support.records import NOON, make_picture, make_record, minutes
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(params=["sql", pytest.param("cassandra", marks=pytest.mark.cassandra)])
-def store(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, settings: LazySettings
-) -> PredictionStore:
+@pytest.fixture
+def store(each_store: PredictionStore, settings: LazySettings) -> PredictionStore:
     settings.ANONYMOUS_READING = False
-    name = request.param
-    kept: Any = SQLStore() if name == "sql" else request.getfixturevalue("cassandra_store")
-    for module in ("access.visibility", "review.search"):
-        monkeypatch.setattr(f"predictions.{module}.get_store", lambda: kept)
-    return kept  # type: ignore[no-any-return]
+    return each_store
 
 
 @pytest.fixture

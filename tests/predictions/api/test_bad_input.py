@@ -19,6 +19,7 @@ from PIL import Image
 from rest_framework.test import APIClient
 
 from predictions.stores.sql.models import Picture, Prediction, PredictionDigit
+from tests.support.pictures import encode
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/predictions"
@@ -51,12 +52,6 @@ def assert_blank(response: Any) -> None:
     assert (body["text"], body["lines"], body["digits"]) == ("", [], [])
     assert (body["confidence"], body["margin"]) == (None, None)
     assert body["status"] == "unreadable"
-
-
-def encode(image: Image.Image, picture_format: str = "PNG", **options: Any) -> bytes:
-    encoded = io.BytesIO()
-    image.save(encoded, picture_format, **options)
-    return encoded.getvalue()
 
 
 def drawn(png: Png, digit: str = "7", size: int = 200) -> Image.Image:

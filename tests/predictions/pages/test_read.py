@@ -1,6 +1,5 @@
 """`/`: the form, the answer at an address of its own, and what is refused in words."""
 
-import io
 import struct
 import zlib
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from predictions.stores.sql.models import Picture, Prediction
 from tests.predictions.conftest import Keep
 from tests.predictions.conftest import Picture as MakePicture
 from tests.support.html import alerts, find, text_of
+from tests.support.pictures import encode
 
 pytestmark = pytest.mark.django_db
 
@@ -116,19 +116,13 @@ def test_asks_people_to_check_what_the_network_is_not_sure_of(
     assert text_of(page, "output") == "7"
 
 
-def encoded(image: Image.Image, format_: str = "PNG") -> bytes:
-    content = io.BytesIO()
-    image.save(content, format_)
-    return content.getvalue()
-
-
 @pytest.mark.parametrize(
     "image",
     [Image.new("L", (1, 1)), Image.new("L", (90, 60), 255), Image.new("RGBA", (50, 50), (0,) * 4)],
     ids=["1x1", "white", "transparent"],
 )
 def test_a_blank_picture_is_no_digit(browser: Client, image: Image.Image) -> None:
-    content = SimpleUploadedFile("blank.png", encoded(image))
+    content = SimpleUploadedFile("blank.png", encode(image))
     page = browser.post("/", {"file": content}, follow=True)
     assert page.status_code == 200
     assert text_of(page, "output") == "No digit"
@@ -154,10 +148,10 @@ def bomb() -> bytes:
     [
         (b"", 400, "empty"),
         (b"words that call themselves a picture", 415, "PNG, JPEG"),
-        (encoded(Image.new("L", (64, 64), 255))[:-30], 400, "damaged"),
-        (encoded(Image.effect_noise((64, 64), 50), "JPEG")[:600], 400, "damaged"),
+        (encode(Image.new("L", (64, 64), 255))[:-30], 400, "damaged"),
+        (encode(Image.effect_noise((64, 64), 50), "JPEG")[:600], 400, "damaged"),
         (bomb(), 413, "64,000,000 pixels"),
-        (encoded(Image.new("1", (8001, 8000), 1)), 413, "64,000,000 pixels"),
+        (encode(Image.new("1", (8001, 8000), 1)), 413, "64,000,000 pixels"),
     ],
     ids=["empty", "text", "cut png", "cut jpeg", "bomb", "too many pixels"],
 )

@@ -10,11 +10,10 @@ from uuid import UUID
 
 import pytest
 
-from predictions import services, stores
+from predictions import services
 from predictions.core.errors import StoreUnavailable
 from predictions.core.records import PredictionRecord, Source, Status
 from predictions.recognition.uploads import Upload
-from predictions.services import deletion, prediction
 from predictions.statistics import daily_counts
 from predictions.statistics.daily_counts import Counts, collect_statistics, keep_counts
 from predictions.statistics.models import DayStatistics
@@ -27,18 +26,9 @@ LATER = NOON + timedelta(days=400)
 Add = Callable[..., PredictionRecord]
 
 
-@pytest.fixture(params=["sql", pytest.param("cassandra", marks=pytest.mark.cassandra)])
-def store(
-    request: pytest.FixtureRequest, db: None, monkeypatch: pytest.MonkeyPatch
-) -> PredictionStore:
-    chosen: PredictionStore = (
-        request.getfixturevalue("cassandra_store")
-        if request.param == "cassandra"
-        else stores.get_store()
-    )
-    for module in (daily_counts, prediction, deletion):
-        monkeypatch.setattr(module, "get_store", lambda: chosen)
-    return chosen
+@pytest.fixture
+def store(each_store: PredictionStore) -> PredictionStore:
+    return each_store
 
 
 @pytest.fixture

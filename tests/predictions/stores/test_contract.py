@@ -41,12 +41,9 @@ from tests.support.records import (
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(params=["sql", pytest.param("cassandra", marks=pytest.mark.cassandra)])
-def store(request: pytest.FixtureRequest) -> PredictionStore:
-    if request.param == "cassandra":
-        store: PredictionStore = request.getfixturevalue("cassandra_store")
-        return store
-    return SQLStore()
+@pytest.fixture
+def store(each_store: PredictionStore) -> PredictionStore:
+    return each_store
 
 
 def keep(store: PredictionStore, *records: PredictionRecord) -> None:

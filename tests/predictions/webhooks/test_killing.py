@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from standardwebhooks import Webhook
 
-from tests.conftest import ROOT, free_port
+from tests.conftest import EACH_STORE, ROOT, free_port
 from tests.support.manage import manage, manage_environment
 from tests.support.receiver import Receiver, receiver
 from tests.support.waiting import wait_until
@@ -25,7 +25,7 @@ print(made.secret)
 COUNT = 6
 
 
-@pytest.mark.parametrize("store", ["sql", pytest.param("cassandra", marks=pytest.mark.cassandra)])
+@pytest.mark.parametrize("store", EACH_STORE)
 def test_every_event_arrives_whoever_is_killed(
     store: str, var_dir: Path, png: Callable[..., bytes], request: pytest.FixtureRequest
 ) -> None:

@@ -1,26 +1,20 @@
-"""Views of predictions: each parses the request, calls a service or the store, and responds."""
+"""Reading, listing and deleting predictions: parse the request, call a service, respond."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
-from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.urls import Resolver404, resolve
 from django.utils.translation import gettext as _
-from django.views.decorators.common import no_append_slash
-from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
-from rest_framework.exceptions import NotFound, PermissionDenied
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.generics import GenericAPIView
 from rest_framework.parsers import DataAndFiles
-from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.reverse import reverse
 from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
 
@@ -32,7 +26,6 @@ from predictions.api.parsers import FILE_BODY_PARSERS, FormParser, UTF8JSONParse
 from predictions.api.permissions import requires
 from predictions.api.serializers import (
     ExplainedSerializer,
-    ExplanationSerializer,
     FileSerializer,
     FormSerializer,
     JSONPictureSerializer,
@@ -41,12 +34,10 @@ from predictions.api.serializers import (
     PredictionSerializer,
     errors,
     explained_body,
-    steps_body,
     upload_body,
 )
-from predictions.core.errors import BadQuery
-from predictions.core.records import PictureRecord, Source
-from predictions.recognition.previews import png_of
+from predictions.core.errors import BadQuery, NoPrediction
+from predictions.core.records import Source
 from predictions.recognition.uploads import Upload, batch_of, upload_from_base64, upload_from_form
 from predictions.services.idempotency import owner_of
 from predictions.web.json import prediction_json, predictions_json
@@ -55,8 +46,6 @@ from predictions.web.list_params import ListParams, parse_flag, parse_list_query
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
-# Pictures never change, but a browser asks each time: whoever uses it may have signed out since.
-PICTURE_CACHE_CONTROL = "private, no-cache"
 FLAGS = ("store", "explain")  # query parameters of an upload
 
 
@@ -64,10 +53,6 @@ class JSONResult(NamedTuple):
     body: dict[str, Any]
     status: int = status.HTTP_200_OK
     headers: dict[str, str] = {}  # noqa: RUF012 - never modified
-
-
-def _no_prediction() -> NotFound:
-    return NotFound(_("There is no prediction with this id."))
 
 
 class PredictionList(GenericAPIView[Any]):
@@ -214,7 +199,7 @@ class PredictionDetail(APIView):
     def get(self, request: Request, prediction_id: UUID) -> Response:
         record = visibility.get(request.user, prediction_id)
         if record is None:
-            raise _no_prediction()
+            raise NoPrediction
         return Response(prediction_json(record, request))
 
     @extend_schema(
@@ -225,106 +210,9 @@ class PredictionDetail(APIView):
     def delete(self, request: Request, prediction_id: UUID) -> Response:
         record = visibility.get(request.user, prediction_id)
         if record is None:
-            raise _no_prediction()
+            raise NoPrediction
         if not may_delete(request.user, record):
             raise PermissionDenied
         if not services.delete(prediction_id, by=request.user):
-            raise _no_prediction()
+            raise NoPrediction
         return Response(status=status.HTTP_204_NO_CONTENT)
-
-
-class PictureView(APIView):
-    """Base of views that return a picture; errors are JSON as usual."""
-
-    def _picture(self, request: Request, prediction_id: UUID) -> PictureRecord:
-        picture = visibility.picture(request.user, prediction_id)
-        if picture is None:
-            raise _no_prediction()
-        return picture
-
-    def perform_content_negotiation(
-        self, request: Request, force: bool = False
-    ) -> tuple[BaseRenderer, str]:
-        # Avoid a 406: an <img> accepts image/*, which no renderer of errors produces.
-        return super().perform_content_negotiation(request, force=True)
-
-
-class Preview(PictureView):
-    @extend_schema(
-        operation_id="predictions_preview",
-        summary="A small preview of the picture",
-        responses={(200, "image/webp"): OpenApiTypes.BINARY},
-    )
-    def get(self, request: Request, prediction_id: UUID) -> HttpResponse:
-        preview = self._picture(request, prediction_id).preview
-        if preview is None:
-            raise NotFound(_("This prediction has no preview."))
-        return _picture_response(preview, "image/webp")
-
-
-class Explanation(PictureView):
-    @extend_schema(
-        operation_id="predictions_explanation",
-        summary="How the preview is read: each step as a picture, rendered on request",
-        responses={200: ExplanationSerializer},
-    )
-    def get(self, request: Request, prediction_id: UUID) -> Response:
-        reading, steps = services.explain(self._picture(request, prediction_id))
-        return Response(
-            {
-                "text": reading.text,
-                "marked_text": reading.marked_text,
-                "model_version": reading.model_version,
-                "explanation": steps_body(steps),
-            }
-        )
-
-
-class DigitPicture(PictureView):
-    @extend_schema(
-        operation_id="predictions_digit",
-        summary="What the network saw of one digit: 28×28, ink bright",
-        responses={(200, "image/png"): OpenApiTypes.BINARY},
-    )
-    def get(self, request: Request, prediction_id: UUID, position: int) -> HttpResponse:
-        glyph = self._picture(request, prediction_id).glyph(position)
-        if glyph is None:
-            raise NotFound(_("This prediction has no picture of this digit."))
-        return _picture_response(png_of(glyph), "image/png")
-
-
-def _picture_response(content: bytes, content_type: str) -> HttpResponse:
-    return HttpResponse(
-        content, content_type=content_type, headers={"Cache-Control": PICTURE_CACHE_CONTROL}
-    )
-
-
-class Root(APIView):
-    def get_view_name(self) -> str:
-        return "Handwritten digits"
-
-    @extend_schema(exclude=True)
-    def get(self, request: Request) -> Response:
-        return Response(
-            {
-                "version": settings.VERSION,
-                "predictions": reverse("api:predictions", request=request),
-                "review": reverse("api:review", request=request),
-                "models": reverse("api:models", request=request),
-                "schema": reverse("api:schema", request=request),
-                "docs": reverse("api:docs", request=request),
-            }
-        )
-
-
-@csrf_exempt
-@no_append_slash
-def without_slash(request: HttpRequest, path: str) -> HttpResponse:
-    """Redirect a URL with a slash too many, for any method and with its body."""
-    url = request.path.rstrip("/")
-    try:
-        resolve(request.path_info.rstrip("/"))
-    except Resolver404:
-        raise Http404 from None
-    query = request.META.get("QUERY_STRING", "")
-    return HttpResponsePermanentRedirect(f"{url}?{query}".rstrip("?"), preserve_request=True)
