@@ -107,14 +107,15 @@ def measure(seconds: int, kept: Path | None) -> Iterator[tuple[Load, dict[str, i
     with tempfile.TemporaryDirectory() as name, running(server, Path(name), PORT) as run:
         for load in loads(Path(name)):
             yield load, sent_by(load, run, server, seconds)
-    databases = kept.glob("[0-9]*.sqlite3") if kept else []
-    for database in sorted(databases, key=lambda path: int(path.stem)):
+    databases = {
+        int(path.stem.removeprefix("sql-")): path
+        for path in (kept.glob("sql-*.sqlite3") if kept else ())
+    }
+    for count, database in sorted(databases.items()):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             shutil.copy(database, folder / "db.sqlite3")
-            load = Load(
-                "predictions kept", int(database.stem), DEFAULT_CONNECTIONS, folder / "seven.png"
-            )
+            load = Load("predictions kept", count, DEFAULT_CONNECTIONS, folder / "seven.png")
             load.picture.write_bytes(draw_text("7", 28))
             with running(server, folder, PORT) as run:
                 sent_by(load, run, server, seconds)  # warm-up

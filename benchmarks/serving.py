@@ -1,12 +1,16 @@
 """Throughput, latency and memory of the site and of other ways to serve the same network.
 
     .venv/bin/python benchmarks/serving.py [--rounds N] [--seconds N] [--environments FOLDER]
-        [--connections N] [--only NAME …] [--cassandra] [--plot FILE]
+        [--connections N] [--only NAME …] [--plot FILE]
 
 Needs `wrk` (packaged in Debian). Every round starts each server on an empty folder, warms it up and
 sends one 28×28 picture over 8 connections. Rounds alternate between the servers, so that other load
 on the machine affects all alike. Prints the medians and the ratios to ours storing in SQLite, and
 checks that all acknowledged predictions were stored.
+
+Some are measured only if named by `--only`: SQLite and a Cassandra node that flush what they write
+to disk before they acknowledge it, and Cassandra as it comes and as `compose.yaml` starts it, which
+like SQLite does so a little later: one node, or three with a copy each. All nodes share the cores.
 """
 
 import argparse
@@ -17,8 +21,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -26,15 +30,27 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.pictures import draw_text
 from benchmarks.servers import Running, Server, installed, kept, manage, ours, peers, running
+from tools.local_cassandra import PERIODIC, start_cluster
 
 UPLOAD = Path(__file__).resolve().parent / "upload.lua"
 KEPT_IN_SQLITE = "ours, kept in SQLite"
 NOT_KEPT = "ours, not kept"
+IN_CASSANDRA = "ours, kept in Cassandra"
+FLUSHED = "ours, flushed by SQLite"
+FLUSHED_IN_CASSANDRA = "ours, flushed by Cassandra"
+# Nodes and their settings; without any, a local node flushes before it acknowledges.
+CLUSTERS: dict[str, tuple[int, dict[str, str]]] = {
+    IN_CASSANDRA: (1, PERIODIC),
+    "ours, kept in three Cassandra nodes": (3, PERIODIC),
+    FLUSHED_IN_CASSANDRA: (1, {}),
+}
 # Whose ratio is of interest.
 BESIDE = [
     (KEPT_IN_SQLITE, "FastAPI, kept in SQLite"),
     (NOT_KEPT, "FastAPI, not kept"),
     (NOT_KEPT, "LitServe"),
+    (IN_CASSANDRA, KEPT_IN_SQLITE),
+    (FLUSHED_IN_CASSANDRA, FLUSHED),
 ]
 API = "/api/v1/predictions"
 PORT = 8992
@@ -104,21 +120,34 @@ def send(
 
 
 @contextmanager
-def servers(*, cassandra: bool) -> Iterator[list[Server]]:
-    """Yield the servers to compare, with a Cassandra node running if requested."""
+def servers(names: Sequence[str]) -> Iterator[list[Server]]:
+    """Yield the servers to compare, with the Cassandra nodes that they need running.
+
+    Parameters
+    ----------
+    names
+        Of the servers; none for all that need no flushing and no Cassandra.
+    """
     compared = [
         ours(KEPT_IN_SQLITE, API),
         ours(NOT_KEPT, f"{API}?store=false"),
         *peers(),
     ]
-    if not cassandra:
-        yield compared
-        return
-    from tools.local_cassandra import start_cluster
+    with ExitStack() as stack:
+        if names:
+            compared.append(ours(FLUSHED, API, SQLITE_SYNCHRONOUS="FULL"))
+            compared += [
+                ours(name, API, **start_nodes(name, stack)) for name in CLUSTERS if name in names
+            ]
+        yield [server for server in compared if not names or server.name in names]
 
-    with tempfile.TemporaryDirectory() as folder, start_cluster(Path(folder)) as cluster:
-        store = {**cluster.environment, "PREDICTION_STORE": "cassandra"}
-        yield [ours("ours, kept in Cassandra", API, **store), *compared]
+
+def start_nodes(name: str, stack: ExitStack) -> dict[str, str]:
+    """Start the nodes of one of `CLUSTERS`; return the environment of a site that uses them."""
+    count, configured = CLUSTERS[name]
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    cluster = stack.enter_context(start_cluster(folder, nodes=count, settings=configured))
+    return {**cluster.environment, "PREDICTION_STORE": "cassandra"}
 
 
 def median(rounds: list[Measurement]) -> Measurement:
@@ -184,7 +213,6 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--environments", type=Path)
     parser.add_argument("--only", nargs="+", default=[])
-    parser.add_argument("--cassandra", action="store_true")
     parser.add_argument("--plot", type=Path)
     asked = parser.parse_args()
     rounds: dict[str, list[Measurement]] = {}
@@ -192,12 +220,8 @@ def main() -> None:
         picture = Path(folder) / "digit.png"
         picture.write_bytes(draw_text("7", 28))
         environments = (asked.environments or Path(folder)).resolve()
-        with servers(cassandra=asked.cassandra) as compared:
-            wanted = [
-                installed(server, environments)
-                for server in compared
-                if not asked.only or server.name in asked.only
-            ]
+        with servers(asked.only) as compared:
+            wanted = [installed(server, environments) for server in compared]
             for _ in range(asked.rounds):
                 for server in wanted:
                     measurement = measure(

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import django
 
-from tools.local_cassandra import Cluster, start_cluster
+from tools.local_cassandra import PERIODIC, Cluster, start_cluster
 
 DIRECTORY = Path(__file__).resolve().parent.parent / "build" / "benchmarks"
 # Test nodes are tuned for a quick start, this one for throughput.
@@ -66,7 +66,7 @@ def cassandra(directory: Path, *, wanted: bool) -> AbstractContextManager[Cluste
     if not wanted or os.environ.get("CASSANDRA_CONTACT_POINTS"):
         return nullcontext()
     os.environ.setdefault("LOCAL_CASSANDRA_JAVA_OPTIONS", FOR_SPEED)
-    return start_cluster(directory / "cassandra", on_progress=print)
+    return start_cluster(directory / "cassandra", settings=PERIODIC, on_progress=print)
 
 
 if __name__ == "__main__":

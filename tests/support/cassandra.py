@@ -20,7 +20,13 @@ from predictions.stores.cassandra.session import ALIAS, CassandraSession, cluste
 from predictions.stores.cassandra.store import CassandraStore
 from predictions.stores.cassandra.tables import TABLES
 from tests.support.cql_log import CQL_LOG
-from tools.local_cassandra import Cluster, LocalCassandraError, start_cluster, why_unavailable
+from tools.local_cassandra import (
+    PERIODIC,
+    Cluster,
+    LocalCassandraError,
+    start_cluster,
+    why_unavailable,
+)
 
 SHARDS = 3
 
@@ -31,7 +37,8 @@ def cluster_environment(directory: Path) -> Iterator[dict[str, str]]:
     if os.environ.get("CASSANDRA_CONTACT_POINTS"):
         yield {name: value for name, value in os.environ.items() if name.startswith("CASSANDRA_")}
         return
-    with local_cluster(directory) as cluster:
+    # To wait for the disk with each write would take most of the tests' time.
+    with local_cluster(directory, settings=PERIODIC) as cluster:
         yield cluster.environment
 
 

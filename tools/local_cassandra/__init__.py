@@ -7,7 +7,8 @@ The data in the directory outlives the cluster: the next one that starts there h
 """
 
 from tools.local_cassandra.cluster import Cluster, start_cluster, why_unavailable
+from tools.local_cassandra.configuration import PERIODIC
 from tools.local_cassandra.errors import LocalCassandraError
 from tools.local_cassandra.node import Node
 
-__all__ = ["Cluster", "LocalCassandraError", "Node", "start_cluster", "why_unavailable"]
+__all__ = ["PERIODIC", "Cluster", "LocalCassandraError", "Node", "start_cluster", "why_unavailable"]

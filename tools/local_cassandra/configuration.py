@@ -17,6 +17,8 @@ from tools.local_cassandra.layout import Layout
 CLUSTER_NAME = "mnistsite"
 HEAP = "384M"
 RING_SIZE = 2**64
+# For `start_cluster`: Cassandra's default, which acknowledges a write and flushes it later.
+PERIODIC = {"commitlog_sync": "periodic", "commitlog_sync_period": "10000ms"}
 LOGBACK = Path(__file__).with_name("logback.xml")
 # From Cassandra's own start script for Java 17.
 EXPORTS = (
@@ -83,6 +85,8 @@ def write_configuration(
         # Acknowledge a write once it is on disk, so that it survives `kill -9`. "periodic" would
         # lose the last tenth of a second, and a single node has no second copy.
         "commitlog_sync": "batch",
+        # Writers wait for the disk, and each prediction takes several.
+        "concurrent_writes": 64,
         # Consider a node that hangs down after about 12 s instead of 18.
         "phi_convict_threshold": 5,
         "auto_snapshot": False,
