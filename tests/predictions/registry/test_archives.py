@@ -187,6 +187,22 @@ def test_the_checksums_count_for_the_size(contents: Contents, send: Callable[[by
     refused(send, archive, "larger than a model version can be")
 
 
+@pytest.mark.parametrize("comment", [b"", b"PK"])
+def test_an_archive_of_very_many_members_is_not_looked_through(
+    send: Callable[[bytes], Any], monkeypatch: pytest.MonkeyPatch, comment: bytes
+) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.comment = comment
+        for number in range(70_000):  # more than 65,535, so that its end has a record of 64 bits
+            member = zipfile.ZipInfo(str(number))
+            member.header_offset = member.CRC = 0
+            archive.filelist.append(member)
+        archive._didModify = True  # type: ignore[attr-defined]
+    monkeypatch.setattr(zipfile.ZipFile, "infolist", lambda archive: pytest.fail("it was read"))
+    refused(send, packed.getvalue(), "its end is not that of an exported version")
+
+
 def test_no_damaged_byte_is_an_error_of_the_server(contents: Contents) -> None:
     archive = pack({name: content[:200] for name, content in contents.items()})
     for position in range(0, len(archive), 3):
