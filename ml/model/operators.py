@@ -19,8 +19,8 @@ ALLOWED = frozenset(
 )
 
 
-def check_operators(network: bytes) -> None:
-    """Raise ModelError if a ``.tflite`` file is none, or has another operator."""
+def check_operators(name: str, network: bytes) -> None:
+    """Raise ModelError if a ``.tflite`` file of this name is none, or has another operator."""
     # Imported late: nothing that serves needs it.
     from ai_edge_litert import schema_py_generated as schema
 
@@ -32,6 +32,6 @@ def check_operators(network: bytes) -> None:
             # Older files say it in eight bits only, others in both places.
             code = max(operator.BuiltinCode(), operator.DeprecatedBuiltinCode())
             if names.get(code) not in ALLOWED:
-                raise ModelError(f"a network may not have the operator {names.get(code, code)}")
+                raise ModelError(f"{name} may not have the operator {names.get(code, code)}")
     except (struct.error, ValueError, TypeError, IndexError, OverflowError) as error:
-        raise ModelError(f"a network is damaged: {error}") from error
+        raise ModelError(f"{name} is damaged: {error}") from error

@@ -62,7 +62,7 @@ def _try(connection: Connection, files: Files, manifest: dict[str, Any]) -> None
     problem = ""
     try:
         for name in (NETWORK_FILE, FINDER_FILE, LINE_READER_FILE):
-            check_operators(files[name])
+            check_operators(name, files[name])
         classifier = Classifier(files[NETWORK_FILE], manifest, version=0)
         classifier.warm_up()
         build_page_reader(files, classifier)
