@@ -11,10 +11,11 @@ from django.test.utils import CaptureQueriesContext
 
 from ml.data.dataset import split
 from ml.errors import ModelError
+from ml.files import isolation
 from ml.model.classifier import Classifier
 from ml.model.comparison import ANSWERS_FILE
 from predictions.access.models import AuditEntry
-from predictions.core.errors import PredictionsError, VersionRefused
+from predictions.core.errors import DecodersBusy, PredictionsError, VersionRefused
 from predictions.recognition.active_reader import ActiveReader
 from predictions.registry import activation, versions
 from predictions.registry.models import Activation, ModelVersion
@@ -113,6 +114,21 @@ def test_no_database_holds_two_active_versions(add: Add) -> None:
         ModelVersion.objects.update(active=True)
     with pytest.raises(IntegrityError), transaction.atomic():
         ModelVersion.objects.filter(number=1).update(number=0)
+
+
+def test_a_client_activates_one_version_at_a_time(
+    add: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes seconds; a few at once would hold all threads of a site."""
+    add()
+    monkeypatch.setattr(isolation, "MAX_QUEUE_S", 0)
+    isolation.client.set("192.0.2.1")
+    with isolation.Place() as place:
+        place.hold()
+        with pytest.raises(DecodersBusy):
+            activation.activate(1)
+    isolation.client.set(None)
+    assert versions.active().number == 0
 
 
 def test_a_version_as_good_as_the_active_one_is_activated(add: Add) -> None:
