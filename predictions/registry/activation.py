@@ -263,8 +263,9 @@ def _switch(activation: Activation) -> Activation:
             rested = rows.filter(active=True, number=activation.replaced).update(active=False)
             if rested != (activation.replaced != versions.SHIPPED):
                 raise _overtaken()
-            chosen = rows.filter(number=activation.number).update(active=True)
-            if chosen != (activation.number != versions.SHIPPED):  # deleted meanwhile
+            chosen = rows.filter(number=activation.number, active=False).update(active=True)
+            # It was deleted meanwhile, or activated.
+            if chosen != (activation.number != versions.SHIPPED):
                 raise _overtaken()
             activation.save(force_insert=True)
             audit(

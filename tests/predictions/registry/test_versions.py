@@ -3,6 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -114,6 +115,25 @@ def test_no_database_holds_two_active_versions(add: Add) -> None:
         ModelVersion.objects.update(active=True)
     with pytest.raises(IntegrityError), transaction.atomic():
         ModelVersion.objects.filter(number=1).update(number=0)
+
+
+def test_of_two_who_activate_the_same_version_at_once_one_does(
+    add: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add()
+    judge = activation._judge
+
+    def overtaken(*arguments: Any) -> Any:
+        monkeypatch.setattr(activation, "_judge", judge)
+        force(1)
+        return judge(*arguments)
+
+    monkeypatch.setattr(activation, "_judge", overtaken)
+    with pytest.raises(VersionRefused) as refusal:
+        force(1)
+    assert refusal.value.code == "overtaken"
+    assert Activation.objects.count() == 1
+    assert versions.active().number == 1
 
 
 def test_a_client_activates_one_version_at_a_time(
