@@ -1,6 +1,8 @@
 """Liveness and readiness checks."""
 
+import math
 import tempfile
+import time
 from collections.abc import Callable
 
 from django.conf import settings
@@ -15,6 +17,8 @@ from predictions.recognition.active_reader import warm_up
 from predictions.stores import get_store
 
 CHECKED_BYTES = 65_536
+# How long a worker's check stands: no limit counts who asks, and each writes to store and disk.
+CHECKED_FOR_S = 1.0
 
 
 @never_cache
@@ -32,6 +36,32 @@ def readyz(request: HttpRequest) -> JsonResponse:
     The network is loaded, the store answers, and files can be written where large requests wait
     and where the site keeps its own data.
     """
+    problems = _check.problems()
+    if problems:
+        return JsonResponse(
+            {"status": "unavailable", "problems": problems}, status=503, headers={"Retry-After": 5}
+        )
+    return JsonResponse({"status": "ok"})
+
+
+class Check:
+    """Looks for problems, once for all who ask within `CHECKED_FOR_S`."""
+
+    def __init__(self) -> None:
+        self._ended_at = -math.inf
+        self._problems: dict[str, str] = {}
+
+    def problems(self) -> dict[str, str]:
+        if time.monotonic() - self._ended_at >= CHECKED_FOR_S:
+            self._problems = _find_problems()
+            self._ended_at = time.monotonic()
+        return self._problems
+
+
+_check = Check()
+
+
+def _find_problems() -> dict[str, str]:
     problems: dict[str, str] = {}
     try:
         warm_up()
@@ -48,11 +78,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
                 file.flush()
         except OSError as error:
             problems[name] = f"Nothing can be written: {error.strerror}."
-    if problems:
-        return JsonResponse(
-            {"status": "unavailable", "problems": problems}, status=503, headers={"Retry-After": 5}
-        )
-    return JsonResponse({"status": "ok"})
+    return problems
 
 
 MONITORING_VIEWS = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics}

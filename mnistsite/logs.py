@@ -42,6 +42,7 @@ def configure_logging(log_format: str, level: int) -> None:
                     ],
                 }
             },
+            "filters": {"without_traceback": {"()": lambda: _without_traceback}},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
             "root": {"handlers": ["stderr"], "level": level},
             "loggers": {
@@ -49,6 +50,8 @@ def configure_logging(log_format: str, level: int) -> None:
                 "django.request": {"level": "ERROR"},
                 "django.server": {"level": "WARNING"},
                 "axes": {"level": "ERROR"},
+                # Whoever writes another host's name has it logged, and no limit counts them.
+                "django.security.DisallowedHost": {"filters": ["without_traceback"]},
                 # It logs every failed attempt with a traceback; the store logs the outcome.
                 "cassandra": {"level": "CRITICAL"},
             },
@@ -60,6 +63,11 @@ def configure_logging(log_format: str, level: int) -> None:
         logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    record.exc_info = None
+    return True
 
 
 def _escape_controls(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:

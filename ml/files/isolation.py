@@ -39,8 +39,8 @@ MAX_WAITING = 8  # more threads may wait for one of them, and for so long:
 MAX_QUEUE_S = 5.0
 NICENESS = 10  # decoding here delays those who wait for a plain picture less
 
-_context = get_context("forkserver")
-_context.set_forkserver_preload(
+context = get_context("forkserver")
+context.set_forkserver_preload(
     [
         *(__name__, "ml.files.pdf", "pypdfium2", "pillow_heif"),
         *("PIL.AvifImagePlugin", "PIL.Jpeg2KImagePlugin"),
@@ -92,8 +92,8 @@ def decode_isolated(
     with ExitStack() as held:
         place = place or held.enter_context(Place())
         place.hold()
-        with idle():
-            process, ours = _start(decode, limits)  # which takes a second for the first file
+        with idle():  # it takes a second for the first file
+            process, ours = start(_serve, decode, limits)
         pages = 0
         try:
             while True:
@@ -110,11 +110,7 @@ def decode_isolated(
                 yield picture
                 pages += 1
         finally:
-            ours.close()
-            process.kill()
-            with idle():  # its end takes a while, too: it has little of the processor
-                process.join()
-            process.close()
+            end(process, ours)
 
 
 class Place:
@@ -154,15 +150,22 @@ class Place:
             self._is_held = True
 
 
-def _start(
-    decode: Callable[..., Iterator[DecodedPicture]], limits: dict[str, int]
-) -> tuple[BaseProcess, Connection]:
-    """Start a process that decodes what is sent to it; return it and its connection."""
+def start(serve: Callable[..., None], *arguments: object) -> tuple[BaseProcess, Connection]:
+    """Start a process that a module's function serves; return it and its connection.
+
+    The function is called with the other end of the connection and the arguments, and should call
+    `limit_resources` first.
+
+    Raises
+    ------
+    DecodingBusy
+        If there can be no further process at the moment.
+    """
     try:
-        ours, theirs = _context.Pipe()
+        ours, theirs = context.Pipe()
     except OSError as e:  # too many open files
         raise DecodingBusy from e
-    process = _context.Process(target=_serve, args=(theirs, decode, limits), daemon=True)
+    process = context.Process(target=serve, args=(theirs, *arguments), daemon=True)
     try:
         process.start()
     except (EOFError, OSError) as e:  # the server was ended a moment ago, or memory is short
@@ -171,6 +174,15 @@ def _start(
     finally:
         theirs.close()
     return process, ours
+
+
+def end(process: BaseProcess, ours: Connection) -> None:
+    """End a process, whatever it does."""
+    ours.close()
+    process.kill()
+    with idle():  # its end takes a while, too: it has little of the processor
+        process.join()
+    process.close()
 
 
 @contextmanager
@@ -206,7 +218,7 @@ def _serve(
     limits: dict[str, int],
 ) -> None:
     """Decode the file that is sent, and send its pages: the whole life of a process."""
-    _limit_resources()
+    limit_resources()
     try:
         for picture in decode(connection.recv_bytes(), **limits):
             _send(
@@ -233,7 +245,8 @@ def _send(connection: Connection, **head: object) -> None:
     connection.send_bytes(json.dumps({"cpu_ms": 1000 * time.process_time(), **head}).encode())
 
 
-def _limit_resources() -> None:
+def limit_resources(max_cpu_s: int = MAX_CPU_S, max_file_bytes: int = 0) -> None:
+    """Limit what this process, which `start` started, may take; it ends with its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     # SIGIO ends it with the process that reads, whichever way that one ends.
     reader = parent_process()
@@ -248,8 +261,8 @@ def _limit_resources() -> None:
     address_space = pages * resource.getpagesize() + MAX_DECODED_BYTES
     for limit, value in (
         (resource.RLIMIT_AS, address_space),
-        (resource.RLIMIT_CPU, MAX_CPU_S),  # ends it, also if the parent is gone
+        (resource.RLIMIT_CPU, max_cpu_s),  # ends it, also if the parent is gone
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, 0),  # it writes no file
+        (resource.RLIMIT_FSIZE, max_file_bytes),
     ):
         resource.setrlimit(limit, (value, value))

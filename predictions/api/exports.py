@@ -1,7 +1,5 @@
 """Export of predictions as a streamed file."""
 
-from itertools import chain
-
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -12,9 +10,9 @@ from rest_framework.views import APIView
 
 from predictions.access import visibility
 from predictions.api.serializers import errors
-from predictions.exports.files import CONTENT_TYPES, FILE_NAMES, Format, export
+from predictions.exports.files import Format, export
+from predictions.exports.responses import export_response
 from predictions.web.list_params import FilterParams
-from predictions.web.responses import as_attachment
 
 
 class ExportParams(FilterParams):
@@ -51,7 +49,4 @@ class PredictionExport(APIView):
             corrected_only=params.validated_data["corrected_only"],
             request=request,
         )
-        # Read from the store before the response starts: an outage is then a 503.
-        first = next(pieces, b"")
-        response = StreamingHttpResponse(chain([first], pieces), content_type=CONTENT_TYPES[form])
-        return as_attachment(response, FILE_NAMES[form])
+        return export_response(pieces, form)

@@ -12,7 +12,7 @@ from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
 from ml.model.comparison import Comparison
-from predictions.access.permissions import may_activate, may_read
+from predictions.access.permissions import may_activate, may_read, may_view_all
 from predictions.api.parsers import FormParser
 from predictions.api.permissions import requires
 from predictions.api.serializers import errors
@@ -30,9 +30,14 @@ class ModelVersionSerializer(serializers.Serializer[ModelVersion]):
         allow_blank=True, help_text="Versions with the same set are directly comparable."
     )
     created_at = serializers.DateTimeField()
-    created_by = serializers.CharField(allow_blank=True)
+    created_by = serializers.SerializerMethodField(
+        help_text="Empty for who may not see what others sent."
+    )
     accuracy = serializers.FloatField(allow_null=True, help_text="Null if there is a problem.")
     url = serializers.SerializerMethodField()
+
+    def get_created_by(self, version: ModelVersion) -> str:
+        return version.created_by if may_view_all(self.context["request"].user) else ""
 
     @staticmethod
     def get_url(version: ModelVersion) -> str:
@@ -123,6 +128,7 @@ class ModelVersions(APIView):
         serializer = ModelVersionSerializer(
             versions.list_versions(),  # type: ignore[arg-type]  # the stubs do not know many=True
             many=True,
+            context={"request": request},
         )
         return Response(serializer.data)
 
@@ -139,7 +145,7 @@ class ModelVersions(APIView):
         file = archive.validated_data["file"]
         version = versions.register(from_archive(file, file.name), by=request.user.get_username())
         url = reverse("api:model", args=[version.number])
-        body = _detail_of(version)
+        body = _detail_of(version, request)
         return Response(body, status=status.HTTP_201_CREATED, headers={"Location": url})
 
 
@@ -152,7 +158,7 @@ class ModelVersionDetail(APIView):
         responses={200: ModelVersionDetailSerializer},
     )
     def get(self, request: Request, number: int) -> Response:
-        return Response(_detail_of(versions.get(number)))
+        return Response(_detail_of(versions.get(number), request))
 
     @extend_schema(
         operation_id="models_delete",
@@ -198,9 +204,9 @@ class ActivateModelVersion(APIView):
         return Response(ActivationSerializer(activated).data)
 
 
-def _detail_of(version: ModelVersion) -> dict[str, Any]:
+def _detail_of(version: ModelVersion, request: Request) -> dict[str, Any]:
     all_versions = versions.list_versions()
     version.active = any(other.active for other in all_versions if other.number == version.number)
     comparison = activation.compare_with_active(all_versions).get(version.number)
     version.comparison = comparison  # type: ignore[attr-defined]  # for the serializer
-    return dict(ModelVersionDetailSerializer(version).data)
+    return dict(ModelVersionDetailSerializer(version, context={"request": request}).data)

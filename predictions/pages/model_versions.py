@@ -70,6 +70,7 @@ def _render_list(request: HttpRequest, *, error: VersionRefused | None = None) -
         "activations": activations,
         "previous": activations[0].replaced if activations else None,
         "may_activate": may_activate(request.user),
+        "names": may_view_all(request.user),
     }
     status = error.status if error else 200
     return render(request, "predictions/models.html", context, status=status)
@@ -146,6 +147,7 @@ def _render(
         "may_delete": may_activate(request.user) and versions.is_deletable(version),
         "comparison": activation.compare_with_active(all_versions).get(number),
         "may_activate": may_activate(request.user),
+        "names": may_view_all(request.user),
         "shadow": shadow.describe(request, number),
         "error": error,
     }

@@ -3,12 +3,11 @@
 import time
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import chain
 from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -22,7 +21,8 @@ from predictions.access import visibility
 from predictions.access.permissions import is_signed_in, may_delete, may_delete_all, may_read
 from predictions.core.errors import BadQuery
 from predictions.core.records import Page, PredictionRecord
-from predictions.exports.files import CONTENT_TYPES, FILE_NAMES, Format, export
+from predictions.exports.files import Format, export
+from predictions.exports.responses import export_response
 from predictions.pages.access import require_permission
 from predictions.pages.forms import FilterForm
 from predictions.pages.history import parse_history_query
@@ -69,10 +69,7 @@ def _as_file(
     request: HttpRequest, records: Iterable[PredictionRecord], form: Format
 ) -> HttpResponseBase:
     pieces = export(records, form, request=Request(request))
-    # Read from the store before the response starts: an outage is then a 503.
-    first = next(pieces, b"")
-    response = StreamingHttpResponse(chain([first], pieces), content_type=CONTENT_TYPES[form])
-    return as_attachment(response, FILE_NAMES[form])
+    return export_response(pieces, form)
 
 
 def _delete(request: HttpRequest, records: list[PredictionRecord]) -> HttpResponse:

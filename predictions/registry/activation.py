@@ -12,10 +12,11 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from ml.data.dataset import Digits, as_input
-from ml.errors import ModelError
+from ml.errors import DecodingBusy, ModelError
+from ml.files import isolation
 from ml.model.comparison import Comparison, Outcomes, compare, record_outcomes
 from predictions.access.audit import Action, audit
-from predictions.core.errors import VersionRefused
+from predictions.core.errors import DecodersBusy, VersionRefused
 from predictions.registry import versions
 from predictions.registry.models import Activation, ModelVersion
 from predictions.registry.page_gate import read_by_both
@@ -63,6 +64,8 @@ def activate(
     ------
     VersionRefused
         If it must not be activated; the active version stays.
+    DecodersBusy
+        If too many others, or another activation of the same client, take time at the moment.
     """
     candidate, active = versions.get(number), versions.active()
     if candidate.number == active.number:
@@ -73,17 +76,13 @@ def activate(
         raise VersionRefused(
             "reason_needed", _("Give a reason for forcing this version."), status=400
         )
-    read = _run(candidate)
-    comparison = _compare(active, candidate, digits)
-    if not force:
-        _pass_gate(active, candidate, comparison)
-        _pass_sample(active, candidate, read)
     try:
-        pages = read_by_both(active, candidate, on_progress)
-    except ModelError as error:
-        raise _cannot_run(candidate, error) from error
-    if not force:
-        _pass_pages(active, candidate, *pages)
+        # It takes as long as a costly file, and delays only those who ask for such, too.
+        with isolation.Place() as place, isolation.idle():
+            place.hold()
+            comparison, pages = _judge(active, candidate, digits, force, on_progress)
+    except DecodingBusy as error:
+        raise DecodersBusy from error
     return _switch(
         Activation(
             number=candidate.number,
@@ -98,6 +97,28 @@ def activate(
             },
         )
     )
+
+
+def _judge(
+    active: ModelVersion,
+    candidate: ModelVersion,
+    digits: Digits | None,
+    force: bool,
+    on_progress: Callable[[int, int], None],
+) -> tuple[Comparison | None, tuple[PageFigures | None, PageFigures]]:
+    """Return how two versions compare, and how each reads pages; refuse a worse candidate."""
+    read = _run(candidate)
+    comparison = _compare(active, candidate, digits)
+    if not force:
+        _pass_gate(active, candidate, comparison)
+        _pass_sample(active, candidate, read)
+    try:
+        pages = read_by_both(active, candidate, on_progress)
+    except ModelError as error:
+        raise _cannot_run(candidate, error) from error
+    if not force:
+        _pass_pages(active, candidate, *pages)
+    return comparison, pages
 
 
 def previous() -> int | None:
@@ -242,8 +263,9 @@ def _switch(activation: Activation) -> Activation:
             rested = rows.filter(active=True, number=activation.replaced).update(active=False)
             if rested != (activation.replaced != versions.SHIPPED):
                 raise _overtaken()
-            chosen = rows.filter(number=activation.number).update(active=True)
-            if chosen != (activation.number != versions.SHIPPED):  # deleted meanwhile
+            chosen = rows.filter(number=activation.number, active=False).update(active=True)
+            # It was deleted meanwhile, or activated.
+            if chosen != (activation.number != versions.SHIPPED):
                 raise _overtaken()
             activation.save(force_insert=True)
             audit(

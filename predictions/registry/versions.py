@@ -40,6 +40,7 @@ from predictions.registry.files import (
     unpack_page_reader,
 )
 from predictions.registry.models import Activation, ModelVersion
+from predictions.registry.trial import try_apart
 
 SHIPPED = 0
 
@@ -159,7 +160,7 @@ def shipped() -> ModelVersion:
 
 @cache
 def _shipped(directory: Path) -> ModelVersion:
-    return _version_of(_files_in(directory), {})
+    return _version_of(_files_in(directory), {}, is_ours=True)
 
 
 def delete(number: int, *, by: str = "") -> None:
@@ -319,7 +320,7 @@ def _files_in(directory: Path) -> dict[str, bytes]:
         raise _bad_model(f"{directory}: {error.strerror}") from error
 
 
-def _version_of(files: Files, others: Files) -> ModelVersion:
+def _version_of(files: Files, others: Files, *, is_ours: bool = False) -> ModelVersion:
     try:
         whole = complete(files, others)
         manifest = parse_manifest(whole[MANIFEST_FILE])
@@ -339,6 +340,8 @@ def _version_of(files: Files, others: Files) -> ModelVersion:
         manifest=manifest,
     )
     try:
+        if not is_ours:
+            try_apart(whole, manifest)
         page_reader_of(version, classifier_of(version))
     except ModelError as error:
         raise _bad_model(str(error)) from error

@@ -11,6 +11,9 @@ from predictions.core.errors import PredictionsError
 
 # Translates to the IPv4 address in its last 32 bits (RFC 6052).
 NAT64 = IPv6Network("64:ff9b::/96")
+# All that is assigned to the public Internet. The rest holds networks that Python takes for global:
+# local ones (fec0::/10), and translations to IPv4 that a network may have (64:ff9b:1::/48).
+PUBLIC = IPv6Network("2000::/3")
 
 
 class AddressRefused(PredictionsError):
@@ -80,7 +83,8 @@ def _is_allowed(text: str, scheme: str) -> bool:
     address = _reached(ip_address(text.partition("%")[0]))
     if any(address in network for network in settings.WEBHOOK_ALLOWED_NETWORKS):
         return True
-    return scheme == "https" and address.is_global and not address.is_multicast
+    is_assigned = isinstance(address, IPv4Address) or address in PUBLIC
+    return scheme == "https" and is_assigned and address.is_global and not address.is_multicast
 
 
 def _reached(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

@@ -2,6 +2,7 @@
 
 import resource
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,9 +11,29 @@ from django.conf import LazySettings
 from django.db import connection
 from django.test import Client
 
+from mnistsite import health
+from predictions.stores import get_store
+from predictions.stores.interface import PredictionStore
 from tests.conftest import StartServer
 from tests.support import postgresql
 from tests.support.api_client import PATH, post_picture, send
+
+
+@pytest.fixture(autouse=True)
+def checked_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "CHECKED_FOR_S", 0)
+
+
+@pytest.mark.django_db
+def test_a_flood_of_checks_asks_the_store_once_a_second(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "_check", health.Check())
+    monkeypatch.setattr(health, "CHECKED_FOR_S", 60)
+    asked: list[PredictionStore] = []
+    monkeypatch.setattr(type(get_store()), "ping", lambda store: asked.append(store))
+    assert {client.get("/readyz").status_code for _ in range(20)} == {200}
+    assert len(asked) == 1
 
 
 @pytest.mark.django_db
@@ -79,7 +100,9 @@ def test_is_not_ready_where_postgresql_is_read_only(
         assert kept.status == 201
         assert send(f"{server.url}/readyz").status == 200
         database.make_read_only()
+        time.sleep(1.1)  # longer than a check stands
         send(f"{server.url}/readyz")  # its connection was ended
+        time.sleep(1.1)
         ready = send(f"{server.url}/readyz")
         assert (ready.status, set(ready.body["problems"])) == (503, {"store"})
         refused = post_picture(server.url, png("7"), "after")

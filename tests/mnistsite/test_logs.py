@@ -42,3 +42,11 @@ def test_json_lines_stay_lines(var_dir: Path) -> None:
     finished = manage(var_dir, "shell", "--no-imports", "-c", code, **JSON)
     (line,) = finished.stderr.removesuffix("\n").split("\n")
     assert json.loads(line)["path"] == hostile
+
+
+def test_a_request_for_another_host_is_a_line_that_says_so(var_dir: Path) -> None:
+    code = "from django.test import Client; Client().get('/', headers={'host': 'example.org'})"
+    finished = manage(var_dir, "shell", "--no-imports", "-c", code, **JSON)
+    (line,) = (line for line in finished.stderr.splitlines() if "ALLOWED_HOSTS" in line)
+    assert json.loads(line)["status_code"] == 400
+    assert len(line) < 500

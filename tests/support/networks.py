@@ -49,6 +49,40 @@ def constant_network(digit: int) -> bytes:
         return path.read_bytes()
 
 
+def endless_network() -> bytes:
+    """Make a network that loops without end for a picture with much ink, and no other."""
+    import tensorflow as tf
+
+    def loop(x: Any) -> Any:
+        ink = tf.reduce_sum(x)
+        ink, count = tf.while_loop(
+            lambda ink, _: ink > 700.0, lambda ink, count: (ink, count + 1.0), (ink, ink)
+        )
+        return tf.reshape(tf.concat([tf.zeros([10]), [count]], 0), [1, 11])
+
+    return _converted(loop)
+
+
+def greedy_network() -> bytes:
+    """Make a network of 2 kB that takes gigabytes."""
+    import tensorflow as tf
+
+    def pad(x: Any) -> Any:
+        padded = tf.pad(x, [[0, 0], [8000, 8000], [8000, 8000], [0, 0]]) * 2.0
+        return tf.reshape(tf.tile(tf.reduce_mean(padded, [1, 2, 3]), [10]), [1, 10])
+
+    return _converted(pad)
+
+
+def _converted(function: Any) -> bytes:
+    import tensorflow as tf
+
+    signature = [tf.TensorSpec([1, 28, 28, 1], tf.float32)]
+    concrete = tf.function(function, input_signature=signature).get_concrete_function()
+    content: bytes = tf.lite.TFLiteConverter.from_concrete_functions([concrete]).convert()
+    return content
+
+
 def blind_finder() -> bytes:
     """Make a finder that finds nothing anywhere."""
     from ml.training.conversion import convert

@@ -14,6 +14,7 @@ from predictions.management import INTERRUPTED
 from predictions.management.backup.restore import Restore
 from predictions.management.output import SiteCommand
 from predictions.management.progress import ProgressBar
+from predictions.registry import versions
 
 
 class Command(SiteCommand):
@@ -73,6 +74,8 @@ def describe(restore: Restore) -> list[str]:
         lines.append(f"{name}: {counts[kind]}. Kept now: {new}, here before: {before}.")
         if other:
             lines.append(f"{other} of these {kind} are different here, and stay as they are.")
+    if counts["new activations"]:
+        lines.append(f"Model version {versions.active_number()} is active now, as in the archive.")
     if counts["other activations"]:
         lines.append("Other model versions were active here: the active one stays.")
     return lines

@@ -318,8 +318,8 @@ def test_a_thread_that_waits_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
         seen.append("start")
         return start_process(*arguments)
 
-    start_process = isolation._start
-    monkeypatch.setattr(isolation, "_start", start)
+    start_process = isolation.start
+    monkeypatch.setattr(isolation, "start", start)
     monkeypatch.setattr(isolation, "idle", idle)
     pages = decode_pages(small_pdf(2), **LIMITS)
     next(pages)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,10 @@ from rest_framework.test import APIClient
 
 from predictions.access import visibility
 from predictions.core.records import Filters, PredictionRecord, Source
+from predictions.registry import versions
+from predictions.registry.models import Activation
 from predictions.stores.interface import PredictionStore
+from tests.support.networks import write_model
 from tests.support.records import NOON, make_picture, make_record, minutes
 
 pytestmark = pytest.mark.django_db
@@ -130,3 +134,26 @@ def test_the_api_hides_what_is_somebody_elses(store: PredictionStore, ada: User)
     for rest in ("", "/preview.webp", "/digits/0.png"):
         assert api.get(f"/api/v1/predictions/{hers.id}{rest}").status_code == 200
         assert api.get(f"/api/v1/predictions/{his.id}{rest}").status_code == 404
+
+
+@pytest.mark.parametrize("visible_to", ["everyone", "own"])
+def test_who_added_and_activated_a_version_is_for_who_sees_what_others_sent(
+    tmp_path: Path, settings: LazySettings, ada: User, visible_to: str
+) -> None:
+    settings.HISTORY_VISIBLE_TO = visible_to
+    versions.add(write_model(tmp_path / "model"), by="grace")
+    Activation.objects.create(number=1, replaced=0, by="grace", forced=True, reason="a test")
+    viewer = User.objects.create_user("viewer")
+    viewer.user_permissions.add(Permission.objects.get(codename="view_prediction"))
+    for user, sees in (
+        (None, visible_to == "everyone"),
+        (ada, visible_to == "everyone"),
+        (viewer, True),
+    ):
+        client = APIClient()
+        if user is not None:
+            client.force_login(user)
+        for url in ("/models/", "/models/1/", "/api/v1/models", "/api/v1/models/1"):
+            response = client.get(url)
+            assert response.status_code == 200
+            assert (b"grace" in response.content) == sees, (user, url)

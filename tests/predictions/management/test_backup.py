@@ -265,6 +265,7 @@ def test_everything_is_there_after_a_restore(
         said = run("restore", "--accounts", archive)
         assert f"Predictions: {count}. Kept now: {count}, here before: 0." in said
         assert "Model versions: 2. Kept now: 2" in said
+        assert "Model version 1 is active now, as in the archive." in said
         assert "Accounts: 2. Kept now: 2" in said
         after = snapshot()
         for kind, value in before.items():
@@ -274,7 +275,9 @@ def test_everything_is_there_after_a_restore(
     notes = AuditEntry.objects.filter(target__startswith="backup of 20")
     assert notes.count() == len(targets)
 
-    assert f"Kept now: 0, here before: {count}." in run("restore", archive)
+    said = run("restore", archive)
+    assert f"Kept now: 0, here before: {count}." in said
+    assert "active now" not in said
     assert snapshot() == before
     assert notes.count() == len(targets)
 

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import resource
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +16,9 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from predictions.core.errors import VersionRefused
-from predictions.registry import archives, versions
+from predictions.registry import archives, trial, versions
 from predictions.registry.models import ModelVersion
-from tests.support.networks import write_model
+from tests.support.networks import endless_network, greedy_network, write_model
 
 pytestmark = pytest.mark.django_db
 Contents = dict[str, bytes]
@@ -186,6 +187,22 @@ def test_the_checksums_count_for_the_size(contents: Contents, send: Callable[[by
     refused(send, archive, "larger than a model version can be")
 
 
+@pytest.mark.parametrize("comment", [b"", b"PK"])
+def test_an_archive_of_very_many_members_is_not_looked_through(
+    send: Callable[[bytes], Any], monkeypatch: pytest.MonkeyPatch, comment: bytes
+) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.comment = comment
+        for number in range(70_000):  # more than 65,535, so that its end has a record of 64 bits
+            member = zipfile.ZipInfo(str(number))
+            member.header_offset = member.CRC = 0
+            archive.filelist.append(member)
+        archive._didModify = True  # type: ignore[attr-defined]
+    monkeypatch.setattr(zipfile.ZipFile, "infolist", lambda archive: pytest.fail("it was read"))
+    refused(send, packed.getvalue(), "its end is not that of an exported version")
+
+
 def test_no_damaged_byte_is_an_error_of_the_server(contents: Contents) -> None:
     archive = pack({name: content[:200] for name, content in contents.items()})
     for position in range(0, len(archive), 3):
@@ -194,6 +211,43 @@ def test_no_damaged_byte_is_an_error_of_the_server(contents: Contents) -> None:
             with pytest.raises(VersionRefused) as refusal:
                 archives.from_archive(io.BytesIO(damaged), "two.zip")
             assert refusal.value.status == 400
+
+
+def with_network(contents: Contents, network: bytes) -> Contents:
+    manifest = json.loads(contents["manifest.json"])
+    manifest["files"]["network.tflite"]["sha256"] = hashlib.sha256(network).hexdigest()
+    changed = {"network.tflite": network, "manifest.json": json.dumps(manifest).encode()}
+    return {**contents, **changed}
+
+
+def test_a_network_that_may_never_end_is_refused(
+    contents: Contents, send: Callable[[bytes], Any]
+) -> None:
+    refused(send, pack(with_network(contents, endless_network())), "the operator WHILE")
+
+
+def test_a_network_that_takes_gigabytes_does_not_take_them_here(
+    contents: Contents, send: Callable[[bytes], Any]
+) -> None:
+    network = greedy_network()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    refused(send, pack(with_network(contents, network)), "not a model version")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kB
+
+
+def test_a_network_that_takes_long_is_ended(
+    contents: Contents, send: Callable[[bytes], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial, "MAX_WAIT_S", 0)
+    refused(send, pack(contents), "it takes too long")
+
+
+def test_no_damaged_network_is_an_error_of_the_server(
+    contents: Contents, send: Callable[[bytes], Any]
+) -> None:
+    network = contents["network.tflite"]
+    for damaged in (b"", b"TFL3", network[:1000], network[:8] + bytes(len(network) - 8)):
+        refused(send, pack(with_network(contents, damaged)), "not a model version")
 
 
 BROKEN: list[Any] = [

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,10 +12,11 @@ from django.test.utils import CaptureQueriesContext
 
 from ml.data.dataset import split
 from ml.errors import ModelError
+from ml.files import isolation
 from ml.model.classifier import Classifier
 from ml.model.comparison import ANSWERS_FILE
 from predictions.access.models import AuditEntry
-from predictions.core.errors import PredictionsError, VersionRefused
+from predictions.core.errors import DecodersBusy, PredictionsError, VersionRefused
 from predictions.recognition.active_reader import ActiveReader
 from predictions.registry import activation, versions
 from predictions.registry.models import Activation, ModelVersion
@@ -113,6 +115,40 @@ def test_no_database_holds_two_active_versions(add: Add) -> None:
         ModelVersion.objects.update(active=True)
     with pytest.raises(IntegrityError), transaction.atomic():
         ModelVersion.objects.filter(number=1).update(number=0)
+
+
+def test_of_two_who_activate_the_same_version_at_once_one_does(
+    add: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add()
+    judge = activation._judge
+
+    def overtaken(*arguments: Any) -> Any:
+        monkeypatch.setattr(activation, "_judge", judge)
+        force(1)
+        return judge(*arguments)
+
+    monkeypatch.setattr(activation, "_judge", overtaken)
+    with pytest.raises(VersionRefused) as refusal:
+        force(1)
+    assert refusal.value.code == "overtaken"
+    assert Activation.objects.count() == 1
+    assert versions.active().number == 1
+
+
+def test_a_client_activates_one_version_at_a_time(
+    add: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes seconds; a few at once would hold all threads of a site."""
+    add()
+    monkeypatch.setattr(isolation, "MAX_QUEUE_S", 0)
+    isolation.client.set("192.0.2.1")
+    with isolation.Place() as place:
+        place.hold()
+        with pytest.raises(DecodersBusy):
+            activation.activate(1)
+    isolation.client.set(None)
+    assert versions.active().number == 0
 
 
 def test_a_version_as_good_as_the_active_one_is_activated(add: Add) -> None:

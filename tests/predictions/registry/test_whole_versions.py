@@ -161,7 +161,7 @@ def test_a_part_alone_is_completed_by_the_version_that_is_named(
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("judgement.json", b"{", "page reader of model version 0 cannot run"),
+        ("judgement.json", b"{", "judgement.json: it is not JSON"),
         ("judgement.json", b'{"is_digit": []}', r"judgement\.json: \$\.is_digit"),
         ("judgement.json", b"[" * 100_000, r"judgement\.json: it is nested too deeply"),
         (
@@ -177,7 +177,7 @@ def test_a_part_alone_is_completed_by_the_version_that_is_named(
         ("judgement.json", changed(is_digit__hidden_bias=[0]), r"\$\.is_digit: its lists differ"),
         ("judgement.json", changed(reading__hidden=[["1"]] * 14), "'1' is not of type 'number'"),
         ("judgement.json", changed(pool=[1, 1]), r"\$\.pool: \[1, 1\] is too short"),
-        ("finder.tflite", b"TFL3 no network", "LiteRT cannot run the finder"),
+        ("finder.tflite", b"TFL3 no network", "finder.tflite is damaged"),
         ("finder.tflite", None, "cannot run"),  # the digit network
         ("line_reader.tflite", None, "cannot run"),
         ("page_reader.json", b"{", r"page_reader\.json: it is not JSON"),

@@ -151,6 +151,10 @@ def test_a_receiver_that_answers_byte_by_byte_is_cut_off(
         "https://[::ffff:10.0.0.1]/",
         "https://[64:ff9b::a00:1]/",
         "https://[2002:a00:1::]/",
+        "https://[64:ff9b:1::a00:1]/",
+        "https://[::10.0.0.1]/",
+        "https://[::ffff:0:10.0.0.1]/",
+        "https://[fec0::1]/",
         "https://[fd00::1]/",
         "https://[fe80::1]/",
         "http://93.184.215.14/",  # public, but everybody on the way could read it
