@@ -12,9 +12,8 @@ from rest_framework.request import Request
 
 from ml.digits import MARKS
 from ml.files.formats import PICTURES_IN_WORDS
-from ml.reading.explanation import Step
 from predictions.core.records import PredictionRecord, ReviewReason, Source, Status
-from predictions.recognition.explanations import render_steps
+from predictions.recognition.explanations import ShownStep
 from predictions.review.corrections import Verdict
 from predictions.review.models import Correction
 from predictions.web.json import predictions_json, request_origin, saved_json, unsaved_json
@@ -266,7 +265,7 @@ class BatchSerializer(serializers.Serializer[Any]):
 
 
 def explained_body(
-    explained: list[tuple[PredictionRecord, list[Step]]], request: HttpRequest | Request
+    explained: list[tuple[PredictionRecord, list[ShownStep]]], request: HttpRequest | Request
 ) -> dict[str, Any]:
     """Return the predictions of an upload with the explanation of each page."""
     body = upload_body([record for record, _steps in explained], request, kept=False)
@@ -275,8 +274,8 @@ def explained_body(
     return body
 
 
-def steps_body(steps: list[Step]) -> list[dict[str, Any]]:
-    return [dict(StepSerializer(step).data) for step in render_steps(steps)]
+def steps_body(steps: list[ShownStep]) -> list[dict[str, Any]]:
+    return [dict(StepSerializer(step).data) for step in steps]
 
 
 def upload_body(

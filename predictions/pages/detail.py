@@ -20,7 +20,6 @@ from predictions.pages.forms import FORM_METHODS
 from predictions.pages.lookup import get_record
 from predictions.pages.presentation import ShownPrediction, with_corrections
 from predictions.pages.programs import programs
-from predictions.recognition.explanations import render_steps
 from predictions.review import corrections
 
 
@@ -39,7 +38,7 @@ def how(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
     if picture is None:
         raise NoPreview
     reading, steps = services.explain(picture)
-    context = {"prediction": prediction, "reading": reading, "steps": render_steps(steps)}
+    context = {"prediction": prediction, "reading": reading, "steps": steps}
     return render(request, "predictions/how.html", context)
 
 

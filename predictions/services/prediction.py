@@ -13,7 +13,7 @@ from structlog.contextvars import bind_contextvars
 
 from ml.errors import DecodingBusy, PictureError
 from ml.reading.budget import Budget
-from ml.reading.explanation import Step, read_explained, read_pixels_explained
+from ml.reading.explanation import read_explained, read_pixels_explained
 from ml.reading.result import Reading
 from ml.timings import step
 from predictions.core.errors import (
@@ -28,6 +28,7 @@ from predictions.core.ids import id_of_page, new_id
 from predictions.core.metrics import count_prediction
 from predictions.core.records import PictureRecord, PredictionRecord, RequestKey, Source
 from predictions.recognition.active_reader import get_reader
+from predictions.recognition.explanations import ShownStep, render_steps
 from predictions.recognition.named_versions import get_reader_of
 from predictions.recognition.uploads import Upload, too_large
 from predictions.review import queue
@@ -159,7 +160,7 @@ def predict_together(
 
 def predict_explained(
     upload: Upload, *, source: Source, user: "User | AnonymousUser | None" = None
-) -> list[tuple[PredictionRecord, list[Step]]]:
+) -> list[tuple[PredictionRecord, list[ShownStep]]]:
     """Read each page of an upload and explain how, without keeping anything.
 
     Raises
@@ -169,8 +170,9 @@ def predict_explained(
     """
     with _picture_errors():
         reader = get_reader()
+        # Rendered page by page: as arrays, the steps of a file's pages took 200 MB.
         explained = [
-            (records_of(reading, upload, source=source, user=user, keep=False), steps)
+            (records_of(reading, upload, source=source, user=user, keep=False), render_steps(steps))
             for reading, steps in _read(
                 upload, partial(read_explained, reader), partial(read_pixels_explained, reader)
             )
@@ -179,7 +181,7 @@ def predict_explained(
     return [(record, steps) for (record, _), (_, steps) in zip(pages, explained, strict=True)]
 
 
-def explain(picture: PictureRecord) -> tuple[Reading, list[Step]]:
+def explain(picture: PictureRecord) -> tuple[Reading, list[ShownStep]]:
     """Read a prediction's preview again and explain how.
 
     Raises
@@ -192,7 +194,8 @@ def explain(picture: PictureRecord) -> tuple[Reading, list[Step]]:
     if picture.preview is None:
         raise NoPreview
     with _picture_errors():
-        return next(read_explained(get_reader(), picture.preview))
+        reading, steps = next(read_explained(get_reader(), picture.preview))
+    return reading, render_steps(steps)
 
 
 def predict_once(

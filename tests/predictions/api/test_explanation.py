@@ -2,6 +2,7 @@
 
 import base64
 import io
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -56,6 +57,20 @@ def test_explains_each_page_and_numbers(api: APIClient, png: Png) -> None:
         check(result["explanation"], PAGE_STEPS)
     answer = api.post(f"{URL}?explain=true&store=false", {"pixels": [[0] * 28] * 28}).json()
     check(answer["explanation"], STEPS[:-1])
+
+
+def test_explains_many_pages_in_the_memory_of_one(api: APIClient, png: Png) -> None:
+    def peak(pages: int) -> int:
+        content = pdf_of(*[Image.open(io.BytesIO(png("4", size=700)))] * pages)
+        tracemalloc.start()
+        response = send(api, content, "explain=true&store=false")
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert response.status_code == 200
+        return peak
+
+    peak(1)  # loads what is loaded once
+    assert peak(5) < 1.5 * peak(1)
 
 
 @pytest.mark.parametrize("query", ["explain=true", "explain=true&store=true", "explain=perhaps"])
