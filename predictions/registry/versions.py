@@ -339,9 +339,13 @@ def _version_of(files: Files, others: Files) -> ModelVersion:
         manifest=manifest,
     )
     try:
-        page_reader_of(version, classifier_of(version))
+        classifier = classifier_of(version)
     except ModelError as error:
         raise _bad_model(str(error)) from error
+    try:
+        build_page_reader(whole, classifier)
+    except ModelError as error:
+        raise _bad_model(f"its page reader cannot run: {error}") from error
     return version
 
 
