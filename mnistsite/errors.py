@@ -14,7 +14,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     cause = exception.__context__
     while cause is not None:
         if is_outage(cause):
-            return answer_error(request, store_outage())
+            return answer_error(request, store_outage(cause))
         cause = cause.__context__
     message = _("The request is malformed. Go back and try again.")
     return answer_error(request, PredictionsError("bad_request", message))

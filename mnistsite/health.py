@@ -15,6 +15,7 @@ from mnistsite.metrics import metrics
 from predictions.core.errors import StoreUnavailable
 from predictions.recognition.active_reader import warm_up
 from predictions.stores import get_store
+from predictions.stores.missing import command_for_tables
 
 CHECKED_BYTES = 65_536
 # How long a worker's check stands: no limit counts who asks, and each writes to store and disk.
@@ -33,8 +34,8 @@ def healthz(request: HttpRequest) -> JsonResponse:
 def readyz(request: HttpRequest) -> JsonResponse:
     """Answer 200 when pictures can be received, read and kept, else 503.
 
-    The network is loaded, the store answers, and files can be written where large requests wait
-    and where the site keeps its own data.
+    The network is loaded, the store answers and has all tables, and files can be written where
+    large requests wait and where the site keeps its own data.
     """
     problems = _check.problems()
     if problems:
@@ -67,10 +68,13 @@ def _find_problems() -> dict[str, str]:
         warm_up()
     except ModelError as error:
         problems["model"] = str(error)
-    try:
-        get_store().ping()
-    except StoreUnavailable as error:
-        problems["store"] = error.message
+    if command := command_for_tables():
+        problems["store"] = f"Tables or columns are missing: run manage.py {command}."
+    else:
+        try:
+            get_store().ping()
+        except StoreUnavailable as error:
+            problems["store"] = error.message
     for name, directory in (("spool", tempfile.gettempdir()), ("disk", settings.VAR_DIR)):
         try:
             with tempfile.TemporaryFile(dir=directory) as file:

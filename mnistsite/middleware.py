@@ -113,7 +113,7 @@ class UnavailableMiddleware(MiddlewareMixin):
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if is_outage(exception):
-            exception = store_outage()
+            exception = store_outage(exception)
         if isinstance(exception, PredictionsError):
             return answer_error(request, exception)
         return None

@@ -14,7 +14,7 @@ from predictions.recognition.uploads import too_many_files
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     if is_outage(error):
-        error = store_outage()
+        error = store_outage(error)
     if isinstance(error, TooManyFilesSent):  # raised by Django before the view runs
         error = too_many_files()
     if isinstance(error, PredictionsError):

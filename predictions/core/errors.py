@@ -3,6 +3,7 @@
 import copyreg
 from typing import Any
 
+import structlog
 from django.db import DatabaseError, InterfaceError, OperationalError
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
@@ -11,6 +12,9 @@ from ml.errors import PictureError, fill
 from predictions.core.metrics import STORE_ERRORS
 
 READ_ONLY = "25006"  # PostgreSQL's code
+MAX_LOGGED = 500
+
+log = structlog.get_logger(__name__)
 
 
 class PredictionsError(Exception):
@@ -154,10 +158,12 @@ class AlreadyKept(PredictionsError):
         super().__init__("already_kept", _("A prediction with this id is kept already."))
 
 
-def store_outage() -> StoreUnavailable:
-    """Count that a database did not answer, and return the error to raise.
+def store_outage(cause: BaseException | None = None) -> StoreUnavailable:
+    """Count that a database did not answer, log why, and return the error to raise.
 
     For where an outage is met; whoever passes the error on does not count it again.
     """
     STORE_ERRORS.inc()
+    if cause is not None:
+        log.warning("database", error=f"{type(cause).__name__}: {cause}"[:MAX_LOGGED])
     return StoreUnavailable()

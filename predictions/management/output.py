@@ -6,10 +6,13 @@ So no name of a file, and no word of an archive, can hide or forge what a comman
 from collections.abc import Callable
 from typing import Any
 
-from django.core.management import BaseCommand
+from django.core.management import BaseCommand, CommandError
 from django.core.management.base import OutputWrapper
+from django.db import Error
 
+from predictions.core.errors import StoreUnavailable, is_outage
 from predictions.core.printable import printable
+from predictions.stores.missing import command_for_tables
 
 STREAMS = ("stdout", "stderr")
 
@@ -34,6 +37,20 @@ class SiteCommand(BaseCommand):
     def __setattr__(self, name: str, value: Any) -> None:
         # Django sets them in several places.
         super().__setattr__(name, Output(value._out) if name in STREAMS else value)
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Run; where a database fails, say what to do instead of showing a traceback."""
+        try:
+            return super().execute(*args, **options)
+        except (CommandError, Error) as error:
+            cause = error if isinstance(error, Error) else error.__cause__
+            if isinstance(cause, Error | StoreUnavailable) and (command := command_for_tables()):
+                raise CommandError(
+                    f"Tables or columns are missing: run `manage.py {command}`. ({error})"
+                ) from error
+            if isinstance(error, Error) and is_outage(error):
+                raise CommandError(f"The database does not answer: {error}") from error
+            raise
 
 
 def write_lines(write: Callable[[str], object], text: str) -> None:

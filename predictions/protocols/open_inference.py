@@ -48,6 +48,7 @@ from predictions.protocols.tensors import (
 from predictions.recognition.active_reader import get_reader
 from predictions.registry import versions
 from predictions.stores import get_store
+from predictions.stores.missing import command_for_tables
 
 MAX_ID_LENGTH = 256
 BINARY = "binary_tensor_data"  # the extension's name
@@ -79,10 +80,12 @@ class Ready(ProtocolView):
     def get(self, request: Request) -> Response:
         try:
             get_reader()
-            get_store().ping()
+            is_ready = command_for_tables() is None
+            if is_ready:
+                get_store().ping()
         except (ModelError, StoreUnavailable):
-            return Response({"live": True, "ready": False}, status=503)
-        return Response({"live": True, "ready": True})
+            is_ready = False
+        return Response({"live": True, "ready": is_ready}, status=200 if is_ready else 503)
 
 
 class Model(ProtocolView):

@@ -44,7 +44,8 @@ def complete(files: Files, others: Files) -> dict[str, bytes]:
     Raises
     ------
     ValueError
-        If some do not belong together, or a part is in neither.
+        If some do not belong together, one that their manifest names is missing, or a part is in
+        neither.
     """
     digits = files if MANIFEST_FILE in files or NETWORK_FILE in files else others
     whole = {name: digits[name] for name in DIGIT_FILES if name in digits}
@@ -52,16 +53,22 @@ def complete(files: Files, others: Files) -> dict[str, bytes]:
     manifest: dict[str, Any] = {"format": MANIFEST_FORMAT}
     for part, names in PAGE_PARTS.items():
         is_there = names[0] in files
+        if not is_there and names[0] in told.get("files", {}):
+            raise _missing(names[0])
         manifest[part] = (told if is_there else told_of_others).get(part)
         source = files if is_there else others
         whole |= {name: source[name] for name in names if name in source}
     for name in (MANIFEST_FILE, NETWORK_FILE, *(names[0] for names in PAGE_PARTS.values())):
         if name not in whole:
-            raise ValueError(_("the file %(name)s is missing") % {"name": name})
+            raise _missing(name)
     manifest["files"] = {
         name: {"sha256": _sha256(whole[name])} for name in PAGE_FILES if name in whole
     }
     return {**whole, PAGE_READER_FILE: json.dumps(manifest, indent=1).encode()}
+
+
+def _missing(name: str) -> ValueError:
+    return ValueError(_("the file %(name)s is missing") % {"name": name})
 
 
 def named_file(name: str, files: Files, manifest: dict[str, Any]) -> bytes | None:
@@ -126,10 +133,15 @@ def build_page_reader(files: Files, classifier: Classifier) -> PageReader:
     try:
         judgement = Judgement(_judgement(files[JUDGEMENT_FILE]))
         finder, line_reader = Finder(files[FINDER_FILE]), LineReader(files[LINE_READER_FILE])
-        page_reader = PageReader(finder, line_reader, judgement)
+    except Exception as error:
+        raise ModelError(str(error)[:MAX_MESSAGE]) from error
+    page_reader = PageReader(finder, line_reader, judgement)
+    try:
         confidence = page_reader.read(_draw_page(), classifier).confidence
     except Exception as error:  # there are as many as ways in which networks do not fit
-        raise ModelError(str(error)[:MAX_MESSAGE]) from error
+        raise ModelError(
+            f"finder, line reader and judgement do not fit together ({str(error)[:MAX_MESSAGE]})"
+        ) from error
     if not math.isfinite(confidence):
         raise ModelError("some of its outputs are not finite numbers")
     return page_reader

@@ -342,7 +342,7 @@ def _version_of(files: Files, others: Files, *, is_ours: bool = False) -> ModelV
     try:
         if not is_ours:
             try_apart(whole, manifest)
-        page_reader_of(version, classifier_of(version))
+        build_page_reader(whole, classifier_of(version))
     except ModelError as error:
         raise _bad_model(str(error)) from error
     return version

@@ -190,6 +190,13 @@ class PredictionStore(ABC):
     def ping(self) -> None:
         """Raise StoreUnavailable unless the database answers and takes writes."""
 
+    def lacks_tables(self) -> bool:
+        """Return whether tables or columns are missing that no migration of SQL makes.
+
+        It may say so without asking the database, also while that is down.
+        """
+        return False
+
     def export(self, filters: Filters = EVERYTHING) -> Iterator[PredictionRecord]:
         """Yield every matching prediction, newest first, reading page by page."""
         cursor = None

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from django.conf import LazySettings
 from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
 from mnistsite import health
@@ -84,6 +85,20 @@ def test_is_not_ready_where_sqlite_cannot_be_written(client: Client) -> None:
         cursor.execute("PRAGMA query_only = off")
     assert response.status_code == 503
     assert set(response.json()["problems"]) == {"store"}
+    assert client.get("/readyz").status_code == 200
+
+
+@pytest.mark.django_db
+def test_is_not_ready_before_the_tables_are_brought_up_to_date(client: Client) -> None:
+    newest = MigrationRecorder.Migration.objects.filter(app="predictions").latest("name")
+    newest.delete()
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert "manage.py migrate" in response.json()["problems"]["store"]
+    assert client.get("/v2/health/ready").status_code == 503
+    newest.save()
+    assert client.get("/readyz").status_code == 200
+    MigrationRecorder.Migration.objects.create(app="predictions", name="9999_of_a_newer_version")
     assert client.get("/readyz").status_code == 200
 
 

@@ -6,7 +6,7 @@ changes nothing. Each member is checked as a whole before anything of it is kept
 
 import io
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import IO, Any
 from uuid import UUID
@@ -35,6 +35,7 @@ from predictions.review import corrections, queue
 from predictions.review.models import Correction
 from predictions.statistics.daily_counts import invalidate_late_days, lock_days
 from predictions.stores import get_store
+from predictions.stores.interface import Pair
 
 
 class Restore:
@@ -166,9 +167,11 @@ class Restore:
 
     def _restore_predictions(self, content: bytes) -> None:
         pairs = {pair[0].id: pair for pair in map(pair_of, rows_in(content))}
+        if not self.check_only:
+            self._keep_predictions(pairs)
         self.counts["predictions"] += len(pairs)
-        if self.check_only:
-            return
+
+    def _keep_predictions(self, pairs: Mapping[UUID, Pair]) -> None:
         here = get_store().get_many(pairs)
         new = [pair for prediction_id, pair in pairs.items() if prediction_id not in here]
         differing = sum(record != pairs[record.id][0] for record in here.values())

@@ -145,22 +145,30 @@ def refuse_contradictions(keyspace: KeyspaceMetadata, wanted: Wanted) -> None:
             )
 
 
+def missing_columns(
+    keyspace: KeyspaceMetadata | None,
+) -> Iterator[tuple[type[DjangoCassandraModel], set[str]]]:
+    """Yield each table that lacks columns, and these; all of them if it is not there."""
+    there = {} if keyspace is None else keyspace.tables
+    for model in TABLES:
+        table = there.get(model.__table_name__)
+        missing = set(model._columns) - set(() if table is None else table.columns)
+        if missing:
+            yield model, missing
+
+
 def _keyspace(session: Session, wanted: Wanted) -> KeyspaceMetadata | None:
     session.cluster.refresh_schema_metadata()
     return session.cluster.metadata.keyspaces.get(wanted.keyspace)
 
 
 def _tables(wanted: Wanted, keyspace: KeyspaceMetadata | None, *, check: bool) -> Iterator[str]:
-    there = {} if keyspace is None else keyspace.tables
     # As in the engine's sync_cassandra: otherwise cqlengine rejects the engine's models.
     management.Model = (Model, DjangoCassandraModel)
-    for model in TABLES:
+    for model, missing in missing_columns(keyspace):
         name = model.__table_name__
-        missing = set(model._columns) - set(there[name].columns if name in there else ())
-        if not missing:
-            continue
-        columns = f"columns of {name}: {', '.join(sorted(missing))}"
-        yield columns if name in there else f"table {name}"
+        is_there = missing != set(model._columns)
+        yield f"columns of {name}: {', '.join(sorted(missing))}" if is_there else f"table {name}"
         if check:
             continue
         # Part of CREATE TABLE, so that an interruption leaves no incomplete table.

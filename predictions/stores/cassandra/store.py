@@ -32,6 +32,7 @@ from predictions.core.records import (
 )
 from predictions.stores.cassandra.days import Days
 from predictions.stores.cassandra.outbox import Outbox
+from predictions.stores.cassandra.schema import missing_columns
 from predictions.stores.cassandra.search import (
     Search,
     corrected_key,
@@ -317,6 +318,11 @@ class CassandraStore(PredictionStore):
         """Read the newest day, and write what expires."""
         self.days.newest(MIN_ID, MAX_ID)
         self.session.run(self.statements.try_to_write, {})
+
+    def lacks_tables(self) -> bool:
+        """Ask what the driver knows of the keyspace, which it keeps up to date."""
+        keyspaces = self.session.connect().cluster.metadata.keyspaces
+        return any(missing_columns(keyspaces.get(self.session.keyspace)))
 
     def _newest_of_day(
         self, day: date, shards: int, filters: Filters, ids: tuple[UUID, UUID], limit: int

@@ -233,7 +233,7 @@ def _database() -> Iterator[None]:
             raise
         if not connection.in_atomic_block:
             connection.close()  # the next request gets a fresh one
-        raise store_outage() from error
+        raise store_outage(error) from error
 
 
 def _insertion(

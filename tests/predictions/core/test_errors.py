@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from django.conf import settings
 from django.db import OperationalError
 from django.test import Client
@@ -61,11 +62,16 @@ def test_an_outage_is_counted_where_it_is_met_and_nowhere_else() -> None:
 
 
 @pytest.mark.django_db
-def test_a_store_that_does_not_answer_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_does_not_answer_is_counted_and_named_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def fail(*_: object, **__: object) -> None:
         raise OperationalError("disk I/O error")
 
     before = REGISTRY.get_sample_value("mnistsite_store_errors_total") or 0.0
     monkeypatch.setattr(Prediction.objects, "filter", fail)
-    assert Client().get(f"/api/v1/predictions/{make_id()}").status_code == 503
+    with structlog.testing.capture_logs() as lines:
+        assert Client().get(f"/api/v1/predictions/{make_id()}").status_code == 503
+    causes = [line["error"] for line in lines if line["event"] == "database"]
+    assert causes == ["OperationalError: disk I/O error"]
     assert REGISTRY.get_sample_value("mnistsite_store_errors_total") == before + 1

@@ -25,6 +25,7 @@ from django.core.management import CommandError, call_command
 from predictions import services
 from predictions.access.models import AuditEntry, FormerName, TokenDetails
 from predictions.access.tokens import create_token
+from predictions.core.errors import StoreUnavailable
 from predictions.core.ids import id_of_page
 from predictions.core.records import Filters, PredictionRecord, Source, Status
 from predictions.exports.files import Format, export, labelled_glyphs
@@ -473,6 +474,18 @@ def test_a_failed_backup_leaves_the_last_one(backup: Path, monkeypatch: pytest.M
         run("backup", backup)
     assert backup.read_bytes() == before
     assert [path.name for path in backup.parent.iterdir()] == [backup.name]
+
+
+def test_a_restore_that_kept_nothing_does_not_say_so(
+    backup: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise StoreUnavailable
+
+    monkeypatch.setattr(get_store(), "import_many", fail)
+    with pytest.raises(CommandError) as refusal:
+        run("restore", backup)
+    assert "are done" not in str(refusal.value)
 
 
 def test_what_is_stored_meanwhile_does_not_disturb_a_backup(

@@ -39,6 +39,22 @@ def terminal() -> Terminal:
     return Terminal()
 
 
+@pytest.mark.parametrize("command", ["activatemodel --previous", "sendwebhooks --once", "models"])
+def test_a_command_without_its_tables_says_what_makes_them(var_dir: Path, command: str) -> None:
+    result = manage(var_dir, *command.split())
+    assert result.returncode == 1
+    assert "Tables or columns are missing: run `manage.py migrate`. (no such " in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_command_without_its_database_says_why(var_dir: Path) -> None:
+    dead = "postgresql://nobody@127.0.0.1:1/none"
+    result = manage(var_dir, "createtoken", "nobody", DATABASE_URL=dead)
+    assert result.returncode == 1
+    assert "The database does not answer: connection failed" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_every_command_ends_quietly_when_its_reader_has_seen_enough(
     var_dir: Path, tmp_path: Path, png: Callable[..., bytes]
 ) -> None:

@@ -178,8 +178,8 @@ def test_a_part_alone_is_completed_by_the_version_that_is_named(
         ("judgement.json", changed(reading__hidden=[["1"]] * 14), "'1' is not of type 'number'"),
         ("judgement.json", changed(pool=[1, 1]), r"\$\.pool: \[1, 1\] is too short"),
         ("finder.tflite", b"TFL3 no network", "finder.tflite is damaged"),
-        ("finder.tflite", None, "cannot run"),  # the digit network
-        ("line_reader.tflite", None, "cannot run"),
+        ("finder.tflite", None, "do not fit together"),  # the digit network
+        ("line_reader.tflite", None, "do not fit together"),
         ("page_reader.json", b"{", r"page_reader\.json: it is not JSON"),
         ("page_reader.json", b"[]", r"page_reader\.json: .* is not of type 'object'"),
         (
@@ -191,6 +191,11 @@ def test_a_part_alone_is_completed_by_the_version_that_is_named(
             "page_reader.json",
             b'{"format": 1, "files": {"finder.tflite": {"sha256": "%s"}}}' % (b"0" * 64),
             r"finder\.tflite is not the file that the manifest names",
+        ),
+        (
+            "page_reader.json",
+            b'{"format": 1, "files": {"line_reader.tflite": {"sha256": "%s"}}}' % (b"0" * 64),
+            r"the file line_reader\.tflite is missing",
         ),
     ],
 )

@@ -7,6 +7,8 @@ from cassandra.cluster import Session
 from cassandra.cqlengine import models
 
 from predictions.stores.cassandra.schema import SchemaContradiction, Wanted, bring_up_to_date
+from predictions.stores.cassandra.session import CassandraSession
+from predictions.stores.cassandra.store import CassandraStore
 from predictions.stores.cassandra.tables import CassandraPrediction
 
 pytestmark = pytest.mark.cassandra
@@ -43,6 +45,11 @@ def test_a_check_names_what_is_missing_and_makes_nothing(
     missing = list(bring_up_to_date(cassandra_keyspace, other, check=True))
     assert "table predictions" in missing
     assert missing == list(bring_up_to_date(cassandra_keyspace, other, check=True))
+
+
+def test_a_store_knows_whether_its_tables_are_there(wanted: Wanted) -> None:
+    assert not CassandraStore(CassandraSession(wanted.keyspace)).lacks_tables()
+    assert CassandraStore(CassandraSession(f"{wanted.keyspace}_not_there")).lacks_tables()
 
 
 def test_another_replication_is_refused_in_words(
