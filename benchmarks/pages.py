@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -42,13 +42,12 @@ print(client.cookies["sessionid"].value)
 
 
 class Site:
-    """A site with so many predictions, its connection, and the seconds of each page."""
+    """A site with so many predictions, and the seconds of each page."""
 
     def __init__(self, count: int, run: Running) -> None:
         self.count, self.run = count, run
         cookie = manage(run.environment, "shell", "--no-imports", "-c", SIGN_IN).split()[-1]
         self._headers = {"Cookie": f"sessionid={cookie}", "Accept": "text/html"}
-        self._connection = HTTPConnection(urlsplit(run.url).netloc, timeout=60)
         listed = json.loads(self.get(f"{API}?limit=40", Accept="application/json"))
         last = listed["results"][-1]
         self.pages = {
@@ -58,8 +57,9 @@ class Site:
             "search: a digit": "/predictions/?digit=7",
             "search: to review": "/predictions/?status=needs_review",
             "search: a source": "/predictions/?source=page",
-            "search: a number": f"/predictions/?number={last['text']}",
-            "search: a file name": f"/predictions/?file_name={last['file_name']}",
+            # One of them: there are more among a million.
+            "search: a number": f"/predictions/?limit=1&number={last['text']}",
+            "search: a file name": f"/predictions/?limit=1&file_name={last['file_name']}",
             "search: corrected": "/predictions/?corrected=true",
             "a prediction": f"/predictions/{last['id']}/",
             "statistics": "/statistics/",
@@ -68,9 +68,10 @@ class Site:
         self.seconds: dict[str, list[float]] = {name: [] for name in self.pages}
 
     def get(self, path: str, **headers: str) -> bytes:
-        self._connection.request("GET", path, headers=self._headers | headers)
-        response = self._connection.getresponse()
-        content = response.read()
+        with closing(HTTPConnection(urlsplit(self.run.url).netloc, timeout=60)) as connection:
+            connection.request("GET", path, headers=self._headers | headers)
+            response = connection.getresponse()
+            content = response.read()
         if response.status != 200:
             raise SystemExit(f"{path}: {response.status} {content[:500]!r}")
         return content

@@ -70,6 +70,7 @@ class ReviewItem(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["confidence", "margin", "prediction_id"], name="review_order"),
             models.Index(fields=["picture"], name="review_picture"),
+            models.Index(fields=["claimed_by", "claimed_until"], name="review_claims"),
         ]
 
     def __str__(self) -> str:

@@ -126,6 +126,7 @@ def test_migrating_changes_only_what_is_derived_and_keeps_every_row(var_dir: Pat
         "0017_shadow_and_drift",
         "0018_reviewitem_created_by",
         "0019_formername",
+        "0020_review_claims",
     ]
     assert run(var_dir, "makemigrations", "--check") == "No changes detected\n"
     with sqlite3.connect(var_dir / "db.sqlite3") as database:

@@ -1,5 +1,7 @@
 """Corrections stand beside predictions that never change, and are only ever added to."""
 
+from collections.abc import Callable
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -143,6 +145,25 @@ def test_a_page_gets_its_corrections_by_one_query(rita: User) -> None:
     assert {key: value.text for key, value in standing.items()} == {
         record.id: "6" for record in records[::2]
     }
+
+
+@pytest.mark.parametrize(
+    ("ask", "index"),
+    [
+        (lambda: corrections.current([uuid4(), uuid4()]), "corrections_of"),
+        (lambda: corrections.count(uuid4(), uuid4()), "corrections_of"),
+        (lambda: queue.claimed("rita"), "review_claims"),
+    ],
+)
+def test_what_every_page_asks_is_read_along_an_index(ask: Callable[[], Any], index: str) -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("reads SQLite's query plans")
+    with CaptureQueriesContext(connection) as queries:
+        ask()
+    with connection.cursor() as cursor:
+        cursor.execute("EXPLAIN QUERY PLAN " + queries[0]["sql"])
+        plan = " / ".join(row[3] for row in cursor.fetchall())
+    assert f"USING INDEX {index}" in plan
 
 
 def test_corrections_go_with_their_prediction(rita: User) -> None:
