@@ -75,4 +75,4 @@ def programs(
     if may_review:
         body = json.dumps({"text": record.text or "7"})
         code = CORRECT.format(url=url("corrections", record.id), header=HEADER, body=body)
-        yield Program(_("Correct the text"), "curl", code)
+        yield Program(_("Correct this reading"), "curl", code)

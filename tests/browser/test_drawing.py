@@ -108,7 +108,7 @@ def test_keeps_a_drawing_when_asked_to(page: Page) -> None:
     page.goto(f"{details}")
     expect(page.get_by_text("Drawing pad")).to_be_visible()
     expect(page.get_by_role("heading", level=1)).to_have_text("8")
-    expect(page.get_by_text("drawing.png")).to_be_visible()
+    expect(page.get_by_text("drawing.png", exact=True)).to_be_visible()
 
 
 def test_a_stroke_that_is_taken_back_is_not_gone_on_with(page: Page) -> None:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -100,9 +101,10 @@ def test_whatever_is_kept_can_be_shown(
 ) -> None:
     row = row_of(WITH_MARKS, changes)
     restore(tmp_path, row)
-    statuses = {
-        path: admin_client.get(path.format(id=row["id"]), follow=True).status_code for path in PATHS
-    }
+    statuses = {}
+    for path in PATHS:
+        with closing(admin_client.get(path.format(id=row["id"]), follow=True)) as response:
+            statuses[path] = response.status_code
     assert {path: status for path, status in statuses.items() if status >= 500} == {}
     assert statuses["/predictions/{id}/"] == 200
 
