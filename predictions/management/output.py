@@ -3,7 +3,7 @@
 So no name of a file, and no word of an archive, can hide or forge what a command says.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.core.management import BaseCommand, CommandError
@@ -43,14 +43,30 @@ class SiteCommand(BaseCommand):
         try:
             return super().execute(*args, **options)
         except (CommandError, Error) as error:
-            cause = error if isinstance(error, Error) else error.__cause__
-            if isinstance(cause, Error | StoreUnavailable) and (command := command_for_tables()):
+            if command := _command_for(error):
                 raise CommandError(
                     f"Tables or columns are missing: run `manage.py {command}`. ({error})"
                 ) from error
             if isinstance(error, Error) and is_outage(error):
                 raise CommandError(f"The database does not answer: {error}") from error
             raise
+
+
+def _command_for(error: CommandError | Error) -> str | None:
+    """Return the command that makes the tables for want of which another failed, if it did so."""
+    causes = list(_causes(error))
+    if not any(isinstance(cause, Error | StoreUnavailable) for cause in causes):
+        return None
+    command = command_for_tables()
+    # A cluster that does not answer says nothing about SQL.
+    of_sql = any(isinstance(cause, Error) for cause in causes)
+    return command if of_sql or command != "migrate" else None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
 
 
 def write_lines(write: Callable[[str], object], text: str) -> None:

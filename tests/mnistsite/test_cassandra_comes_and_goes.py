@@ -71,6 +71,7 @@ def wait_until_ready(server: Server) -> None:
 def assert_says_what_is_wrong(server: Server, png: Png) -> None:
     """It lives, is not ready, refuses what needs the store in words, and shows what does not."""
     assert send(f"{server.url}/healthz").status == 200
+    time.sleep(1.1)  # the last check stands for a second
     ready = send(f"{server.url}/readyz")
     assert (ready.status, ready.retry_after) == (503, "5")
     assert WORDS in ready.body["problems"]["store"]
