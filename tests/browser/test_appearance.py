@@ -92,7 +92,9 @@ def test_a_page_can_be_enlarged_twice(
     for address in visit(page):
         if address != DOCS:  # a third party's tables
             page.goto(address)
-            assert page.evaluate("document.documentElement.scrollWidth") <= 320, address
+            for _ in range(2):  # also with all that can be opened
+                assert page.evaluate("document.documentElement.scrollWidth") <= 320, address
+                page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
 
 
 def test_moves_nothing_for_who_asks_for_calm(new_page: NewPage) -> None:
