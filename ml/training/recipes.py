@@ -143,7 +143,7 @@ PAGE_NETWORKS: Mapping[PageNetwork, PartRecipe] = {
 # On corrected readings, from the weights of a fitted network: minutes.
 CORRECTED_PAGES: Mapping[PageNetwork, PartRecipe] = {
     "lines": PartRecipe("lines", 150, 32, learning_rate=2e-4, corrected_share=0.3),
-    "finder": PartRecipe("finder", 100, 24, learning_rate=2e-4, corrected_share=0.3),
+    "finder": PartRecipe("finder", 100, 24, learning_rate=5e-5, corrected_share=0.3),
 }
 QUICK_STEPS = 300  # of the finder and the line reader: minutes, to try the way
 
