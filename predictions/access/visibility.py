@@ -10,6 +10,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 
 from predictions.access.permissions import is_own, may_view_all
+from predictions.core.errors import NoPrediction
 from predictions.core.records import Filters, Page, PictureRecord, PredictionRecord, Source
 from predictions.review import search
 from predictions.stores import get_store
@@ -23,6 +24,20 @@ def get(viewer: Viewer, prediction_id: UUID) -> PredictionRecord | None:
     """Return a prediction that the viewer may see, or None."""
     record = get_store().get(prediction_id)
     return record if record is not None and may_see(viewer, record) else None
+
+
+def get_or_404(viewer: Viewer, prediction_id: UUID) -> PredictionRecord:
+    """Return a prediction that the viewer may see.
+
+    Raises
+    ------
+    NoPrediction
+        If it is not there, or the viewer may not see it.
+    """
+    record = get(viewer, prediction_id)
+    if record is None:
+        raise NoPrediction
+    return record
 
 
 def get_upload(viewer: Viewer, upload_id: UUID) -> list[PredictionRecord]:

@@ -14,8 +14,6 @@ from predictions.access import visibility
 from predictions.access.permissions import may_review
 from predictions.api.permissions import requires
 from predictions.api.serializers import VERDICTS, CorrectionSerializer, errors, none_of
-from predictions.core.errors import NoPrediction
-from predictions.core.records import PredictionRecord
 from predictions.review import corrections, queue
 from predictions.review.corrections import Verdict
 from predictions.web.json import prediction_json
@@ -42,12 +40,6 @@ class WaitingSerializer(serializers.Serializer[Any]):
 class ReviewView(APIView):
     permission_classes = (requires(may_review),)
 
-    def get_record(self, request: Request, prediction_id: UUID) -> PredictionRecord:
-        record = visibility.get(request.user, prediction_id)
-        if record is None:
-            raise NoPrediction
-        return record
-
     def parse_correction(self, request: Request) -> dict[str, Any]:
         body = SentCorrectionSerializer(data=request.data)
         body.is_valid(raise_exception=True)
@@ -62,7 +54,7 @@ class Corrections(ReviewView):
         responses={200: CorrectionSerializer(many=True)},
     )
     def get(self, request: Request, prediction_id: UUID) -> Response:
-        record = self.get_record(request, prediction_id)
+        record = visibility.get_or_404(request.user, prediction_id)
         entries = CorrectionSerializer(
             corrections.history(record.id),  # type: ignore[arg-type]  # the stubs do not know many=True
             many=True,
@@ -76,7 +68,7 @@ class Corrections(ReviewView):
         responses={201: CorrectionSerializer, **errors(400, 409)},
     )
     def post(self, request: Request, prediction_id: UUID) -> Response:
-        record = self.get_record(request, prediction_id)
+        record = visibility.get_or_404(request.user, prediction_id)
         made = services.correct(record, **self.parse_correction(request), by=request.user)
         return Response(CorrectionSerializer(made).data, status=status.HTTP_201_CREATED)
 
@@ -90,7 +82,7 @@ class UndoCorrection(ReviewView):
         responses={200: dict, **errors(400, 409)},
     )
     def post(self, request: Request, prediction_id: UUID) -> Response:
-        record = self.get_record(request, prediction_id)
+        record = visibility.get_or_404(request.user, prediction_id)
         services.undo_correction(record, by=request.user)
         return Response(prediction_json(record, request))
 
@@ -131,7 +123,7 @@ class AnswerReview(ReviewView):
         responses={201: CorrectionSerializer, **errors(400, 409)},
     )
     def post(self, request: Request, prediction_id: UUID) -> Response:
-        record = self.get_record(request, prediction_id)
+        record = visibility.get_or_404(request.user, prediction_id)
         made, *_ = services.answer_review(record, **self.parse_correction(request), by=request.user)
         return Response(CorrectionSerializer(made).data, status=status.HTTP_201_CREATED)
 

@@ -197,9 +197,7 @@ class PredictionDetail(APIView):
         responses={200: PredictionSerializer},
     )
     def get(self, request: Request, prediction_id: UUID) -> Response:
-        record = visibility.get(request.user, prediction_id)
-        if record is None:
-            raise NoPrediction
+        record = visibility.get_or_404(request.user, prediction_id)
         return Response(prediction_json(record, request))
 
     @extend_schema(
@@ -208,9 +206,7 @@ class PredictionDetail(APIView):
         responses={204: None},
     )
     def delete(self, request: Request, prediction_id: UUID) -> Response:
-        record = visibility.get(request.user, prediction_id)
-        if record is None:
-            raise NoPrediction
+        record = visibility.get_or_404(request.user, prediction_id)
         if not may_delete(request.user, record):
             raise PermissionDenied
         if not services.delete(prediction_id, by=request.user):

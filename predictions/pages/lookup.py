@@ -12,12 +12,9 @@ from predictions.core.records import PredictionRecord
 def get_record(request: HttpRequest, prediction_id: UUID | str) -> PredictionRecord:
     """Return the prediction if the user may see it; raise a 404 error otherwise."""
     try:
-        record = visibility.get(request.user, UUID(str(prediction_id)))
+        return visibility.get_or_404(request.user, UUID(str(prediction_id)))
     except ValueError as error:
         raise NoPrediction from error
-    if record is None:
-        raise NoPrediction
-    return record
 
 
 def get_upload(request: HttpRequest, upload_id: str) -> list[PredictionRecord]:
