@@ -12,10 +12,8 @@ from django.views.decorators.http import require_safe
 
 from ml.errors import ModelError
 from mnistsite.metrics import metrics
-from predictions.core.errors import StoreUnavailable
 from predictions.recognition.active_reader import warm_up
-from predictions.stores import get_store
-from predictions.stores.missing import command_for_tables
+from predictions.stores.missing import problem_of_store
 
 CHECKED_BYTES = 65_536
 # How long a worker's check stands: no limit counts who asks, and each writes to store and disk.
@@ -68,13 +66,8 @@ def _find_problems() -> dict[str, str]:
         warm_up()
     except ModelError as error:
         problems["model"] = str(error)
-    if command := command_for_tables():
-        problems["store"] = f"Tables or columns are missing: run manage.py {command}."
-    else:
-        try:
-            get_store().ping()
-        except StoreUnavailable as error:
-            problems["store"] = error.message
+    if problem := problem_of_store():
+        problems["store"] = problem
     for name, directory in (("spool", tempfile.gettempdir()), ("disk", settings.VAR_DIR)):
         try:
             with tempfile.TemporaryFile(dir=directory) as file:

@@ -47,8 +47,7 @@ from predictions.protocols.tensors import (
 )
 from predictions.recognition.active_reader import get_reader
 from predictions.registry import versions
-from predictions.stores import get_store
-from predictions.stores.missing import command_for_tables
+from predictions.stores.missing import problem_of_store
 
 MAX_ID_LENGTH = 256
 BINARY = "binary_tensor_data"  # the extension's name
@@ -80,9 +79,7 @@ class Ready(ProtocolView):
     def get(self, request: Request) -> Response:
         try:
             get_reader()
-            is_ready = command_for_tables() is None
-            if is_ready:
-                get_store().ping()
+            is_ready = problem_of_store() is None
         except (ModelError, StoreUnavailable):
             is_ready = False
         return Response({"live": True, "ready": is_ready}, status=200 if is_ready else 503)

@@ -1,4 +1,4 @@
-"""Tables that are missing where a site was installed or upgraded without making them."""
+"""Whether a store is ready: a site may be installed or upgraded without making its tables."""
 
 from contextlib import suppress
 
@@ -7,6 +7,17 @@ from django.db.migrations.executor import MigrationExecutor
 
 from predictions.core.errors import StoreUnavailable
 from predictions.stores import get_store
+
+
+def problem_of_store() -> str | None:
+    """Return why nothing can be kept at the moment; None if it can."""
+    if command := command_for_tables():
+        return f"Tables or columns are missing: run manage.py {command}."
+    try:
+        get_store().ping()
+    except StoreUnavailable as error:
+        return error.message
+    return None
 
 
 def command_for_tables() -> str | None:
