@@ -340,9 +340,10 @@ def _version_of(files: Files, others: Files, *, is_ours: bool = False) -> ModelV
         manifest=manifest,
     )
     try:
-        if not is_ours:
+        if is_ours:
+            build_page_reader(whole, classifier_of(version))
+        else:
             try_apart(whole, manifest)
-        build_page_reader(whole, classifier_of(version))
     except ModelError as error:
         raise _bad_model(str(error)) from error
     return version
