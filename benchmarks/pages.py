@@ -46,10 +46,10 @@ print(client.cookies["sessionid"].value)
 
 
 class Site:
-    """A site with so many predictions, and the seconds of each page."""
+    """A site, and the seconds of each page."""
 
-    def __init__(self, count: int, run: Running) -> None:
-        self.count, self.run = count, run
+    def __init__(self, run: Running) -> None:
+        self.run = run
         cookie = manage(run.environment, *SHELL, SIGN_IN).split()[-1]
         self._headers = {"Cookie": f"sessionid={cookie}", "Accept": "text/html"}
         listed = json.loads(self.get(f"{API}?limit=40", Accept="application/json"))
@@ -100,7 +100,7 @@ def sites(store: str, kept: Path) -> Iterator[list[Site]]:
             prepare(kept / f"{store}-{count}.sqlite3", folder / DATABASE, mine)
             server = ours(f"{store}, {count:,}", API, **mine)
             run = stack.enter_context(running(server, folder, PORT + number))
-            opened.append(Site(count, run))
+            opened.append(Site(run))
         yield opened
 
 

@@ -39,8 +39,8 @@ MAX_WAITING = 8  # more threads may wait for one of them, and for so long:
 MAX_QUEUE_S = 5.0
 NICENESS = 10  # decoding here delays those who wait for a plain picture less
 
-context = get_context("forkserver")
-context.set_forkserver_preload(
+_context = get_context("forkserver")
+_context.set_forkserver_preload(
     [
         *(__name__, "ml.files.pdf", "pypdfium2", "pillow_heif"),
         *("PIL.AvifImagePlugin", "PIL.Jpeg2KImagePlugin"),
@@ -162,10 +162,10 @@ def start(serve: Callable[..., None], *arguments: object) -> tuple[BaseProcess, 
         If there can be no further process at the moment.
     """
     try:
-        ours, theirs = context.Pipe()
+        ours, theirs = _context.Pipe()
     except OSError as e:  # too many open files
         raise DecodingBusy from e
-    process = context.Process(target=serve, args=(theirs, *arguments), daemon=True)
+    process = _context.Process(target=serve, args=(theirs, *arguments), daemon=True)
     try:
         process.start()
     except (EOFError, OSError) as e:  # the server was ended a moment ago, or memory is short
